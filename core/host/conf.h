@@ -1,0 +1,73 @@
+/*
+ * conf.h - one .conf file, read and checked against the tables of the host and of the plugins it
+ * names. Everything wrong with it is reported at once, with file and line.
+ */
+#ifndef HOST_CONF_H
+#define HOST_CONF_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <squall/plugin.h>
+
+/* Options at the top of the file. */
+struct conf_core {
+	const char *state_dir; /* "" = none */
+	const char *plugin_dir; /* folders separated by ':' */
+	const char *admin_listen; /* "" = /metrics stands on every listener */
+	int64_t grace; /* ns: longest orderly stop */
+	int log_level; /* enum sq_level */
+	int log_format; /* 0 logfmt, 1 json */
+};
+extern const struct sq_opt conf_core_opts[];
+
+/* Options that the host adds to the group of each role with routes. */
+struct conf_listener {
+	const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "unix:/path"; port 0 = any free one */
+	const char *advertise; /* URL told to others; "" = as bound */
+	int64_t max_header, max_body; /* bytes */
+	int64_t header_timeout, body_timeout, idle_timeout, write_timeout; /* ns */
+	int64_t max_connections;
+	int64_t stream_buffer; /* bytes */
+	bool reuse_port;
+};
+extern const struct sq_opt conf_listener_opts[];
+
+/* One plugin that the file names. */
+struct conf_plugin {
+	enum sq_kind kind;
+	const char *name;
+	const char *group; /* "store", "transport", "scheduler", "roles[0]": for messages */
+	const struct sq_plugin *desc;
+	void *values; /* the filled configuration structure */
+	struct conf_listener *listener; /* roles with routes, else NULL */
+};
+
+struct conf {
+	struct conf_core core;
+	struct conf_plugin *plugins; /* in order of life: store, transport, scheduler, roles as written */
+	unsigned count;
+	void *priv;
+};
+
+/*
+ * Reads path, opens the plugins it names, fills and checks everything, environment included
+ * (getenv). plugin_dir: overrides the file's, or NULL. Problems go to report, one line each, then
+ * "FILE: N errors, nothing started"; warnings too. 0, or -EINVAL after at least one problem.
+ * Secrets are not resolved: conf_resolve does that, right before the start.
+ */
+int conf_read(const char *path, const char *plugin_dir, struct conf **ret, FILE *report);
+int conf_resolve(struct conf *c, FILE *report);
+void conf_free(struct conf *c);
+
+/* squalld --effective: every option with its value and where it came from; secrets masked. */
+void conf_print_effective(const struct conf *c, FILE *out);
+
+/* squalld --describe. */
+enum conf_doc { CONF_DOC_TEXT, CONF_DOC_MARKDOWN, CONF_DOC_SAMPLE, CONF_DOC_MAN };
+
+/* The host's own options, the listener options, and those of one plugin ("target", "store/local")
+ * or of every installed one (which = NULL). 0, or -ENOENT with the reason on report. */
+int conf_describe(const char *plugin_dir, const char *which, enum conf_doc format, FILE *out, FILE *report);
+
+#endif
