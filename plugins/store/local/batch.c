@@ -38,6 +38,12 @@ void batch_add(struct batch *b, struct job *j)
 		b->host->later(b->host->ctx, &b->kick);
 }
 
+/* Every request begins with its op, and the op itself is the host's business. */
+static void copy_behind_op(struct sq_op *to, const struct sq_op *from, size_t size)
+{
+	memcpy(to + 1, from + 1, size - sizeof *to);
+}
+
 int batch_submit(struct batch *b, struct sq_op *op, const struct verb *verb)
 {
 	struct job *j = calloc(1, sizeof *j);
@@ -45,9 +51,9 @@ int batch_submit(struct batch *b, struct sq_op *op, const struct verb *verb)
 
 	if (j == NULL)
 		return -ENOMEM;
-	memcpy(&j->rq, op, verb->size); /* every request begins with its op */
 	j->verb = verb;
 	j->op = op;
+	copy_behind_op(&j->rq.op, op, verb->size);
 	r = verb->check ? verb->check(j) : 0;
 	if (r < 0) {
 		free(j);
@@ -70,7 +76,7 @@ static bool has_outputs(const struct job *j)
 	return j->answered && (j->status >= 0 || j->status == -SQ_ECONFLICT || j->status == -SQ_EFINAL);
 }
 
-/* Outputs lie behind the op in every request; the inputs between them are what they were. */
+/* The inputs between the outputs are what they were. */
 static void job_end(struct batch *b, struct job *j)
 {
 	if (j->op == NULL) {
@@ -78,8 +84,7 @@ static void job_end(struct batch *b, struct job *j)
 		return;
 	}
 	if (has_outputs(j))
-		memcpy((char *)j->op + sizeof *j->op, (char *)&j->rq + sizeof j->rq.op,
-		       j->verb->size - sizeof j->rq.op);
+		copy_behind_op(j->op, &j->rq.op, j->verb->size);
 	b->host->op_done(b->host->ctx, j->op, j->status);
 	job_free(j);
 }
@@ -147,7 +152,7 @@ static void job_run(struct batch *b, struct job *j)
 {
 	arena_free(&j->out);
 	if (j->op) /* again: the first run may have changed what is both in and out */
-		memcpy(&j->rq, j->op, j->verb->size);
+		copy_behind_op(&j->rq.op, j->op, j->verb->size);
 	j->answered = true;
 	j->status = j->verb->run(b->db, j);
 }
@@ -218,8 +223,10 @@ static void batch_done(struct sq_op *op, int status)
 {
 	struct batch *b = sq_container(op, struct batch, work.op);
 
-	(void)status;
-	if (b->error || b->wrote)
+	if (status < 0) /* no thread: nothing has run */
+		for (struct job *j = b->running; j; j = j->next)
+			job_fail(j, status);
+	else if (b->error || b->wrote)
 		b->outcome(b, b->error);
 	while (b->running) {
 		struct job *j = b->running;
