@@ -96,7 +96,7 @@ static const struct {
     {"a plugin's option in the wrong group", "count = 3;\nroles = ( { " DEMO " } );", NULL,
      "t.conf:1: count is not an option\n" NOTHING},
     {"the same option twice", "roles = ( { " DEMO "\n count = 1;\n count = 2; } );", NULL,
-     "t.conf:3: duplicate setting name\n" NOTHING},
+     "t.conf:3: this option stands in the same group twice\n" NOTHING},
 
     /* Plugins. */
     {"plugin not installed, near one", "transport = {\n plugin = \"demmo\"; };\nroles = ( { " DEMO " } );",
