@@ -1,0 +1,193 @@
+/* http_fields.c - header fields: their lines, their lists, and notes on those that frame a message. */
+#include "core/base/http_scan.h"
+
+static struct sq_slice trim(const char *from, const char *to)
+{
+	/* A folded value holds line ends, which count as spaces (RFC 9112, 5.2). */
+	while (from < to && (is_space(*from) || *from == '\r' || *from == '\n'))
+		from++;
+	while (from < to && (is_space(to[-1]) || to[-1] == '\r' || to[-1] == '\n'))
+		to--;
+	return (struct sq_slice){from, (size_t)(to - from)};
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool http_is_word(struct sq_slice s, const char *word, size_t len)
+{
+	if (s.len != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (lower(s.data[i]) != lower(word[i]))
+			return false;
+	return true;
+}
+
+bool http_next_token(struct sq_slice *list, struct sq_slice *token)
+{
+	const char *comma;
+	size_t len;
+
+	if (!list->data)
+		return false;
+	comma = memchr(list->data, ',', list->len);
+	len = comma ? (size_t)(comma - list->data) : list->len;
+	*token = trim(list->data, list->data + len);
+	list->data = comma ? comma + 1 : NULL;
+	list->len -= comma ? len + 1 : len;
+	return true;
+}
+
+bool http_has_token(struct sq_slice value, const char *token)
+{
+	const size_t len = strlen(token);
+	struct sq_slice t;
+
+	while (http_next_token(&value, &t))
+		if (http_is_word(t, token, len))
+			return true;
+	return false;
+}
+
+struct sq_slice http_header(const struct http_head *h, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (uint32_t i = 0; i < h->header_count; i++)
+		if (http_is_word(h->headers[i].name, name, len))
+			return h->headers[i].value;
+	return (struct sq_slice){NULL, 0};
+}
+
+/* Digits alone, at most INT64_MAX. */
+static bool parse_length(struct sq_slice s, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned digit = (unsigned)(s.data[i] - '0');
+
+		if (digit > 9 || n > ((uint64_t)INT64_MAX - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	*ret = n;
+	return s.len > 0;
+}
+
+static void note_one_length(struct scan *s, struct sq_slice value)
+{
+	uint64_t n;
+
+	if (s->notes.length_error)
+		return;
+	if (!parse_length(value, &n))
+		s->notes.length_error = -HTTP_ELENGTH;
+	else if (s->notes.lengths++ > 0 && (s->kind->strict || n != s->notes.length))
+		s->notes.length_error = -HTTP_EFRAMING;
+	else
+		s->notes.length = n;
+}
+
+/* Responses may repeat a length, in several fields or in one (RFC 9112, 6.3, rule 5). */
+static void note_length(struct scan *s, struct sq_slice value)
+{
+	struct sq_slice one;
+
+	if (s->kind->strict)
+		note_one_length(s, value);
+	else
+		while (http_next_token(&value, &one))
+			note_one_length(s, one);
+}
+
+static void note_connection(struct scan *s, struct sq_slice value)
+{
+	struct sq_slice option;
+
+	while (http_next_token(&value, &option)) {
+		s->notes.close |= http_is(option, "close");
+		s->notes.keep_alive |= http_is(option, "keep-alive");
+	}
+}
+
+static void note_expect(struct scan *s, struct sq_slice value)
+{
+	struct sq_slice member;
+
+	while (http_next_token(&value, &member)) {
+		if (http_is(member, "100-continue"))
+			s->notes.expect_continue = true;
+		else
+			s->notes.expect_other = true;
+	}
+}
+
+/* Lengths tell the names apart that matter; few other fields get as far as a comparison. */
+static void note_field(struct scan *s, const struct sq_header *f)
+{
+	switch (f->name.len) {
+	case sizeof "host" - 1:
+		if (http_is(f->name, "host")) {
+			s->notes.hosts++;
+			s->notes.host = f->value;
+		}
+		break;
+	case sizeof "expect" - 1:
+		if (http_is(f->name, "expect"))
+			note_expect(s, f->value);
+		break;
+	case sizeof "connection" - 1:
+		if (http_is(f->name, "connection"))
+			note_connection(s, f->value);
+		break;
+	case sizeof "content-length" - 1:
+		if (http_is(f->name, "content-length"))
+			note_length(s, f->value);
+		break;
+	case sizeof "transfer-encoding" - 1:
+		if (http_is(f->name, "transfer-encoding")) {
+			s->notes.codings++;
+			s->notes.coding = f->value;
+		}
+		break;
+	}
+	if (s->notes.fields++ < HTTP_HEADERS_MAX)
+		s->h->headers[s->h->header_count++] = *f;
+}
+
+/* Lines that begin with a space go on with the value before (RFC 9112, 5.2). */
+static const char *skip_folds(struct scan *s, const char *p)
+{
+	while (p && p < s->end && is_space(*p))
+		p = scan_rest(s, p, p, HTTP_EFIELD);
+	return p;
+}
+
+const char *http_scan_field(struct scan *s, const char *line)
+{
+	const char *name_end, *colon, *next;
+	struct sq_header f;
+
+	if (!s->kind->strict && is_space(*line))
+		return skip_folds(
+		    s, line); /* behind the status line: not a field, may be ignored (RFC 9112, 2.2) */
+	name_end = scan_while(line, s->end, s->kind->strict ? CHAR_TOKEN : CHAR_NAME);
+	colon = name_end;
+	while (!s->kind->strict && colon < s->end && is_space(*colon))
+		colon++;
+	if (name_end == line || colon == s->end || *colon != ':')
+		return scan_fail(s, line, HTTP_EFIELD);
+	next = scan_rest(s, line, colon + 1, HTTP_EFIELD);
+	if (!s->kind->strict)
+		next = skip_folds(s, next);
+	if (!next)
+		return NULL;
+	f.name = (struct sq_slice){line, (size_t)(name_end - line)};
+	f.value = trim(colon + 1, next);
+	note_field(s, &f);
+	return next;
+}

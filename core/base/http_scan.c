@@ -1,0 +1,141 @@
+/* http_scan.c - walks over the lines of an HTTP head, whole or as it trickles in. */
+#include "core/base/http_scan.h"
+
+#include <assert.h>
+#include <limits.h>
+
+#define PLAIN (CHAR_TOKEN | CHAR_TARGET | CHAR_HOST | CHAR_TEXT | CHAR_NAME)
+#define TOKEN (PLAIN & ~CHAR_HOST)
+#define DELIM (PLAIN & ~CHAR_TOKEN) /* in target and host */
+#define OTHER (CHAR_TARGET | CHAR_TEXT | CHAR_NAME)
+
+const uint8_t http_chars[256] = {
+    ['0' ... '9'] = PLAIN,
+    ['A' ... 'Z'] = PLAIN,
+    ['a' ... 'z'] = PLAIN,
+    ['!'] = PLAIN,
+    ['$'] = PLAIN,
+    ['%'] = PLAIN,
+    ['&'] = PLAIN,
+    ['\''] = PLAIN,
+    ['*'] = PLAIN,
+    ['+'] = PLAIN,
+    ['-'] = PLAIN,
+    ['.'] = PLAIN,
+    ['_'] = PLAIN,
+    ['~'] = PLAIN,
+    ['^'] = TOKEN,
+    ['`'] = TOKEN,
+    ['|'] = TOKEN,
+    ['#'] = TOKEN & ~CHAR_TARGET,
+    ['('] = DELIM,
+    [')'] = DELIM,
+    [','] = DELIM,
+    [';'] = DELIM,
+    ['='] = DELIM,
+    ['"'] = OTHER,
+    ['/'] = OTHER,
+    ['<'] = OTHER,
+    ['>'] = OTHER,
+    ['?'] = OTHER,
+    ['@'] = OTHER,
+    ['['] = OTHER,
+    ['\\'] = OTHER,
+    [']'] = OTHER,
+    ['{'] = OTHER,
+    ['}'] = OTHER,
+    [':'] = OTHER & ~CHAR_NAME,
+    ['\t'] = CHAR_TEXT,
+    [' '] = CHAR_TEXT,
+    [0x80 ... 0xff] = CHAR_TEXT,
+};
+
+const char *scan_fail(struct scan *s, const char *line, int code)
+{
+	/* Only a complete line is judged, so that the answer does not depend on the reads. */
+	if (memchr(line, '\n', (size_t)(s->end - line)))
+		s->error = -code;
+	return NULL;
+}
+
+static const char *skip_empty_lines(const char *p, const char *end, int most)
+{
+	while (most-- > 0 && end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+		p += 2;
+	return p;
+}
+
+/* Control characters other than CR, LF and NUL pass in responses (RFC 9110, 5.5: "MAY retain"). */
+const char *scan_rest(struct scan *s, const char *line, const char *p, int code)
+{
+	const char *next;
+
+	for (;;) {
+		p = scan_text(p, s->end);
+		next = scan_line_end(s, p);
+		if (next)
+			return next;
+		if (s->kind->strict || p == s->end || *p == '\0' || *p == '\r')
+			return scan_fail(s, line, code);
+		p++;
+	}
+}
+
+/* From the line at p, which is the first one if p <= first, to the end of the head. */
+static const char *scan_lines(struct scan *s, const char *first, const char *p)
+{
+	const char *next;
+
+	s->notes = (struct scan_notes){0};
+	s->h->header_count = 0;
+	if (p <= first)
+		p = s->kind->first_line(s, first);
+	while (p && p < s->end && *p != '\r' && *p != '\n')
+		p = http_scan_field(s, p);
+	if (!p || p == s->end)
+		return NULL;
+	next = scan_line_end(s, p);
+	return next ? next : scan_fail(s, p, HTTP_EFIELD);
+}
+
+/* No end of the head in sight: wait for more unless that is pointless. */
+static int scan_more(struct scan *s, const char *first, size_t seen, size_t limit, const char *buf)
+{
+	size_t have = (size_t)(s->end - buf);
+
+	if (s->error)
+		return s->error;
+	/* The beginning of the first line is looked at again while it is short, which is cheap. */
+	if (seen <= HTTP_METHOD_MAX + 8 && first < s->end && !s->kind->plausible(first, s->end))
+		return -HTTP_EBAD;
+	if (have < limit)
+		return 0;
+	return memchr(first, '\n', (size_t)(s->end - first)) ? -HTTP_ELARGE : -s->kind->too_long;
+}
+
+int http_scan(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned)
+{
+	const size_t seen = *scanned, have = len < limit ? len : limit;
+	const char *first, *p, *line = buf;
+	int r;
+
+	assert(seen <= have && limit <= INT_MAX);
+	s->end = buf + have;
+	s->error = 0;
+	first = skip_empty_lines(buf, s->end, s->kind->empty_lines);
+	if (seen > 0) {
+		/* Lines that were complete before are known to be good. Those that have become complete
+		 * are judged alone, and only a head that is complete is scanned again as a whole. */
+		line = memchr(buf + seen, '\n', have - seen) ? memrchr(buf, '\n', seen) : s->end;
+		line = line == s->end ? NULL : line ? line + 1 : buf;
+	}
+	p = line ? scan_lines(s, first, line) : NULL;
+	if (p && line > first)
+		p = scan_lines(s, first, first);
+	if (p)
+		return (int)(p - buf);
+	r = scan_more(s, first, seen, limit, buf);
+	if (r == 0)
+		*scanned = have;
+	return r;
+}

@@ -1,0 +1,138 @@
+/*
+ * http_scan.h - what the two parsers of HTTP heads share; private to http_*.c.
+ *
+ * A head is scanned from left to right, once. A function that parses a line takes the position
+ * of its first byte and returns the position behind its end, or NULL through scan_fail(): then
+ * either the line was complete and s->error says what is wrong with it, or more bytes are needed.
+ */
+#ifndef BASE_HTTP_SCAN_H
+#define BASE_HTTP_SCAN_H
+
+#include <string.h>
+
+#include "core/base/http_parse.h"
+
+/* Classes of bytes. */
+enum {
+	CHAR_TOKEN = 1, /* RFC 9110, 5.6.2: methods and field names */
+	CHAR_TARGET = 2, /* visible ASCII without '#' */
+	CHAR_HOST = 4, /* reg-name of RFC 3986, 3.2.2, without looking into %XX */
+	CHAR_TEXT = 8, /* field values: HTAB, SP, visible ASCII, obs-text */
+	CHAR_NAME = 16, /* visible ASCII without ':': field names that we put up with */
+};
+extern const uint8_t http_chars[256];
+
+static inline bool is_char(char c, unsigned classes)
+{
+	return http_chars[(unsigned char)c] & classes;
+}
+
+static inline bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+struct scan;
+
+/* What differs between requests and responses. */
+struct scan_kind {
+	bool strict;
+	int empty_lines; /* most of them skipped before the first line */
+	const char *(*first_line)(struct scan *s, const char *line);
+	bool (*plausible)(const char *p, const char *end); /* could this still become a first line? */
+	int too_long; /* error when not even the first line fits the limit */
+};
+
+/* What the fields said, judged together when all are known. */
+struct scan_notes {
+	unsigned fields, hosts, lengths, codings; /* how many */
+	struct sq_slice host, coding; /* the last of each */
+	uint64_t length;
+	int length_error;
+	bool close, keep_alive, expect_continue, expect_other;
+};
+
+struct scan {
+	const struct scan_kind *kind;
+	struct http_head *h;
+	const char *end;
+	int error; /* 0 or negative */
+	struct scan_notes notes;
+};
+
+/* Scans a head and returns what http_parse_request() does, but for judging the fields together. */
+int http_scan(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned);
+
+/* Parses a field line with its folds and takes note of it. line < s->end. */
+const char *http_scan_field(struct scan *s, const char *line);
+
+/* Ends the function that parses this line, see above. Always NULL. */
+const char *scan_fail(struct scan *s, const char *line, int code);
+
+/* Skips text from p to the end of this line. */
+const char *scan_rest(struct scan *s, const char *line, const char *p, int code);
+
+/* The next element of a comma-separated list, trimmed, taken off *list; false at the end. */
+bool http_next_token(struct sq_slice *list, struct sq_slice *token);
+
+/* Whether s is this word, which is in lower case. */
+bool http_is_word(struct sq_slice s, const char *word, size_t len);
+#define http_is(slice, literal) http_is_word((slice), (literal), sizeof(literal) - 1)
+
+/* Whether a connection persists (RFC 9112, 9.3). */
+static inline bool scan_persists(const struct scan *s)
+{
+	return !s->notes.close && (s->h->minor > 0 || s->notes.keep_alive);
+}
+
+/* "HTTP/1.1" at p. Returns 0, HTTP_EBAD or HTTP_EVERSION. */
+static inline int scan_version(struct scan *s, const char *p)
+{
+	if (s->end - p < 8 || memcmp(p, "HTTP/", 5) != 0 || !is_digit(p[5]) || p[6] != '.' || !is_digit(p[7]))
+		return HTTP_EBAD;
+	if (p[5] != '1')
+		return HTTP_EVERSION;
+	s->h->minor = p[7] > '0';
+	return 0;
+}
+
+/* Behind the end of line at p, NULL if there is none. */
+static inline const char *scan_line_end(const struct scan *s, const char *p)
+{
+	if (s->end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+		return p + 2;
+	if (!s->kind->strict && p < s->end && *p == '\n')
+		return p + 1;
+	return NULL;
+}
+
+static inline const char *scan_while(const char *p, const char *end, unsigned classes)
+{
+	while (p < end && is_char(*p, classes))
+		p++;
+	return p;
+}
+
+/* The first byte from p on that is not CHAR_TEXT, or end. Eight bytes at a time. */
+static inline const char *scan_text(const char *p, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+
+	for (; end - p >= 8; p += 8) {
+		uint64_t w, del;
+
+		memcpy(&w, p, 8);
+		del = w ^ (0x7f * ones);
+		/* Some byte below 0x20, or 0x7f: both borrow from their high bit. */
+		if ((((w - 0x20 * ones) & ~w) | ((del - ones) & ~del)) & highs)
+			break;
+	}
+	return scan_while(p, end, CHAR_TEXT);
+}
+
+#endif
