@@ -9,19 +9,19 @@
 #define WORKERS 7
 #define T0 (5 * SQ_S)
 
-static uint32_t mix(uint64_t k) /* a number that depends on the tick alone */
+static int64_t mix(uint64_t k) /* a number that depends on the tick alone */
 {
 	k *= 0x9e3779b97f4a7c15ULL;
-	return (uint32_t)(k >> 40);
+	return (int64_t)(k >> 40);
 }
 
-static void sent_one(struct books *b, struct request_times *r, uint32_t x)
+static void sent_one(struct books *b, struct request_times *r, int64_t x)
 {
 	struct sample s = {.status = (int)(x % 1000), .body_len = (uint16_t)(x % 512)};
 
 	books_sent(b, r, r->picked + x % 5000, x % 3 == 0);
-	b->bytes_sent += x % 300;
-	b->bytes_received += x % 7000;
+	b->bytes_sent += (uint64_t)x % 300;
+	b->bytes_received += (uint64_t)x % 7000;
 	if (x % 4 == 0)
 		books_first_byte(b, r, r->sent + 1 + x % 100);
 	switch (x % 20) {
@@ -47,7 +47,7 @@ static void live(struct books *b, const struct schedule *s, uint64_t tick)
 {
 	int64_t due = b->t0 + schedule_due(s, tick);
 	struct request_times r = {0};
-	uint32_t x = mix(tick);
+	int64_t x = mix(tick);
 
 	books_due(b, &r, tick, due, due + x % (2 * SQ_MS));
 	if (x % 17 == 0)
