@@ -48,3 +48,6 @@ WRAP(int, json_object_object_add, -1, (struct json_object * o, const char *key, 
      (o, key, v))
 WRAP(int, json_object_array_add, -1, (struct json_object * o, struct json_object *v), (o, v))
 WRAP(const char *, json_object_to_json_string_ext, NULL, (struct json_object * o, int flags), (o, flags))
+WRAP(int, json_object_deep_copy, -1,
+     (struct json_object * o, struct json_object **ret, json_c_shallow_copy_fn *f), (o, ret, f))
+WRAP(int, json_object_set_string, 0, (struct json_object * o, const char *s), (o, s))
