@@ -2,7 +2,7 @@
 #include <json-c/json.h>
 
 #include "plugins/common/validity.h"
-#include "tests/failjson.h"
+#include "tests/failmalloc.h"
 #include "tests/tap.h"
 
 static const struct health unmeasured = {0, -1, -1, -1, -1, -1, -1, -1, -1, -1};
@@ -239,10 +239,10 @@ static void test_memory(void)
 		struct json_object *reasons;
 		enum validity v;
 
-		failjson_after(n);
+		failmalloc_after(n);
 		v = validity_judge(b, &h, &load, &reasons);
 		good &= v == INVALID;
-		if (!failjson_stop()) {
+		if (!failmalloc_stop()) {
 			json_object_put(reasons);
 			break;
 		}
