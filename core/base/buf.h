@@ -23,7 +23,8 @@ void buf_reset(struct buf *b); /* empty, keeps the memory and clears failed */
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) SQ_PRINTF(2, 3);
-char *buf_room(struct buf *b, size_t len); /* len writable bytes behind the end, NULL if no memory */
+/* len writable bytes behind the end, NULL if no memory; the caller adds what it wrote to len. */
+char *buf_room(struct buf *b, size_t len);
 void buf_drop(struct buf *b, size_t len); /* forgets the first len bytes */
 static inline bool buf_failed(const struct buf *b)
 {
