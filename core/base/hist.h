@@ -45,7 +45,8 @@ void hist_add_censored(struct hist *h, int64_t lower_bound);
 void hist_merge(struct hist *into, const struct hist *from);
 
 /* What was recorded between two cumulative snapshots of one histogram: now - before. min and max
- * are those of the cells. -EINVAL, out untouched, if before is not contained in now. */
+ * are those of the cells, within those of now. out is neither of the two. -EINVAL, out untouched,
+ * if before is not contained in now. */
 int hist_since(struct hist *out, const struct hist *now, const struct hist *before);
 
 int64_t hist_percentile(const struct hist *h, double percent); /* 0 when empty; percent 0 .. 100 */
@@ -58,8 +59,9 @@ int64_t hist_cell_low(uint32_t cell); /* lowest value that falls there */
 int64_t hist_cell_high(uint32_t cell); /* highest */
 
 /*
- * HdrHistogram V2 compressed encoding (cookie 0x1c849304 around 0x1c849303: big-endian header,
- * ZigZag LEB128 counts, negative = run of zeroes, zlib), as base64 text for JSON and .hlog.
+ * HdrHistogram V2 compressed encoding (cookie 0x1c849304 around 0x1c849303, both with the flag
+ * 0x10 that all writers set: big-endian header, ZigZag LEB128 counts, negative = run of zeroes,
+ * zlib), appended as base64 text for JSON and .hlog.
  * The blob carries the cells alone; min, max, sum and censored travel beside it.
  */
 int hist_encode(const struct hist *h, struct buf *base64); /* 0 or -ENOMEM */
@@ -67,8 +69,8 @@ int hist_encode(const struct hist *h, struct buf *base64); /* 0 or -ENOMEM */
 /*
  * The reverse, also for blobs that other HdrHistogram tools wrote with lowest value 1 and 3
  * digits, whatever their highest value, as far as the counts fit our ceiling. min, max and sum
- * are set from the cells. Bounded: a hostile blob costs no more memory than our own layout.
- * -EBADMSG with the reason in err; out untouched.
+ * are set from the cells. Bounded: a hostile blob costs less than 1 MB for the time of the call.
+ * -EBADMSG with the reason in err, or -ENOMEM; out untouched.
  */
 int hist_decode(struct hist *out, const char *base64, size_t len, struct sq_err *err);
 
