@@ -1,0 +1,39 @@
+/*
+ * pool.h - threads for work that blocks: fsync, name servers, compression.
+ *
+ * A lane is a queue with a few threads of its own, started when first needed and kept until the end.
+ */
+#ifndef HOST_POOL_H
+#define HOST_POOL_H
+
+#include "op.h"
+
+#define POOL_LANES 3
+
+struct pool_lane {
+	struct pool *pool;
+	pthread_cond_t wanted;
+	struct sq_work *first, **tail; /* waiting */
+	pthread_t threads[4];
+	unsigned started, idle, most;
+	const char *name;
+};
+
+struct pool {
+	struct ops *ops;
+	pthread_mutex_t lock; /* guards the lanes, the finished and every sq_work on them */
+	struct pool_lane lanes[POOL_LANES]; /* by enum sq_lane */
+	struct sq_work *finished, **finished_tail;
+	struct sq_post wake;
+	bool quit;
+};
+
+void pool_init(struct pool *p, struct ops *o);
+void pool_fini(struct pool *p); /* no work may be left; joins the threads */
+
+/* carrier.self is the pool and carrier.cancel is pool_cancel; one carrier for each plugin, so that
+ * its open work can be counted. Always accepted: done() gets -EAGAIN when no thread can be had. */
+void pool_work(struct pool *p, struct op_carrier *carrier, struct sq_work *w);
+int pool_cancel(void *pool, struct sq_op *op);
+
+#endif
