@@ -23,22 +23,19 @@ void progress_headline(const struct plan *plan, const char *test_id, struct buf 
 void progress_line(struct progress *p, const struct books *b, int64_t at, struct buf *out)
 {
 	const struct ledger *l = &b->ledger;
-	uint64_t sent = ledger_sent(l) + b->in_flight;
-	uint64_t errors = ledger_http_errors(l) + ledger_errors(l) + l->check_failed + ledger_unsent(l);
-	char count[TEXT_MAX], total[TEXT_MAX], rate[TEXT_MAX], p50[TEXT_MAX], p99[TEXT_MAX], n[TEXT_MAX];
 	const struct hist *response = b->hist[H_RESPONSE];
+	char sent[TEXT_MAX], rate[TEXT_MAX], p50[TEXT_MAX], p99[TEXT_MAX], errors[TEXT_MAX];
+	double seconds = (double)(at - p->last_at) / SQ_S;
 
-	buf_printf(out, "  %lld/%lld s  %s of %s  %s/s", at / SQ_S, p->plan->duration / SQ_S,
-	           text_count(count, sent), text_count(total, p->total),
-	           text_number(rate, (double)(sent - p->last_sent) * SQ_S / (double)(at - p->last_at)));
+	text_count(sent, ledger_sent(l));
+	text_number(rate, (double)(ledger_sent(l) - p->last_sent) / seconds);
+	buf_printf(out, "  %lld/%lld s  %s sent  %s/s", at / SQ_S, p->plan->duration / SQ_S, sent, rate);
 	if (response->count > 0)
-		buf_printf(out, "  p50 %s  p99 %s",
-		           text_ms(p50, (double)hist_percentile(response, 50) / SQ_MS),
+		buf_printf(out, "  p50 %s  p99 %s", text_ms(p50, (double)hist_percentile(response, 50) / SQ_MS),
 		           text_ms(p99, (double)hist_percentile(response, 99) / SQ_MS));
-	buf_printf(out, "  errors %s", text_count(n, errors));
-	if (ledger_dropped(l) > 0)
-		buf_printf(out, "  dropped %s", text_count(n, ledger_dropped(l)));
-	buf_str(out, "\n");
+	text_count(errors, ledger_http_errors(l) + l->check_failed + ledger_errors(l) + ledger_unsent(l) +
+	                       ledger_dropped(l));
+	buf_printf(out, "  errors %s\n", errors);
 	p->last_at = at;
-	p->last_sent = sent;
+	p->last_sent = ledger_sent(l);
 }

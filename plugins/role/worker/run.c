@@ -253,7 +253,7 @@ static void run_load(struct run *r)
 		progress_headline(r->set.plan, r->test_id, &line);
 		output_try(line.data, line.len);
 		buf_free(&line);
-		r->progress = (struct progress){.plan = r->set.plan, .total = r->schedule.total};
+		r->progress = (struct progress){.plan = r->set.plan};
 		h->timer_start(h->ctx, &r->second, RUN_LEAD + SQ_S);
 	}
 	machine_read("", clock_now(), &r->marks);
