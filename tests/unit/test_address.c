@@ -20,11 +20,12 @@ static const char *refused(const char *ip)
 
 static void test_refused(void)
 {
-	static const char *const never[] = {"169.254.169.254", "169.254.0.1",     "100.100.100.200", "192.0.0.192",
-	                                    "168.63.129.16",   "fe80::1",         "febf::1",         "fd00:ec2::254",
-	                                    "::ffff:169.254.169.254"};
-	static const char *const fine[] = {"127.0.0.1", "10.0.0.7", "169.253.255.255", "169.255.0.0", "::1",
-	                                   "fd00::1",   "2001:db8::1", "::ffff:127.0.0.1", "100.100.100.201"};
+	static const char *const never[] = {"169.254.169.254", "169.254.0.1",   "100.100.100.200",
+	                                    "192.0.0.192",     "168.63.129.16", "fe80::1",
+	                                    "febf::1",         "fd00:ec2::254", "::ffff:169.254.169.254"};
+	static const char *const fine[] = {
+	    "127.0.0.1", "10.0.0.7",    "169.253.255.255",  "169.255.0.0",    "::1",
+	    "fd00::1",   "2001:db8::1", "::ffff:127.0.0.1", "100.100.100.201"};
 
 	for (size_t i = 0; i < SQ_LEN(never); i++)
 		ok(refused(never[i]), "%s is refused", never[i]);
@@ -44,10 +45,11 @@ static void test_resolve(void)
 	is_str(a.list[0].text, "[::1]:80", "and is shown in brackets");
 
 	is_int(address_resolve("169.254.169.254", 80, &a, &err), -EPERM, "a metadata address is an error");
-	is_str(err.text,
-	       "target 169.254.169.254 is never loaded: it resolves to 169.254.169.254:80, which is link-local "
-	       "(metadata services live there)",
-	       "that says why");
+	is_str(
+	    err.text,
+	    "target 169.254.169.254 is never loaded: it resolves to 169.254.169.254:80, which is link-local "
+	    "(metadata services live there)",
+	    "that says why");
 	is_int(address_resolve("no.such.name.invalid", 80, &a, &err) < 0, 1, "an unknown name is an error");
 	ok(strstr(err.text, "no.such.name.invalid"), "that names it: %s", err.text);
 }

@@ -70,7 +70,8 @@ static void on_left(struct conn *c)
 	bench_of(c)->calls++;
 }
 
-static const struct conn_calls calls = {on_connected, on_refused, on_first_byte, on_answered, on_broken, on_left};
+static const struct conn_calls calls = {on_connected, on_refused, on_first_byte,
+                                        on_answered,  on_broken,  on_left};
 
 static void bench_listen(struct bench *b)
 {
@@ -166,32 +167,36 @@ struct story {
 };
 
 static const struct story stories[] = {
-    {"an answer with a length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", STAY, ANSWERED, 200, true, "hi"},
-    {"a chunked answer", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", STAY,
-     ANSWERED, 200, true, "abcde"},
+    {"an answer with a length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", STAY, ANSWERED, 200, true,
+     "hi"},
+    {"a chunked answer",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", STAY, ANSWERED,
+     200, true, "abcde"},
     {"204 has no body", "HTTP/1.1 204 No Content\r\n\r\n", STAY, ANSWERED, 204, true, ""},
-    {"304 has no body, whatever its length says", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", STAY,
-     ANSWERED, 304, true, ""},
-    {"Connection: close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", CLOSE, ANSWERED, 200,
-     false, "hi"},
+    {"304 has no body, whatever its length says", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+     STAY, ANSWERED, 304, true, ""},
+    {"Connection: close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", CLOSE,
+     ANSWERED, 200, false, "hi"},
     {"HTTP/1.0 closes", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", CLOSE, ANSWERED, 200, false, "hi"},
     {"a body until the end", "HTTP/1.1 200 OK\r\n\r\nall of it", CLOSE, ANSWERED, 200, false, "all of it"},
     {"interim answers are skipped",
      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n"
      "Content-Length: 2\r\n\r\nhi",
      STAY, ANSWERED, 200, true, "hi"},
-    {"101 is final and leaves HTTP", "HTTP/1.1 101 Switching Protocols\r\n\r\n", STAY, ANSWERED, 101, false, ""},
-    {"equal lengths twice", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", STAY, ANSWERED, 200,
-     true, "hi"},
-    {"different lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", STAY, PROTOCOL, 0,
-     false, NULL},
+    {"101 is final and leaves HTTP", "HTTP/1.1 101 Switching Protocols\r\n\r\n", STAY, ANSWERED, 101, false,
+     ""},
+    {"equal lengths twice", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", STAY,
+     ANSWERED, 200, true, "hi"},
+    {"different lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", STAY,
+     PROTOCOL, 0, false, NULL},
     {"garbage", "SSH-2.0-OpenSSH_9.2\r\n\r\n", STAY, PROTOCOL, 0, false, NULL},
-    {"a bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", STAY, PROTOCOL, 200, false, NULL},
+    {"a bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", STAY, PROTOCOL, 200,
+     false, NULL},
     {"closed without an answer", "", CLOSE, RESET, 0, false, NULL},
     {"closed in the head", "HTTP/1.1 200 OK\r\nConte", CLOSE, RESET, 0, false, NULL},
     {"closed in the body", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhi", CLOSE, RESET, 200, false, NULL},
-    {"closed between chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", CLOSE, RESET, 200,
-     false, NULL},
+    {"closed between chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", CLOSE,
+     RESET, 200, false, NULL},
     {"reset without an answer", "", KILL, RESET, 0, false, NULL},
     {"reset in the body", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhi", KILL, RESET, 200, false, NULL},
 };
@@ -209,8 +214,8 @@ static void check_story(const struct story *s, bool bytewise)
 	else if (s->then == KILL)
 		bench_reset(b);
 	bench_turn(b, s->outcome, UINT64_MAX);
-	ok(b->last == s->outcome && b->calls == 1, "%s%s: one outcome, %d (%s)", s->name, bytewise ? ", bytewise" : "",
-	   (int)b->last, b->what ? b->what : "");
+	ok(b->last == s->outcome && b->calls == 1, "%s%s: one outcome, %d (%s)", s->name,
+	   bytewise ? ", bytewise" : "", (int)b->last, b->what ? b->what : "");
 	is_int(b->first_bytes, len > 0, "  the first byte is told once");
 	is_int(b->conn.status, s->status, "  status");
 	if (s->outcome == ANSWERED) {
@@ -311,7 +316,8 @@ static void test_large(void)
 	is_int(conn_send(&b->conn, (struct sq_slice){request, size}), 0, "a second one begins");
 	b->last = NOTHING;
 	bench_answer(b, answer, sizeof answer - 1);
-	ok(b->last == ANSWERED && !b->conn.reusable, "answered before it was read: the connection is not used again");
+	ok(b->last == ANSWERED && !b->conn.reusable,
+	   "answered before it was read: the connection is not used again");
 	free(request);
 	free(sink);
 	bench_free(b);

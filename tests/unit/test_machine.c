@@ -94,7 +94,8 @@ static void test_v1(void)
 	put("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "150000\n");
 	put("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
 	put("sys/fs/cgroup/cpu/cpu.stat", "nr_periods 10\nnr_throttled 3\nthrottled_time 777\n");
-	is_int(machine_cpu_quota(root), 1500, "v1: inside a container the outer path leads nowhere, the top counts");
+	is_int(machine_cpu_quota(root), 1500,
+	       "v1: inside a container the outer path leads nowhere, the top counts");
 	machine_read(root, 0, &m);
 	is_int(m.throttled, 777, "v1: throttling is in ns already");
 	put("sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us", "-1\n");
@@ -113,8 +114,10 @@ static void test_counters(void)
 
 	new_root();
 	put("proc/self/schedstat", "365259 1000 7\n");
-	put("proc/stat", "cpu  1 2 3 4 5 6 7 80 9 10\ncpu0 0 0 0 0 0 0 0 40 0 0\ncpu1 0 0 0 0 0 0 0 40 0 0\nintr 1\n");
-	put("proc/self/net/snmp", "Ip: Forwarding\nIp: 1\nTcp: RtoMin OutSegs RetransSegs InErrs\nTcp: 200 458 3 9\n");
+	put("proc/stat",
+	    "cpu  1 2 3 4 5 6 7 80 9 10\ncpu0 0 0 0 0 0 0 0 40 0 0\ncpu1 0 0 0 0 0 0 0 40 0 0\nintr 1\n");
+	put("proc/self/net/snmp",
+	    "Ip: Forwarding\nIp: 1\nTcp: RtoMin OutSegs RetransSegs InErrs\nTcp: 200 458 3 9\n");
 	machine_read(root, 100, &from);
 	is_int(from.run_queue, 1000, "run queue: the second number");
 	is_int(from.steal, 40 * tick, "steal: the eighth number, per CPU");

@@ -20,10 +20,11 @@ static void test_wake(void)
 	is_int(pacer_wake(PLAN_TIMER_PRECISE, due, 0), due - 50 * SQ_US, "precise wakes early");
 	is_int(pacer_wake(PLAN_TIMER_BALANCED, due, 0), due, "balanced wakes when it is due");
 	is_int(pacer_wake(PLAN_TIMER_ECONOMY, due, 0), due, "economy too when that is far");
-	is_int(pacer_wake(PLAN_TIMER_ECONOMY, due, due - 1), due - 1 + SQ_MS, "but at most once a millisecond");
+	is_int(pacer_wake(PLAN_TIMER_ECONOMY, due, due - 1), due - 1 + SQ_MS,
+	       "but at most once a millisecond");
 	for (int mode = PLAN_TIMER_PRECISE; mode <= PLAN_TIMER_ECONOMY; mode++)
-		ok(pacer_wake((enum plan_timer)mode, CLOCK_NEVER, 0) == CLOCK_NEVER, "mode %d: nothing due, no wake-up",
-		   mode);
+		ok(pacer_wake((enum plan_timer)mode, CLOCK_NEVER, 0) == CLOCK_NEVER,
+		   "mode %d: nothing due, no wake-up", mode);
 }
 
 /* Ten ticks, 2 ms apart; then nothing. */
@@ -63,7 +64,8 @@ static void test_loop(enum plan_timer mode, const char *name)
 	ok(t.pacer.armed == CLOCK_NEVER, "nothing due: the timer is off");
 	ok(t.pacer.lag->count > 0 && t.pacer.lag->min >= 0, "wake-ups were measured, none came early");
 	if (mode == PLAN_TIMER_PRECISE)
-		ok(t.pacer.spun > 0 && t.looks > 20, "precise polls before a tick is due (%d looks)", t.looks);
+		ok(t.pacer.spun > 0 && t.looks > 20, "precise polls before a tick is due (%d looks)",
+		   t.looks);
 	else
 		ok(t.looks < 100, "without polling there are few looks (%d)", t.looks);
 	pacer_stop(&t.pacer);

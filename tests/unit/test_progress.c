@@ -23,7 +23,8 @@ static void test_headline(void)
 
 	plan_for(&p, url);
 	progress_headline(&p, "7f3a9b2c-0000-4000-8000-000000000000", &out);
-	ok(strstr(out.data, "squall: test 7f3a9b2c  POST http://127.0.0.1:8080/hit  500"), "headline: %s", out.data);
+	ok(strstr(out.data, "squall: test 7f3a9b2c  POST http://127.0.0.1:8080/hit  500"), "headline: %s",
+	   out.data);
 	ok(strstr(out.data, "/s for 30 s\n"), "with rate and duration");
 	memset(url + strlen(url), 'x', 500);
 	plan_for(&p, url);

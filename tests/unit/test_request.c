@@ -30,12 +30,14 @@ static void test_defaults(void)
 	struct plan p;
 
 	is_request(plan_for(&p, "http://127.0.0.1:8000/hit?a=b", post),
-	           "POST /hit?a=b HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: squall/0.1\r\nX-Squall-Test: id-1\r\n"
+	           "POST /hit?a=b HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: "
+	           "squall/0.1\r\nX-Squall-Test: id-1\r\n"
 	           "Content-Length: 0\r\n\r\n",
 	           "a POST without a body says that it has none");
-	is_request(plan_for(&p, "http://example.org", get),
-	           "GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: squall/0.1\r\nX-Squall-Test: id-1\r\n\r\n",
-	           "a GET without a body says nothing about it");
+	is_request(
+	    plan_for(&p, "http://example.org", get),
+	    "GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: squall/0.1\r\nX-Squall-Test: id-1\r\n\r\n",
+	    "a GET without a body says nothing about it");
 }
 
 static void test_plan_headers(void)
@@ -49,7 +51,8 @@ static void test_plan_headers(void)
 	p.headers = headers;
 	p.header_count = 2;
 	is_request(&p,
-	           "GET / HTTP/1.1\r\nUser-Agent: squall/0.1\r\nX-Squall-Test: id-1\r\nhost: shop.example\r\nX-A: b\r\n\r\n",
+	           "GET / HTTP/1.1\r\nUser-Agent: squall/0.1\r\nX-Squall-Test: id-1\r\nhost: "
+	           "shop.example\r\nX-A: b\r\n\r\n",
 	           "a header of the plan replaces ours, whatever its case");
 	plan_for(&p, "http://[::1]:81/", put);
 	p.body = body;

@@ -31,7 +31,8 @@ void progress_line(struct progress *p, const struct books *b, int64_t at, struct
 	text_number(rate, (double)(ledger_sent(l) - p->last_sent) / seconds);
 	buf_printf(out, "%lld/%lld s  %s sent  %s/s", at / SQ_S, p->plan->duration / SQ_S, sent, rate);
 	if (response->count > 0)
-		buf_printf(out, "  p50 %s  p99 %s", text_ms(p50, (double)hist_percentile(response, 50) / SQ_MS),
+		buf_printf(out, "  p50 %s  p99 %s",
+		           text_ms(p50, (double)hist_percentile(response, 50) / SQ_MS),
 		           text_ms(p99, (double)hist_percentile(response, 99) / SQ_MS));
 	text_count(errors, ledger_http_errors(l) + l->check_failed + ledger_errors(l) + ledger_unsent(l) +
 	                       ledger_dropped(l));

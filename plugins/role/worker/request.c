@@ -34,11 +34,9 @@ int request_render(const struct plan *plan, const char *version, const char *tes
 	request_header(plan, "Host", plan->url.authority, out);
 	snprintf(value, sizeof value, "squall/%s", version);
 	request_header(plan, "User-Agent", value, out);
-	request_header(plan, "X-Squall-Test", test_id, out);
-	if (request_has_length(plan)) {
-		snprintf(value, sizeof value, "%zu", plan->body ? plan->body_len : 0);
-		request_header(plan, "Content-Length", value, out);
-	}
+	buf_printf(out, "X-Squall-Test: %s\r\n", test_id);
+	if (request_has_length(plan))
+		buf_printf(out, "Content-Length: %zu\r\n", plan->body ? plan->body_len : 0);
 	for (uint32_t i = 0; i < plan->header_count; i++)
 		buf_printf(out, "%s: %s\r\n", plan->headers[i].name, plan->headers[i].value);
 	buf_str(out, "\r\n");

@@ -7,8 +7,8 @@
 #include "core/base/buf.h"
 #include "plugins/common/plan.h"
 
-/* Host, User-Agent, Content-Length and X-Squall-Test (the run's id, by which our target counts)
- * stand there unless the plan sets a header of that name itself. 0 or -ENOMEM. */
+/* With Content-Length, and X-Squall-Test by which our target counts; Host and User-Agent are ours
+ * unless the plan has its own. out is empty. 0 or -ENOMEM. */
 int request_render(const struct plan *plan, const char *version, const char *test_id, struct buf *out);
 
 #endif

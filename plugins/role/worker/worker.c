@@ -12,6 +12,7 @@
 
 #include <squall/plugin.h>
 
+#include "plugins/common/doc.h"
 #include "plugins/common/plan.h"
 #include "run.h"
 
@@ -50,16 +51,16 @@ static const struct sq_opt worker_opts[] = {
     SQ_INT(struct worker_conf, duration_sec, "60", 1, 2592000, "How long to load, in seconds.",
            .env = "DURATION_SEC"),
     SQ_STRING(struct worker_conf, method, "POST", "HTTP method."),
-    SQ_DURATION(struct worker_conf, timeout, "30s", SQ_MS, 3600 * SQ_S,
+    SQ_DURATION(struct worker_conf, timeout, "30s", SQ_MS, 1800 * SQ_S,
                 "Longest wait for an answer, from the first byte sent to the last one received."),
     SQ_DURATION(
-        struct worker_conf, patience, "0s", 0, 3600 * SQ_S,
+        struct worker_conf, patience, "0s", 0, 1800 * SQ_S,
         "Longest wait of a due request for a connection; then it is dropped, and counted. 0: the timeout.",
         .flags = SQ_F_EXPERT),
     SQ_DURATION(struct worker_conf, drain, "0s", 0, 3600 * SQ_S,
                 "Longest wait for answers after the last request. 0: the timeout.", .flags = SQ_F_EXPERT),
     SQ_INT(struct worker_conf, max_connections, "1000", 1, 1000000, "Most connections to the target."),
-    SQ_INT(struct worker_conf, max_in_flight, "0", 0, 10000000,
+    SQ_INT(struct worker_conf, max_in_flight, "0", 0, 1000000,
            "Most requests that are due and not ended; further ones are dropped, and counted. 0: the plan's "
            "default.",
            .flags = SQ_F_EXPERT),
@@ -85,40 +86,24 @@ static struct worker *worker_of(void *self)
 
 /* --- the plan -------------------------------------------------------------------------------- */
 
-static void worker_put(struct json_object *doc, const char *key, struct json_object *value, bool *failed)
-{
-	if (!value || json_object_object_add(doc, key, value) < 0) {
-		json_object_put(value);
-		*failed = true;
-	}
-}
-
-/* The options as a plan is posted, so that there is one way of reading plans. */
+/* The options as a plan is posted, so that there is one way of reading plans. NULL without memory. */
 static struct json_object *worker_plan_doc(const struct worker_conf *c)
 {
-	struct json_object *doc = json_object_new_object();
-	bool failed = false;
+	struct json_object *o = json_object_new_object();
+	bool good = doc_put_text(o, "url", c->target_url) &&
+	            doc_put_count(o, "hits_per_sec", (uint64_t)c->hits_per_sec) &&
+	            doc_put_count(o, "duration_sec", (uint64_t)c->duration_sec) &&
+	            doc_put_text(o, "method", c->method) && doc_put_decimal(o, "timeout_ms", c->timeout, 6) &&
+	            doc_put_count(o, "max_connections", (uint64_t)c->max_connections) &&
+	            doc_put_text(o, "timer", timer_words[c->timer]);
 
-	if (!doc)
-		return NULL;
-	worker_put(doc, "url", json_object_new_string(c->target_url), &failed);
-	worker_put(doc, "hits_per_sec", json_object_new_int64(c->hits_per_sec), &failed);
-	worker_put(doc, "duration_sec", json_object_new_int64(c->duration_sec), &failed);
-	worker_put(doc, "method", json_object_new_string(c->method), &failed);
-	worker_put(doc, "timeout_ms", json_object_new_int64(c->timeout / SQ_MS), &failed);
-	worker_put(doc, "max_connections", json_object_new_int64(c->max_connections), &failed);
-	worker_put(doc, "timer", json_object_new_string(timer_words[c->timer]), &failed);
 	if (c->max_in_flight)
-		worker_put(doc, "max_in_flight", json_object_new_int64(c->max_in_flight), &failed);
+		good = good && doc_put_count(o, "max_in_flight", (uint64_t)c->max_in_flight);
 	if (c->patience)
-		worker_put(doc, "patience_ms", json_object_new_int64(c->patience / SQ_MS), &failed);
+		good = good && doc_put_decimal(o, "patience_ms", c->patience, 6);
 	if (c->drain)
-		worker_put(doc, "drain_sec", json_object_new_double((double)c->drain / SQ_S), &failed);
-	if (failed) {
-		json_object_put(doc);
-		return NULL;
-	}
-	return doc;
+		good = good && doc_put_decimal(o, "drain_sec", c->drain, 9);
+	return doc_close(o, good);
 }
 
 static int worker_plan(const struct worker_conf *c, struct plan **ret, struct sq_err *err)
