@@ -60,6 +60,9 @@ int conf_text_take(struct conf_text *t, const char *name, const char *data, size
 struct conf_place conf_text_place(const struct conf_text *t, unsigned line);
 void conf_text_free(struct conf_text *t);
 
+/* Parses a text that was read or taken without error. cfg: initialised, destroyed by the caller. */
+int conf_parse(const struct conf_text *t, config_t *cfg, struct conf_report *rep);
+
 /* One value. */
 struct conf_raw {
 	const char *text; /* of a list: its items with commas between */

@@ -41,7 +41,7 @@ static const struct {
 
 const char *loader_kind_word(enum sq_kind kind)
 {
-	return (unsigned)kind < SQ_LEN(kinds) && kinds[kind].word ? kinds[kind].word : "unknown kind";
+	return (unsigned)kind < SQ_LEN(kinds) && kinds[kind].word ? kinds[kind].word : "unknown";
 }
 
 /* Names become parts of paths: nothing that leads out of the folder. */
@@ -129,7 +129,7 @@ static int check_head(const char *path, const struct sq_plugin *p, size_t room, 
 		               "%s has a descriptor of %u bytes, at least %zu are needed: rebuild it", path,
 		               p->size > room ? (unsigned)room : p->size, SQ_PLUGIN_SIZE_1_0);
 	if (p->kind != (uint32_t)kind)
-		return sq_fail(err, -EPROTO, "%s holds a %s, not a %s", path, loader_kind_word(p->kind),
+		return sq_fail(err, -EPROTO, "%s is of kind %s, not %s", path, loader_kind_word(p->kind),
 		               loader_kind_word(kind));
 	return 0;
 }
