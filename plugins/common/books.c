@@ -48,6 +48,7 @@ void books_due(struct books *b, struct request_times *r, uint64_t tick, int64_t 
 	r->picked = now;
 	r->stage = R_DUE;
 	b->ledger.scheduled++;
+	b->picked++;
 	b->pending++;
 }
 
@@ -281,6 +282,7 @@ void books_merge(struct books *into, const struct books *from)
 	into->bytes_received += from->bytes_received;
 	into->pending += from->pending;
 	into->in_flight += from->in_flight;
+	into->picked += from->picked;
 	into->late_unsent += from->late_unsent;
 	merge_samples(into, from);
 }

@@ -80,7 +80,8 @@ struct books {
 	uint64_t opened, reused; /* connections opened, and requests sent on a used one */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t pending, in_flight; /* due and in no class; sent and not ended */
-	uint64_t late_unsent; /* looked at late, and never sent */
+	uint64_t picked; /* requests that the loop looked at: scheduled but for books_dropped_many */
+	uint64_t late_unsent; /* of those, looked at late and never sent */
 	uint32_t slowest_count, error_count[SAMPLE_KINDS]; /* samples kept */
 	struct sample slowest[BOOKS_SAMPLES]; /* by response time, longest first, then by tick */
 	struct sample errors[SAMPLE_KINDS][BOOKS_SAMPLES]; /* the first due of each kind, by tick */

@@ -247,6 +247,7 @@ static void test_ends(void)
 	books_connected(b, -1, 14, 15);
 	ok(books_closed(b), "closed, with one of each");
 	is_int(b->ledger.scheduled, 109, "scheduled");
+	is_int(b->picked, 9, "looked at");
 	is_int(b->hist[H_SERVICE]->censored, 4, "three broken, one unanswered");
 	ok(b->opened == 2 && b->reused == 3, "connections");
 	ok(b->hist[H_DNS]->count == 1 && b->hist[H_CONNECT]->count == 2 && b->hist[H_TLS]->count == 1,

@@ -99,6 +99,7 @@ static void compare(const struct books *a, const struct books *b)
 	ok(memcmp(a->status, b->status, sizeof a->status) == 0, "the same statuses");
 	ok(a->opened == b->opened && a->reused == b->reused, "the same connections");
 	ok(a->bytes_sent == b->bytes_sent && a->bytes_received == b->bytes_received, "the same bytes");
+	ok(a->picked == b->picked && a->picked == 30021, "the same looks");
 	ok(a->late_unsent == b->late_unsent && a->late_unsent > 0, "the same late ones that were not sent");
 	ok(same_samples(a, b), "the same samples in the same order");
 }
