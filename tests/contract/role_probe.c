@@ -13,7 +13,7 @@
 
 struct probe {
 	struct fake fake; /* first: the fakes' life is ours */
-	struct sq_http *asked, *slow;
+	struct sq_http *asked, *slow, *held;
 	char seen[256];
 	struct sq_timer timer, slow_timer;
 	struct sq_post later, post;
@@ -85,6 +85,12 @@ static void deliver(void *self, struct sq_delivery *d)
 	p->settling = (struct sq_settling){.op.done = settled, .delivery = d, .how = SQ_ACK};
 	if (host->transport->settle(host->transport_self, &p->settling) < 0)
 		saw(p, "settle refused");
+}
+
+static void lost(void *self, struct sq_delivery *d)
+{
+	(void)d;
+	saw(probe_of(self), "lost");
 }
 
 static void published(struct sq_op *op, int status)
@@ -239,8 +245,10 @@ static void act(void *self, struct sq_http *rq)
 		answer_slowly(p, rq);
 		return;
 	}
-	if (strcmp(word, "hold") == 0) /* never answered */
+	if (strcmp(word, "hold") == 0) {
+		p->held = rq;
 		return;
+	}
 	if (strcmp(word, "hang-op") == 0)
 		hang_op(p);
 	else if (strcmp(word, "hang-work") == 0)
@@ -285,6 +293,16 @@ static void drain(void *self, struct sq_op *op)
 		fake_drain(&p->fake, op);
 }
 
+/* The host has answered what was held long ago; the handle has to be given back all the same. */
+static void destroy(void *self)
+{
+	struct probe *p = probe_of(self);
+
+	if (p->held)
+		p->fake.host->http->reply(p->held, 200, NULL, NULL, 0);
+	fake_destroy(self);
+}
+
 static const struct sq_route routes[] = {
     {.method = "GET", .path = "/probe", .handle = walk, .help = "Uses everything."},
     {.method = "POST", .path = "/probe/{act}", .handle = act, .help = "Does one thing."},
@@ -293,8 +311,9 @@ static const struct sq_role role = {.size = sizeof role,
                                     .needs = SQ_NEEDS_STORE | SQ_NEEDS_TRANSPORT | SQ_NEEDS_SCHEDULER,
                                     .routes = routes,
                                     .deliver = deliver,
+                                    .lost = lost,
                                     .job_changed = job_changed};
 
 SQ_PLUGIN(role, SQ_ROLE, probe, .version = "1", .summary = "For tests: uses everything the host gives.",
           .opts = fake_opts, .conf_size = sizeof(struct fake_conf), .create = create, .start = fake_start,
-          .drain = drain, .destroy = fake_destroy, .vt.role = &role);
+          .drain = drain, .destroy = destroy, .vt.role = &role);

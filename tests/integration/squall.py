@@ -204,7 +204,7 @@ class Squalld:
 
     # --- the end ---
 
-    def signal(self, number):
+    def send_signal(self, number):
         self.process.send_signal(number)
 
     def wait(self):
@@ -212,7 +212,7 @@ class Squalld:
         return self.process.wait(PATIENCE)
 
     def stop(self, number=signal.SIGTERM):
-        self.signal(number)
+        self.send_signal(number)
         return self.wait()
 
     def close(self):
