@@ -153,9 +153,10 @@ static int64_t feed_chunked(struct http_body *b, const char *in, size_t len, str
 				b->state = DATA_END;
 			continue;
 		}
-		next = around_chunks(b, in[at++]);
+		next = around_chunks(b, in[at]);
 		if (next < 0)
-			return next;
+			return data->len > 0 ? (int64_t)at : next; /* what came before it first */
+		at++;
 		b->state = (uint8_t)next;
 		b->done = next == DONE;
 	}

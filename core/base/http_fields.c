@@ -1,12 +1,11 @@
 /* http_fields.c - header fields: their lines, their lists, and notes on those that frame a message. */
 #include "core/base/http_scan.h"
 
-static struct sq_slice trim(const char *from, const char *to)
+static inline struct sq_slice trim(const char *from, const char *to)
 {
-	/* A folded value holds line ends, which count as spaces (RFC 9112, 5.2). */
-	while (from < to && (is_space(*from) || *from == '\r' || *from == '\n'))
+	while (from < to && is_char(*from, CHAR_BLANK))
 		from++;
-	while (from < to && (is_space(to[-1]) || to[-1] == '\r' || to[-1] == '\n'))
+	while (from < to && is_char(to[-1], CHAR_BLANK))
 		to--;
 	return (struct sq_slice){from, (size_t)(to - from)};
 }
@@ -126,30 +125,45 @@ static void note_expect(struct scan *s, struct sq_slice value)
 	}
 }
 
+/* Whether a name of that length is this one, which is in lower case and of letters and '-': then
+ * the bit that makes letters small maps nothing else that a name may hold onto it. */
+static inline bool is_name(const char *s, const char *name, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= len; i += 8)
+		if ((load8(s + i) | EACH_BYTE(0x20)) != load8(name + i))
+			return false;
+	for (; i < len; i++)
+		if ((s[i] | 0x20) != name[i])
+			return false;
+	return true;
+}
+
 /* Lengths tell the names apart that matter; few other fields get as far as a comparison. */
 static void note_field(struct scan *s, const struct sq_header *f)
 {
 	switch (f->name.len) {
 	case sizeof "host" - 1:
-		if (http_is(f->name, "host")) {
+		if (is_name(f->name.data, "host", f->name.len)) {
 			s->notes.hosts++;
 			s->notes.host = f->value;
 		}
 		break;
 	case sizeof "expect" - 1:
-		if (http_is(f->name, "expect"))
+		if (is_name(f->name.data, "expect", f->name.len))
 			note_expect(s, f->value);
 		break;
 	case sizeof "connection" - 1:
-		if (http_is(f->name, "connection"))
+		if (is_name(f->name.data, "connection", f->name.len))
 			note_connection(s, f->value);
 		break;
 	case sizeof "content-length" - 1:
-		if (http_is(f->name, "content-length"))
+		if (is_name(f->name.data, "content-length", f->name.len))
 			note_length(s, f->value);
 		break;
 	case sizeof "transfer-encoding" - 1:
-		if (http_is(f->name, "transfer-encoding")) {
+		if (is_name(f->name.data, "transfer-encoding", f->name.len)) {
 			s->notes.codings++;
 			s->notes.coding = f->value;
 		}
@@ -175,7 +189,7 @@ const char *http_scan_field(struct scan *s, const char *line)
 	if (!s->kind->strict && is_space(*line))
 		return skip_folds(
 		    s, line); /* behind the status line: not a field, may be ignored (RFC 9112, 2.2) */
-	name_end = scan_while(line, s->end, s->kind->strict ? CHAR_TOKEN : CHAR_NAME);
+	name_end = s->kind->strict ? scan_while(line, s->end, CHAR_TOKEN) : scan_name(line, s->end);
 	colon = name_end;
 	while (!s->kind->strict && colon < s->end && is_space(*colon))
 		colon++;

@@ -45,8 +45,10 @@ const uint8_t http_chars[256] = {
     ['{'] = OTHER,
     ['}'] = OTHER,
     [':'] = OTHER & ~CHAR_NAME,
-    ['\t'] = CHAR_TEXT,
-    [' '] = CHAR_TEXT,
+    ['\t'] = CHAR_TEXT | CHAR_BLANK,
+    [' '] = CHAR_TEXT | CHAR_BLANK,
+    ['\r'] = CHAR_BLANK,
+    ['\n'] = CHAR_BLANK,
     [0x80 ... 0xff] = CHAR_TEXT,
 };
 

@@ -8,6 +8,7 @@
 #ifndef BASE_HTTP_SCAN_H
 #define BASE_HTTP_SCAN_H
 
+#include <endian.h>
 #include <string.h>
 
 #include "core/base/http_parse.h"
@@ -19,6 +20,7 @@ enum {
 	CHAR_HOST = 4, /* reg-name of RFC 3986, 3.2.2, without looking into %XX */
 	CHAR_TEXT = 8, /* field values: HTAB, SP, visible ASCII, obs-text */
 	CHAR_NAME = 16, /* visible ASCII without ':': field names that we put up with */
+	CHAR_BLANK = 32, /* HTAB, SP, and CR and LF of folds (RFC 9112, 5.2) */
 };
 extern const uint8_t http_chars[256];
 
@@ -118,21 +120,55 @@ static inline const char *scan_while(const char *p, const char *end, unsigned cl
 	return p;
 }
 
-/* The first byte from p on that is not CHAR_TEXT, or end. Eight bytes at a time. */
+/* Eight bytes, the first one lowest. */
+static inline uint64_t load8(const char *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, 8);
+	return le64toh(w);
+}
+
+#define EACH_BYTE(c) ((c) * UINT64_C(0x0101010101010101))
+
+/* The high bits of the bytes of w that are below n (n <= 128). A borrow may add bits, but only
+ * above a right one: the lowest bit set is always true. */
+static inline uint64_t bytes_below(uint64_t w, unsigned n)
+{
+	return (w - EACH_BYTE(n)) & ~w & EACH_BYTE(0x80);
+}
+
+/* The first byte from p on that is not CHAR_TEXT, or end. */
 static inline const char *scan_text(const char *p, const char *end)
 {
-	const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+	while (end - p >= 8) {
+		uint64_t w = load8(p);
+		uint64_t stops = bytes_below(w, 0x20) | bytes_below(w ^ EACH_BYTE(0x7f), 1);
 
-	for (; end - p >= 8; p += 8) {
-		uint64_t w, del;
-
-		memcpy(&w, p, 8);
-		del = w ^ (0x7f * ones);
-		/* Some byte below 0x20, or 0x7f: both borrow from their high bit. */
-		if ((((w - 0x20 * ones) & ~w) | ((del - ones) & ~del)) & highs)
-			break;
+		if (stops == 0) {
+			p += 8;
+			continue;
+		}
+		p += __builtin_ctzll(stops) / 8;
+		if (*p != '\t')
+			return p;
+		p++;
 	}
 	return scan_while(p, end, CHAR_TEXT);
+}
+
+/* The first byte from p on that is not CHAR_NAME, or end. */
+static inline const char *scan_name(const char *p, const char *end)
+{
+	for (; end - p >= 8; p += 8) {
+		uint64_t w = load8(p);
+		uint64_t stops = bytes_below(w, 0x21) | bytes_below(w ^ EACH_BYTE(':'), 1) |
+				 bytes_below(w ^ EACH_BYTE(0x7f), 1) | (w & EACH_BYTE(0x80));
+
+		if (stops != 0)
+			return p + __builtin_ctzll(stops) / 8;
+	}
+	return scan_while(p, end, CHAR_NAME);
 }
 
 #endif

@@ -191,22 +191,11 @@ static void read_all(struct conf_reader *r, const char *plugin_dir)
 	conf_env_finish(r);
 }
 
-static void parse(struct conf_reader *r, const char *plugin_dir)
+static void read_file(struct conf_reader *r, const char *plugin_dir)
 {
-	struct conf_place at;
-
-	if (conf_text_read(&r->text, r->priv->file, &r->rep) < 0)
-		return;
-	if (config_read_string(&r->cfg, r->text.text.data)) {
+	if (conf_text_read(&r->text, r->priv->file, &r->rep) == 0 &&
+	    conf_parse(&r->text, &r->cfg, &r->rep) == 0)
 		read_all(r, plugin_dir);
-		return;
-	}
-	at = conf_text_place(&r->text, (unsigned)config_error_line(&r->cfg));
-	if (strcmp(config_error_text(&r->cfg), "syntax error") == 0)
-		conf_error(&r->rep, at,
-		           "syntax error, here or on the line before: a quote, comma or = is missing");
-	else
-		conf_error(&r->rep, at, "%s", config_error_text(&r->cfg));
 }
 
 static struct conf *conf_new(const char *path)
@@ -236,20 +225,18 @@ int conf_read(const char *path, const char *plugin_dir, struct conf **ret, FILE 
 		r.priv = r.conf->priv;
 		r.text.mem = &r.priv->mem;
 		config_init(&r.cfg);
-		parse(&r, plugin_dir);
+		read_file(&r, plugin_dir);
 		config_destroy(&r.cfg);
 		conf_text_free(&r.text);
 	}
 	if (!r.conf || r.priv->mem.failed)
 		conf_error(&r.rep, (struct conf_place){path, 0}, "out of memory");
-	if (r.rep.errors == 0) {
-		*ret = r.conf;
-		return 0;
+	if (conf_verdict(&r.rep, path) < 0) {
+		conf_free(r.conf);
+		return -EINVAL;
 	}
-	fprintf(report, "%s: %u error%s, nothing started\n", path, r.rep.errors,
-	        r.rep.errors == 1 ? "" : "s");
-	conf_free(r.conf);
-	return -EINVAL;
+	*ret = r.conf;
+	return 0;
 }
 
 void conf_free(struct conf *c)

@@ -1,6 +1,7 @@
 /* conf_address.c - "127.0.0.1:8000", "[::1]:8000", "unix:/path": where a listener binds. */
 #include "conf_priv.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -18,12 +19,14 @@ static int parse_path(const char *path, struct conf_address *ret, struct sq_err 
 	return 0;
 }
 
+/* Names and numbers of either family, and the %zone of a link-local address; the resolver judges. */
 static bool host_ok(const char *host, size_t len, bool v6)
 {
-	static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-	static const char six[] = "0123456789abcdefABCDEF:.%";
-
-	return len > 0 && strspn(host, v6 ? six : name) >= len;
+	for (size_t i = 0; i < len; i++) {
+		if (!isalnum((unsigned char)host[i]) && !strchr(v6 ? ".:%" : ".-_", host[i]))
+			return false;
+	}
+	return len > 0;
 }
 
 int conf_address_parse(const char *text, struct conf_address *ret, struct sq_err *err)

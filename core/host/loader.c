@@ -41,7 +41,7 @@ static const struct {
 
 const char *loader_kind_word(enum sq_kind kind)
 {
-	return (unsigned)kind < SQ_LEN(kinds) && kinds[kind].word ? kinds[kind].word : "unknown kind";
+	return (unsigned)kind < SQ_LEN(kinds) && kinds[kind].word ? kinds[kind].word : "unknown";
 }
 
 /* Names become parts of paths: nothing that leads out of the folder. */
@@ -89,12 +89,12 @@ static int find_in(void *arg, const char *dir)
 static int find_symbol(const char *path, const void **ret, size_t *size, struct sq_err *err)
 {
 	const ElfW(Sym) *sym = NULL;
-	struct stat st;
 	Dl_info info;
 	void *so, *at;
+	int r = loader_check_file(path, err);
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return sq_fail(err, -ENOEXEC, "%s is not a file", path);
+	if (r < 0)
+		return r;
 	/* NODELETE: code and descriptor stay valid until exit, whatever the plugin's threads, timers
 	 * or exit handlers still do; and leak reports keep their names. */
 	so = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -129,7 +129,7 @@ static int check_head(const char *path, const struct sq_plugin *p, size_t room, 
 		               "%s has a descriptor of %u bytes, at least %zu are needed: rebuild it", path,
 		               p->size > room ? (unsigned)room : p->size, SQ_PLUGIN_SIZE_1_0);
 	if (p->kind != (uint32_t)kind)
-		return sq_fail(err, -EPROTO, "%s holds a %s, not a %s", path, loader_kind_word(p->kind),
+		return sq_fail(err, -EPROTO, "%s is of kind %s, not %s", path, loader_kind_word(p->kind),
 		               loader_kind_word(kind));
 	return 0;
 }

@@ -1,0 +1,44 @@
+/*
+ * sql.h - the names of all statements; their text is in sql.c.
+ */
+#ifndef STORE_LOCAL_SQL_H
+#define STORE_LOCAL_SQL_H
+
+enum sql {
+	SQL_CLOCK_GET,
+	SQL_CLOCK_SET,
+	SQL_RECORD_GET,
+	SQL_RECORD_ADD,
+	SQL_RECORD_SET,
+	SQL_RECORD_END,
+	SQL_RECORD_BURY,
+	SQL_LEASE_SET,
+	SQL_LEASE_END,
+	SQL_LIST_ALL,
+	SQL_LIST_LIVE,
+	SQL_LOG_LAST,
+	SQL_LOG_ADD,
+	SQL_LOG_HAS,
+	SQL_LOG_CUT,
+	SQL_LOG_RANGE,
+	SQL_LOG_WIPE,
+	SQL_PART_PUT,
+	SQL_PART_DROP,
+	SQL_PART_LIST,
+	SQL_PART_WIPE,
+	SQL_PART_SECRETS,
+	SQL_COUNTER_GET,
+	SQL_COUNTER_MAKE,
+	SQL_COUNTER_SET,
+	SQL_COUNTER_WIPE,
+	SQL_OLD_ENDED,
+	SQL_OLD_BURIED,
+	SQL_COUNT
+};
+
+extern const char *const sql_text[SQL_COUNT];
+
+/* The schema of each format from the one before: step n makes format n + 1. */
+extern const char *const sql_migrate[];
+
+#endif

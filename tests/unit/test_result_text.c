@@ -1,0 +1,105 @@
+/* test_result_text.c - result documents as text, held by golden files. */
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "core/base/buf.h"
+#include "core/base/result_text.h"
+#include "tests/tap.h"
+
+static void read_golden(const char *name, const char *ending, struct buf *out)
+{
+	const char *src = getenv("top_srcdir");
+	char path[4096];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof path, "%s/tests/unit/result/%s.%s", src ? src : ".", name, ending);
+	f = fopen(path, "rb");
+	if (!f) {
+		ok(false, "cannot open %s", path);
+		exit(tap_done());
+	}
+	buf_str(out, "");
+	while ((n = fread(buf_room(out, 4096), 1, 4096, f)) > 0)
+		out->len += n;
+	buf_str(out, "");
+	fclose(f);
+}
+
+/* Printable ASCII within 80 columns, apart from the colours. */
+static bool fits(const char *text, bool color)
+{
+	unsigned column = 0;
+
+	for (; *text; text++) {
+		if (color && *text == '\033')
+			text += strcspn(text, "m");
+		else if (*text == '\n')
+			column = 0;
+		else if (*text < ' ' || *text > '~' || ++column > 80)
+			return false;
+	}
+	return column == 0;
+}
+
+static void show(const char *text)
+{
+	for (const char *end; *text; text = end + (*end == '\n')) {
+		end = text + strcspn(text, "\n");
+		printf("# %.*s\n", (int)(end - text), text);
+	}
+}
+
+static void golden(const char *name, bool color)
+{
+	struct buf json = {0}, want = {0}, got = {0};
+	struct json_object *doc;
+
+	read_golden(name, "json", &json);
+	read_golden(name, "txt", &want);
+	doc = json_tokener_parse(json.data);
+	buf_str(&got, "");
+	result_text(doc, color, &got);
+	if (!ok(doc && strcmp(got.data, want.data) == 0, "%s", name))
+		show(got.data);
+	ok(fits(got.data, color), "%s: fits 80 columns", name);
+	json_object_put(doc);
+	buf_free(&json);
+	buf_free(&want);
+	buf_free(&got);
+}
+
+static void odd_documents(void)
+{
+	static const char *const documents[] = {"null", "[]", "7", "\"x\"",
+	                                        "{\"ledger\":[],\"latency_ms\":7,\"status\":null}"};
+	struct buf out = {0};
+
+	buf_str(&out, "");
+	for (size_t i = 0; i < SQ_LEN(documents); i++) {
+		struct json_object *doc = json_tokener_parse(documents[i]);
+
+		result_text(doc, true, &out);
+		json_object_put(doc);
+	}
+	is_str(out.data, "", "what is no result document says nothing");
+	buf_free(&out);
+}
+
+int main(void)
+{
+	golden("pass", false);
+	golden("invalid", false);
+	golden("threshold", false);
+	golden("not_found", false);
+	golden("unreachable", false);
+	golden("timeouts", false);
+	golden("warmup", false);
+	golden("workers_lost", false);
+	golden("empty", false);
+	golden("hostile", false);
+	golden("colour", true);
+	golden("colour_fail", true);
+	odd_documents();
+	return tap_done();
+}
