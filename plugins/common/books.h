@@ -8,8 +8,13 @@
  *     books_sent       first byte written (lag = sent - due; wait = lag - pickup)
  *     books_answered   | books_broken | books_unanswered
  *
- * The books own no clock: all times are monotonic ns that the caller took. A struct request_times
- * lives in the engine's request. Debug builds assert the order. Pure, one thread.
+ * pickup, wait and lag are recorded when a request is sent, so each holds exactly the sent ones. A
+ * request that was looked at late and then never sent is counted in late_unsent: otherwise a
+ * generator that slept through its requests until their patience was gone would look punctual.
+ *
+ * The books own no clock: all times are monotonic ns that the caller took, and none is before the
+ * one taken earlier in the life of the same request. A struct request_times lives in the engine's
+ * request, zeroed for each new one. Order and times are asserted. Pure, one thread.
  */
 #ifndef COMMON_BOOKS_H
 #define COMMON_BOOKS_H
@@ -39,6 +44,9 @@ enum books_hist { /* latencies, in the order of the result document */
 extern const char *const books_hist_name[H_COUNT]; /* "pickup", ..., "dns", ... */
 #define H_PHASES H_DNS /* the first of the phases */
 
+enum { SAMPLE_HTTP = ERROR_KINDS, SAMPLE_CHECK, SAMPLE_KINDS }; /* after those of enum ledger_error */
+extern const char *const books_sample_name[SAMPLE_KINDS]; /* "reset", ..., "http", "check" */
+
 enum request_stage { R_NONE, R_DUE, R_SENT, R_ENDED };
 
 struct request_times {
@@ -47,11 +55,16 @@ struct request_times {
 	uint8_t stage; /* enum request_stage */
 };
 
-/* One of the slowest, or an error. */
+/*
+ * One of the slowest, or an error. The engine keeps one for each connection and fills status to
+ * body_len as the answer comes; the books fill the rest, and copy it only when they keep it.
+ */
 struct sample {
 	uint64_t tick;
 	int64_t offset; /* due - T0, ns */
 	int64_t response, service; /* ns, as far as they went */
+	int64_t pickup, wait; /* ns */
+	int64_t first_byte; /* ns from sent; -1 = none came */
 	int status; /* 0 = none */
 	char address[64]; /* numeric address of the target, with port */
 	char what[96]; /* error text, or "" */
@@ -63,31 +76,31 @@ struct books {
 	int64_t t0; /* monotonic ns: what sample offsets count from */
 	struct ledger ledger;
 	struct hist *hist[H_COUNT];
-	uint64_t status[LEDGER_STATUS_MAX - LEDGER_STATUS_MIN + 1]; /* every answer, ok or not */
-	uint64_t opened, reused; /* connections: fresh, and requests sent on a used one */
+	uint64_t status[LEDGER_STATUSES]; /* every whole answer, ok or not */
+	uint64_t opened, reused; /* connections opened, and requests sent on a used one */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t pending, in_flight; /* due and in no class; sent and not ended */
-	uint32_t slowest_count, error_count[ERROR_KINDS + 2];
-	struct sample slowest[BOOKS_SAMPLES]; /* by response time, longest first */
-	struct sample errors[ERROR_KINDS + 2]
-	                    [BOOKS_SAMPLES]; /* the first of each: reset timeout protocol http check */
+	uint64_t picked; /* requests that the loop looked at: scheduled but for books_dropped_many */
+	uint64_t late_unsent; /* of those, looked at late and never sent */
+	uint32_t slowest_count, error_count[SAMPLE_KINDS]; /* samples kept */
+	struct sample slowest[BOOKS_SAMPLES]; /* by response time, longest first, then by tick */
+	struct sample errors[SAMPLE_KINDS][BOOKS_SAMPLES]; /* the first due of each kind, by tick */
 };
-#define SAMPLE_HTTP ERROR_KINDS
-#define SAMPLE_CHECK (ERROR_KINDS + 1)
 
 struct books *books_new(int64_t t0); /* NULL without memory */
 void books_free(struct books *b);
 
 void books_due(struct books *b, struct request_times *r, uint64_t tick, int64_t due, int64_t now);
 void books_dropped(struct books *b, struct request_times *r, enum ledger_dropped why);
-/* Ticks that never became requests (stopped before they were due). */
+/* Ticks that never became requests (stopped before they were due, or before anybody looked). */
 void books_dropped_many(struct books *b, uint64_t ticks, enum ledger_dropped why);
 void books_unsent(struct books *b, struct request_times *r, enum ledger_unsent why);
 void books_sent(struct books *b, struct request_times *r, int64_t now, bool reused);
+/* The first call counts; may be left out when the whole answer came in one read. */
 void books_first_byte(struct books *b, struct request_times *r, int64_t now);
 
-/* A whole answer came. ok: status as expected and no check failed. s: for the samples (address,
- * status, body), may be NULL. */
+/* A whole answer came with a status of 100 .. 999; ok when as expected and no check failed.
+ * s: for the samples, may be NULL. */
 void books_answered(struct books *b, struct request_times *r, int64_t now, int status, bool status_ok,
                     bool checks_ok, const struct sample *s);
 /* Ended without a whole answer after bytes were sent: recorded as a lower bound. */
@@ -96,13 +109,18 @@ void books_broken(struct books *b, struct request_times *r, int64_t now, enum le
 /* Still unanswered when the test ended: a lower bound, in_flight_at_end. */
 void books_unanswered(struct books *b, struct request_times *r, int64_t now);
 
-/* Connection phases, ns; negative = did not happen. */
+/* A connection was opened. Its phases in ns; negative = did not happen. */
 void books_connected(struct books *b, int64_t dns, int64_t connect, int64_t tls);
 
-/* Nothing pending, nothing in flight, both lines of the ledger hold, and every histogram of sent
- * requests has exactly one value for each. */
+/*
+ * The check of honesty: nothing pending, nothing in flight, both lines of the ledger hold, each
+ * latency has exactly one value for every sent request, exactly those without a whole answer are
+ * censored, and statuses and phases count as many answers as the ledger.
+ */
 bool books_closed(const struct books *b);
 
+/* Adds the books of another worker of the same test. The result does not depend on the order;
+ * sample offsets count from each worker's own t0, which is the same T0. */
 void books_merge(struct books *into, const struct books *from);
 
 #endif

@@ -32,6 +32,7 @@ enum ledger_error { ERROR_RESET, ERROR_TIMEOUT, ERROR_PROTOCOL, ERROR_KINDS };
 
 #define LEDGER_STATUS_MIN 100
 #define LEDGER_STATUS_MAX 999
+#define LEDGER_STATUSES (LEDGER_STATUS_MAX - LEDGER_STATUS_MIN + 1)
 
 struct ledger {
 	uint64_t scheduled;
@@ -40,11 +41,16 @@ struct ledger {
 	uint64_t dropped[DROPPED_KINDS];
 	uint64_t unconfirmed;
 	uint64_t ok;
-	uint64_t http_error[LEDGER_STATUS_MAX - LEDGER_STATUS_MIN + 1];
+	uint64_t http_error[LEDGER_STATUSES];
 	uint64_t check_failed;
 	uint64_t error[ERROR_KINDS];
 	uint64_t in_flight_at_end;
 };
+
+/* The names of the kinds in documents, in the order of the enums. */
+extern const char *const ledger_unsent_name[UNSENT_KINDS];
+extern const char *const ledger_dropped_name[DROPPED_KINDS];
+extern const char *const ledger_error_name[ERROR_KINDS];
 
 uint64_t ledger_sent(const struct ledger *l);
 uint64_t ledger_unsent(const struct ledger *l);
@@ -58,9 +64,14 @@ bool ledger_balances(const struct ledger *l, uint64_t pending, uint64_t in_fligh
 
 void ledger_add(struct ledger *into, const struct ledger *from);
 
-/* The "ledger" member of the result document. NULL without memory. */
+/* The "ledger" member of the result document. "balanced" is that of a final ledger: nothing
+ * pending, nothing in flight. NULL without memory. */
 struct json_object *ledger_write(const struct ledger *l);
-/* The reverse, for merging reports: -EINVAL with the member's name in err. */
+/* {"503": n, ...}: those that are not 0. NULL without memory. */
+struct json_object *ledger_write_statuses(const uint64_t n[LEDGER_STATUSES]);
+/* The reverse of ledger_write, for merging reports: -EINVAL with the member's name in err. Every member
+ * must be there, since a count that is left out would be lost silently; an unknown one is refused
+ * for the same reason. Counts go up to 2^53. "balanced" is not believed: ask ledger_balances. */
 int ledger_read(struct json_object *doc, struct ledger *out, struct sq_err *err);
 
 #endif

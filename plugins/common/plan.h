@@ -1,14 +1,15 @@
 /*
  * plan.h - what one test is to do, from JSON, with every default written out.
  *
- * One table (plan.c) names each field: its JSON name, type, range, default and help. Reading,
- * the effective plan in the result, and the API document all come from it.
+ * One table (plan.c, plan_field.h) names each field: its JSON name, type, range, default and
+ * help. Reading, refusing and the effective plan in the result all come from it.
  * Pure: no I/O, no clock, no environment.
  */
 #ifndef COMMON_PLAN_H
 #define COMMON_PLAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <squall/util.h>
@@ -21,6 +22,8 @@ struct json_object;
 /* Rates are millionths of a request per second, so that 0.1/s and 10007/s are both exact. */
 #define PLAN_RATE_ONE 1000000LL
 
+#define PLAN_TEXT_MAX (2 << 20) /* bytes of a plan's JSON text */
+
 enum plan_timer { PLAN_TIMER_AUTO, PLAN_TIMER_PRECISE, PLAN_TIMER_BALANCED, PLAN_TIMER_ECONOMY };
 
 struct plan_header {
@@ -29,19 +32,22 @@ struct plan_header {
 
 /* Durations in ns. Strings are owned by the plan. */
 struct plan {
-	char *name;
+	char *name; /* "" for none */
 	struct url url;
 	char *method; /* default: POST for a bare target or with a body, else GET */
 	struct plan_header *headers; /* those of the plan only; Host, User-Agent, Content-Length are the
 	                                engine's unless set */
 	uint32_t header_count;
-	char *body; /* NULL for none */
+	char *body; /* NULL for none; may hold NULs */
 	size_t body_len;
 	int64_t rate; /* over all workers, in PLAN_RATE_ONE; hits_per_sec */
 	int64_t duration; /* duration_sec */
 	int64_t workers;
 	int64_t max_connections; /* per worker */
-	int64_t max_in_flight; /* per worker */
+	/* Requests of one worker that are due and not ended, waiting for a connection or sent; the next
+	 * one is dropped. Default: 100,000, at least max_connections: waiting is bounded by patience, and
+	 * by this only where memory would be. */
+	int64_t max_in_flight;
 	int64_t timeout; /* from the first byte sent to the last received */
 	int64_t patience; /* longest wait of a due request for a connection; default: timeout */
 	int64_t drain; /* wait for answers after the last tick; default: timeout */
@@ -50,9 +56,9 @@ struct plan {
 };
 
 /* Every problem of a plan at once, as JSON: [{"field": "hits_per_sec", "problem": "..."}, ...] and
- * as text, one line each. */
+ * as text, one line each. Zeroed by the caller before, freed by the caller after. */
 struct plan_problems {
-	uint32_t count;
+	uint32_t count; /* the first hundred are listed */
 	struct buf text; /* "hits_per_sec: 0 is outside 0.000001 .. 10000000\n" */
 	struct json_object *list;
 };
@@ -60,14 +66,24 @@ void plan_problems_free(struct plan_problems *p);
 
 /*
  * Reads a plan (a JSON object as posted). default_url is used when the plan names none; NULL: the
- * plan must. 0, or -EINVAL with at least one problem, or -ENOMEM; *out is written only on success
- * and then freed with plan_free. Unknown fields are problems ("did you mean ...?").
+ * plan must. A null member counts as not given. 0, or -EINVAL with at least one problem, or
+ * -ENOMEM; *out is written only on success and then freed with plan_free. Unknown fields are
+ * problems ("did you mean ...?"). Strings must be UTF-8, as plan_read_text makes sure.
  */
 int plan_read(struct json_object *doc, const char *default_url, struct plan **out,
               struct plan_problems *problems);
+
+/* The same from text: at most PLAN_TEXT_MAX bytes, strict JSON, bounded depth. *ret_doc (unless
+ * NULL) is the document as given, the caller's to put; written only on success. */
+int plan_read_text(const char *text, size_t len, const char *default_url, struct plan **out,
+                   struct json_object **ret_doc, struct plan_problems *problems);
 void plan_free(struct plan *p);
 
 /* Every field with its value; reading it again gives an equal plan. NULL without memory. */
 struct json_object *plan_write(const struct plan *p);
+
+/* Replaces the values of Authorization, Cookie and the like in a plan's document, which others may
+ * read then. False without memory: the document must not be shown. */
+bool plan_hide_secrets(struct json_object *doc);
 
 #endif

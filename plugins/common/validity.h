@@ -28,10 +28,30 @@ struct health {
 	int64_t port_exhausted; /* times that no local port was left */
 };
 
-enum validity validity_judge(const struct books *b, const struct health *h, uint64_t offered,
+/* What the generator was asked to do. */
+struct load {
+	uint64_t offered; /* ticks that were due while the test ran */
+	double per_worker; /* requests per second that one worker was asked for; 0 = unknown */
+};
+
+/* What a lag is measured against: 1 ms, or 5 % of the median service time if that is more. */
+int64_t validity_lag_limit(const struct books *b);
+
+/*
+ * Judges closed books by the table in validity.c. Whether the target or the plan let requests fail
+ * is not asked here: a run of which nothing was sent is valid unless the machine was the reason.
+ * *ret_reasons: [{"what","value","limit","cure","status"}], texts; "what value (limit limit)" is a
+ * sentence; status is the word for this reason alone. NULL without memory.
+ */
+enum validity validity_judge(const struct books *b, const struct health *h, const struct load *l,
                              struct json_object **ret_reasons);
-/* Reasons: [{"what","value","limit","cure"}], texts. NULL without memory. */
 
 const char *validity_word(enum validity v); /* "valid" "suspect" "invalid" */
+
+/*
+ * Who was at the limit: "generator" (requests were looked at late), "target" (looked at in time, but
+ * they waited for connections, or gave up waiting) or "none".
+ */
+const char *validity_saturated(const struct books *b);
 
 #endif

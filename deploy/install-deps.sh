@@ -1,0 +1,60 @@
+#!/bin/sh
+# install-deps.sh [build|run|test|bench]: the one list of Debian packages that squall needs.
+#
+#   build   compile it, and run deploy/quickstart.sh (default)
+#   run     run an installed squall
+#   test    build, and run tests/run.sh
+#   bench   test, and the peers that tests/bench compares with
+#
+# Debian 12 or newer; nothing comes from anywhere but Debian. Needs root or sudo, and only when a
+# package is missing. With SQUALL_DEPS_RECORD=FILE the names of what was newly installed are added
+# to FILE, so that deploy/quickstart.sh --remove can undo it.
+set -eu
+
+run="libev4 libconfig9 libjson-c5 libsqlite3-0 zlib1g"
+build="gcc libc6-dev make autoconf automake libtool pkg-config curl
+	libev-dev libconfig-dev libjson-c-dev libsqlite3-dev zlib1g-dev"
+test="binutils python3 groff-base shellcheck xz-utils procps
+	libhdrhistogram-java openjdk-17-jdk-headless"
+bench="nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
+
+case "${1:-build}" in
+run) want=$run ;;
+build) want="$run $build" ;;
+test) want="$run $build $test" ;;
+bench) want="$run $build $test $bench" ;;
+*)
+	echo "usage: install-deps.sh [build|run|test|bench]" >&2
+	exit 2
+	;;
+esac
+
+command -v dpkg-query >/dev/null 2>&1 || {
+	echo "install-deps.sh: this is not Debian; install the like of: $want" >&2
+	exit 1
+}
+
+missing=
+for package in $want; do
+	dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null 2>&1 || {
+		echo "install-deps.sh: run this as root (no sudo here): apt-get install$missing" >&2
+		exit 1
+	}
+	as_root=sudo
+fi
+
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# A package index that is there may still be too old to download from, hence the second try.
+# shellcheck disable=SC2086 # the list is meant to be split
+if ! $as_root apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1; then
+	$as_root apt-get update -q >/dev/null
+	$as_root apt-get install -y -q --no-install-recommends $missing >/dev/null
+fi
+[ -z "${SQUALL_DEPS_RECORD:-}" ] || echo "$missing" >>"$SQUALL_DEPS_RECORD"

@@ -1,0 +1,33 @@
+/*
+ * doc.h - building JSON documents without a check behind every line.
+ *
+ * Each function takes its value over, also when it fails; a value or object that is NULL counts
+ * as failed, so calls nest. They return false without memory:
+ *
+ *     good = doc_put_count(o, "opened", n) && doc_put(o, "name", json_object_new_string(name));
+ */
+#ifndef COMMON_DOC_H
+#define COMMON_DOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct json_object;
+
+bool doc_put(struct json_object *o, const char *name, struct json_object *value);
+bool doc_put_null(struct json_object *o, const char *name);
+bool doc_put_text(struct json_object *o, const char *name, const char *text); /* null for NULL */
+/* Bytes of a stranger: what is not UTF-8 becomes '?', as JSON is text. */
+bool doc_put_foreign(struct json_object *o, const char *name, const char *bytes, size_t len);
+bool doc_put_count(struct json_object *o, const char *name, uint64_t n);
+/* scaled / 10^digits, written exactly: a whole number without a point. */
+bool doc_put_decimal(struct json_object *o, const char *name, int64_t scaled, unsigned digits);
+/* ns as ms, null when negative. */
+bool doc_put_ms(struct json_object *o, const char *name, int64_t ns);
+bool doc_append(struct json_object *array, struct json_object *value);
+
+/* good ? o : NULL, with o freed. Closes a function that builds one object. */
+struct json_object *doc_close(struct json_object *o, bool good);
+
+#endif

@@ -1,0 +1,310 @@
+/* plan_read.c - a plan from JSON: each field by its row of the table, every problem at once. */
+#include "plan.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "decimal.h"
+#include "plan_field.h"
+#include "schedule.h"
+
+#define DEPTH_MAX 16 /* of nested JSON; a plan needs 2 */
+#define REQUESTS_MAX 1000000000000ULL /* of one test: 11 days at a million per second */
+
+static int64_t *number_of(struct plan *p, size_t off)
+{
+	return (int64_t *)((char *)p + off);
+}
+
+static void refuse_type(const struct plan_field *f, const char *type, struct plan_problems *problems)
+{
+	plan_problem(problems, f->name, "must be %s (%s)", type, f->help);
+}
+
+static int read_number(struct json_object *v, const struct plan_field *f, struct plan *p,
+                       struct plan_problems *problems)
+{
+	bool whole = json_object_is_type(v, json_type_int);
+	char low[DECIMAL_MAX], high[DECIMAL_MAX], shown[40];
+	const char *text;
+	int64_t n = 0;
+	int r;
+
+	if (!whole && !(f->digits && json_object_is_type(v, json_type_double))) {
+		refuse_type(f, f->digits ? "a number" : "a whole number", problems);
+		return 0;
+	}
+	/* The number as it was written: a double would have lost its last digits already. */
+	text = json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
+	if (!text)
+		return -ENOMEM;
+	r = decimal_parse(text, f->digits, &n);
+	if (r < 0 || n < f->min || n > f->max)
+		plan_problem(problems, f->name, "%s is outside %s .. %s",
+		             text_safe(shown, sizeof shown, text, strlen(text)),
+		             decimal_text(low, f->min, f->digits), decimal_text(high, f->max, f->digits));
+	else
+		*number_of(p, f->off) = n;
+	return 0;
+}
+
+static int64_t default_number(const struct plan_field *f, struct plan *p)
+{
+	int64_t least = f->at_least ? *number_of(p, f->at_least) : f->value;
+
+	return least > f->value ? least : f->value;
+}
+
+int plan_read_string(struct json_object *v, const struct plan_field *f, char **ret, size_t *ret_len,
+                     struct plan_problems *problems)
+{
+	size_t len;
+	char *copy;
+
+	if (!json_object_is_type(v, json_type_string)) {
+		refuse_type(f, "a string", problems);
+		return 0;
+	}
+	len = (size_t)json_object_get_string_len(v);
+	if (len > (size_t)f->max) {
+		plan_problem(problems, f->name, "is %zu bytes long; the most is %lld", len,
+		             (long long)f->max);
+		return 0;
+	}
+	copy = malloc(len + 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, json_object_get_string(v), len);
+	copy[len] = '\0';
+	*ret = copy;
+	*ret_len = len;
+	return 0;
+}
+
+static int read_name(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems)
+{
+	size_t len = 0;
+	int r = 0;
+
+	if (v)
+		r = plan_read_string(v, f, &p->name, &len, problems);
+	else if (!(p->name = strdup("")))
+		r = -ENOMEM;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)p->name[i] < ' ' || p->name[i] == 0x7f) {
+			plan_problem(problems, f->name, "has a control character at byte %zu", i);
+			break;
+		}
+	return r;
+}
+
+static int read_url(struct json_object *v, const struct plan_field *f, const char *default_url,
+                    struct plan *p, struct plan_problems *problems)
+{
+	const char *s = default_url;
+	struct sq_err err;
+
+	if (v && !json_object_is_type(v, json_type_string)) {
+		refuse_type(f, "a string", problems);
+		return 0;
+	}
+	if (v)
+		s = json_object_get_string(v);
+	if (!s)
+		plan_problem(problems, f->name,
+		             "is missing, and no default target is configured (TARGET_URL)");
+	else if (v && strlen(s) != (size_t)json_object_get_string_len(v))
+		plan_problem(problems, f->name, "has a NUL character");
+	else if (url_parse(s, &p->url, &err) < 0)
+		plan_problem(problems, f->name, "%s%s", err.text, v ? "" : " (the configured TARGET_URL)");
+	else if (p->url.tls)
+		plan_problem(problems, f->name, "https is not supported by this version yet: use http://");
+	return 0;
+}
+
+static int read_timer(struct json_object *v, const struct plan_field *f, struct plan *p,
+                      struct plan_problems *problems)
+{
+	const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+
+	if (!v)
+		return 0; /* auto */
+	for (int i = 0; s && plan_timer_name[i]; i++)
+		if (strcmp(s, plan_timer_name[i]) == 0) {
+			p->timer = i;
+			return 0;
+		}
+	plan_problem(problems, f->name, "must be one of %s", f->help);
+	return 0;
+}
+
+static int read_field(struct json_object *doc, const struct plan_field *f, const char *default_url,
+                      struct plan *p, struct plan_problems *problems)
+{
+	struct json_object *v = json_object_object_get(doc, f->name);
+
+	switch (f->type) {
+	case PLAN_T_NUMBER:
+		if (v)
+			return read_number(v, f, p, problems);
+		*number_of(p, f->off) = default_number(f, p);
+		return 0;
+	case PLAN_T_NAME:
+		return read_name(v, f, p, problems);
+	case PLAN_T_URL:
+		return read_url(v, f, default_url, p, problems);
+	case PLAN_T_BODY:
+		return v ? plan_read_string(v, f, &p->body, &p->body_len, problems) : 0;
+	case PLAN_T_METHOD:
+		return plan_read_method(v, f, p, !json_object_object_get(doc, "url"), problems);
+	case PLAN_T_HEADERS:
+		return v ? plan_read_headers(v, f, p, problems) : 0;
+	case PLAN_T_TIMER:
+		return read_timer(v, f, p, problems);
+	case PLAN_T_LATER:
+		break;
+	}
+	return 0;
+}
+
+static void refuse_unknown(const char *name, struct plan_problems *problems)
+{
+	const char *names[PLAN_FIELDS_MAX], *near;
+	size_t n = 0;
+
+	for (const struct plan_field *f = plan_fields; f->name; f++)
+		if (f->type != PLAN_T_LATER)
+			names[n++] = f->name;
+	names[n] = NULL;
+	near = text_nearest(name, names);
+	if (near)
+		plan_problem(problems, name, "is not a field of a plan; did you mean %s?", near);
+	else
+		plan_problem(problems, name, "is not a field of a plan");
+}
+
+static void check_names(struct json_object *doc, struct plan_problems *problems)
+{
+	struct json_object_iter it;
+
+	json_object_object_foreachC(doc, it)
+	{
+		const struct plan_field *f = plan_field(it.key);
+
+		if (!f)
+			refuse_unknown(it.key, problems);
+		else if (f->type == PLAN_T_LATER && it.val)
+			plan_problem(problems, f->name, "is not supported by this version");
+	}
+}
+
+/* What no field can see alone. A number that was refused is still 0 here. */
+static void check_together(const struct plan *p, struct plan_problems *problems)
+{
+	char requests[TEXT_MAX], most[TEXT_MAX];
+	struct schedule s;
+
+	if (p->expect_status > 0 && p->expect_status < 100)
+		plan_problem(problems, "expect_status",
+		             "%lld is not a status: use 100 .. 999, or 0 for any of 200-399",
+		             (long long)p->expect_status);
+	if (p->rate == 0 || p->duration == 0)
+		return;
+	schedule_constant(&s, p->rate, p->duration);
+	text_count(requests, s.total);
+	if (s.total > REQUESTS_MAX)
+		plan_problem(problems, "hits_per_sec",
+		             "%s requests in duration_sec are more than a test may have (%s)", requests,
+		             text_count(most, REQUESTS_MAX));
+	if (s.total < (uint64_t)p->workers)
+		plan_problem(problems, "workers", "%lld workers are too many for %s requests in all",
+		             (long long)p->workers, requests);
+}
+
+int plan_read(struct json_object *doc, const char *default_url, struct plan **out,
+              struct plan_problems *problems)
+{
+	struct plan *p;
+	int r = 0;
+
+	if (!json_object_is_type(doc, json_type_object)) {
+		plan_problem(problems, "plan", "must be a JSON object, like {\"hits_per_sec\": 10}");
+		return plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
+	}
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return -ENOMEM;
+	check_names(doc, problems);
+	for (const struct plan_field *f = plan_fields; r == 0 && f->name; f++)
+		r = read_field(doc, f, default_url, p, problems);
+	if (r == 0)
+		check_together(p, problems);
+	if (plan_problems_failed(problems))
+		r = -ENOMEM;
+	if (r == 0 && problems->count > 0)
+		r = -EINVAL;
+	if (r < 0)
+		plan_free(p);
+	else
+		*out = p;
+	return r;
+}
+
+/* Why the text is no JSON, and where; or NULL. */
+static const char *parse(struct json_tokener *tok, const char *text, size_t len, struct json_object **ret,
+                         size_t *ret_at)
+{
+	enum json_tokener_error e;
+
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*ret = json_tokener_parse_ex(tok, text, (int)len);
+	*ret_at = json_tokener_get_parse_end(tok);
+	/* A number or a word ends where another character follows. */
+	if (json_tokener_get_error(tok) == json_tokener_continue)
+		*ret = json_tokener_parse_ex(tok, " ", 1);
+	e = json_tokener_get_error(tok);
+	if (e == json_tokener_continue)
+		return "it ends too early";
+	if (e != json_tokener_success)
+		return json_tokener_error_desc(e);
+	for (; *ret_at < len; ++*ret_at)
+		if (!isspace((unsigned char)text[*ret_at]))
+			return "something follows it";
+	return NULL;
+}
+
+int plan_read_text(const char *text, size_t len, const char *default_url, struct plan **out,
+                   struct json_object **ret_doc, struct plan_problems *problems)
+{
+	struct json_tokener *tok;
+	struct json_object *doc = NULL;
+	const char *why;
+	size_t at;
+	int r;
+
+	if (len > PLAN_TEXT_MAX) {
+		plan_problem(problems, "plan", "is %zu bytes long; the most is %d", len, PLAN_TEXT_MAX);
+		return plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
+	}
+	tok = json_tokener_new_ex(DEPTH_MAX);
+	if (!tok)
+		return -ENOMEM;
+	why = parse(tok, text, len, &doc, &at);
+	if (why) {
+		plan_problem(problems, "plan", "is not JSON: %s at byte %zu", why, at);
+		r = plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
+	} else {
+		r = plan_read(doc, default_url, out, problems);
+	}
+	json_tokener_free(tok);
+	if (r == 0 && ret_doc)
+		*ret_doc = doc;
+	else
+		json_object_put(doc);
+	return r;
+}

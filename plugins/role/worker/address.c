@@ -1,0 +1,127 @@
+/* address.c - resolves the target's name and refuses what must not be loaded. */
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+/* IPv4, in host order. 169.254/16: link-local (RFC 3927), where most clouds keep their metadata;
+ * the others are those of Alibaba, Oracle and Azure. */
+static const struct {
+	uint32_t net, mask;
+	const char *why;
+} refused_v4[] = {
+    {0xa9fe0000, 0xffff0000, "link-local (metadata services live there)"},
+    {0x646464c8, 0xffffffff, "a cloud's metadata service"},
+    {0xc00000c0, 0xffffffff, "a cloud's metadata service"},
+    {0xa83f8110, 0xffffffff, "a cloud's metadata service"},
+};
+
+static const char *address_refused_v4(uint32_t ip)
+{
+	for (size_t i = 0; i < SQ_LEN(refused_v4); i++)
+		if ((ip & refused_v4[i].mask) == refused_v4[i].net)
+			return refused_v4[i].why;
+	return NULL;
+}
+
+static const char *address_refused_v6(const struct in6_addr *ip)
+{
+	/* fd00:ec2::254, the metadata service of AWS. */
+	static const struct in6_addr aws = {{{0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}}};
+	uint32_t v4;
+
+	if (IN6_IS_ADDR_LINKLOCAL(ip))
+		return refused_v4[0].why;
+	if (IN6_ARE_ADDR_EQUAL(ip, &aws))
+		return refused_v4[1].why;
+	if (IN6_IS_ADDR_V4MAPPED(ip)) {
+		memcpy(&v4, &ip->s6_addr[12], sizeof v4);
+		return address_refused_v4(ntohl(v4));
+	}
+	return NULL;
+}
+
+const char *address_refused(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_INET)
+		return address_refused_v4(
+		    ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr));
+	return address_refused_v6(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+}
+
+static void address_fill(struct address *a, const struct addrinfo *from)
+{
+	char host[INET6_ADDRSTRLEN], port[8];
+
+	memset(a, 0, sizeof *a);
+	memcpy(&a->sa, from->ai_addr, from->ai_addrlen);
+	a->len = from->ai_addrlen;
+	getnameinfo(from->ai_addr, from->ai_addrlen, host, sizeof host, port, sizeof port,
+	            NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(a->text, sizeof a->text, from->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static bool address_known(const struct addresses *all, const struct address *a)
+{
+	for (uint32_t i = 0; i < all->count; i++)
+		if (all->list[i].len == a->len && memcmp(&all->list[i].sa, &a->sa, a->len) == 0)
+			return true;
+	return false;
+}
+
+static int address_error(const char *host, int gai, struct sq_err *err)
+{
+	switch (gai) {
+	case EAI_NONAME:
+	case EAI_NODATA:
+		return sq_fail(err, -ENOENT, "the name %s is unknown: is it spelt correctly?", host);
+	case EAI_AGAIN:
+		return sq_fail(err, -EAGAIN,
+		               "the name %s cannot be resolved (no answer from the name server): "
+		               "look at /etc/resolv.conf and the network",
+		               host);
+	case EAI_SYSTEM:
+		return sq_fail(err, -errno, "the name %s cannot be resolved (%s)", host, strerror(errno));
+	default:
+		return sq_fail(err, -EIO, "the name %s cannot be resolved (%s)", host, gai_strerror(gai));
+	}
+}
+
+int address_resolve(const char *host, uint16_t port, struct addresses *out, struct sq_err *err)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *all;
+	struct address refused = {0};
+	const char *why = NULL;
+	char service[8];
+	int r;
+
+	snprintf(service, sizeof service, "%u", port);
+	r = getaddrinfo(host, service, &hints, &all);
+	if (r)
+		return address_error(host, r, err);
+	out->count = 0;
+	for (const struct addrinfo *ai = all; ai && out->count < ADDRESS_MAX; ai = ai->ai_next) {
+		struct address *a = &out->list[out->count];
+
+		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
+			continue;
+		address_fill(a, ai);
+		if (!address_refused(ai->ai_addr)) {
+			out->count += !address_known(out, a);
+		} else if (!why) {
+			why = address_refused(ai->ai_addr);
+			refused = *a;
+		}
+	}
+	freeaddrinfo(all);
+	if (out->count > 0)
+		return 0;
+	if (why)
+		return sq_fail(err, -EPERM, "target %s is never loaded: it resolves to %s, which is %s", host,
+		               refused.text, why);
+	return sq_fail(err, -ENOENT, "the name %s has no IPv4 or IPv6 address", host);
+}

@@ -1,0 +1,290 @@
+/* conn.c - one HTTP/1.1 connection: connect, send, receive, parse. */
+#include "conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define CONN_MAGIC 0x636f6e6eu
+
+static void conn_watch(struct conn *c, int events)
+{
+	ev_io_stop(c->env->loop, &c->io);
+	ev_io_set(&c->io, c->io.fd, events);
+	ev_io_start(c->env->loop, &c->io);
+}
+
+void conn_close(struct conn *c)
+{
+	assert(c->magic == CONN_MAGIC);
+	if (c->state == CONN_CLOSED)
+		return;
+	c->state = CONN_CLOSED;
+	ev_io_stop(c->env->loop, &c->io);
+	close(c->io.fd);
+	buf_free(&c->kept);
+}
+
+static void conn_break(struct conn *c, int64_t now, enum ledger_error why, const char *what)
+{
+	conn_close(c);
+	c->env->calls->broken(c, now, why, what);
+}
+
+/* --- connecting ------------------------------------------------------------------------------ */
+
+static void conn_connected(struct conn *c)
+{
+	int error = 0;
+	socklen_t len = sizeof error;
+
+	if (getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	if (error) {
+		conn_close(c);
+		c->env->calls->refused(c, error);
+		return;
+	}
+	c->state = CONN_IDLE;
+	conn_watch(c, EV_READ);
+	c->env->calls->connected(c, clock_now());
+}
+
+/* --- sending --------------------------------------------------------------------------------- */
+
+/* Bytes taken, or negative errno. */
+static ssize_t conn_write(struct conn *c)
+{
+	ssize_t n = send(c->io.fd, c->unsent.data, c->unsent.len, MSG_NOSIGNAL);
+
+	if (n < 0)
+		return -errno;
+	c->unsent.data += n;
+	c->unsent.len -= (size_t)n;
+	c->env->bytes_sent += (uint64_t)n;
+	return n;
+}
+
+int conn_send(struct conn *c, struct sq_slice bytes)
+{
+	ssize_t n;
+
+	assert(c->magic == CONN_MAGIC && c->state == CONN_IDLE && bytes.len > 0);
+	c->unsent = bytes;
+	n = conn_write(c);
+	if (n <= 0) {
+		conn_close(c);
+		return n < 0 ? (int)n : -EPIPE;
+	}
+	c->state = CONN_BUSY;
+	c->begun = c->in_body = false;
+	c->status = 0;
+	c->excerpt_len = 0;
+	if (c->unsent.len > 0)
+		conn_watch(c, EV_READ | EV_WRITE);
+	return 0;
+}
+
+/* When the target no longer reads it may have answered already: what it said, or the end of the
+ * connection, comes by reading. */
+static void conn_writable(struct conn *c)
+{
+	ssize_t n = conn_write(c);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return;
+	if (n < 0 || c->unsent.len == 0)
+		conn_watch(c, EV_READ);
+}
+
+/* --- receiving ------------------------------------------------------------------------------- */
+
+/* Keeps the bytes of an incomplete head. They stand in the shared buffer, or at the end of what
+ * is kept already. */
+static void conn_keep(struct conn *c, struct sq_slice in, int64_t now)
+{
+	if (c->kept.len > 0)
+		buf_drop(&c->kept, c->kept.len - in.len);
+	else
+		buf_add(&c->kept, in.data, in.len);
+	if (buf_failed(&c->kept))
+		conn_break(c, now, ERROR_PROTOCOL, "no memory for the head of the answer");
+}
+
+/* Head by head until one that is not interim (1xx; but 101 leaves HTTP, so it is final). 1: in
+ * holds what follows it. 0: incomplete, kept. Negative HTTP_E*. */
+static int conn_take_head(struct conn *c, struct sq_slice *in)
+{
+	struct http_head *head = &c->env->head;
+	int n;
+
+	do {
+		n = http_parse_response(head, in->data, in->len, CONN_HEAD_MAX, &c->scanned, c->env->to_head);
+		if (n <= 0)
+			return n;
+		in->data += n;
+		in->len -= (size_t)n;
+		c->scanned = 0;
+	} while (head->status < 200 && head->status != 101);
+	c->status = head->status;
+	c->reusable = head->keep_alive && head->framing != HTTP_UNTIL_CLOSE && head->status != 101;
+	c->in_body = true;
+	http_body_init(&c->body, head, false);
+	return 1;
+}
+
+static void conn_excerpt(struct conn *c, struct sq_slice data)
+{
+	size_t room = CONN_EXCERPT - c->excerpt_len;
+
+	if (data.len > room)
+		data.len = room;
+	if (data.len > 0)
+		memcpy(c->excerpt + c->excerpt_len, data.data, data.len);
+	c->excerpt_len += (uint16_t)data.len;
+}
+
+/* 0 or negative HTTP_E*; in holds what is behind the body. */
+static int conn_take_body(struct conn *c, struct sq_slice *in)
+{
+	struct sq_slice data;
+	int64_t n;
+
+	while (!c->body.done && in->len > 0) {
+		n = http_body_feed(&c->body, in->data, in->len, &data);
+		if (n < 0)
+			return (int)n;
+		conn_excerpt(c, data);
+		in->data += n;
+		in->len -= (size_t)n;
+	}
+	return 0;
+}
+
+static void conn_answered(struct conn *c, int64_t now)
+{
+	/* Answered before the request was read: the rest of it would be taken for the next one. */
+	if (c->unsent.len > 0)
+		c->reusable = false;
+	c->state = CONN_IDLE;
+	c->served++;
+	buf_free(&c->kept);
+	c->env->calls->answered(c, now);
+}
+
+static void conn_take(struct conn *c, struct sq_slice in, int64_t now)
+{
+	int r = 1;
+
+	if (!c->in_body)
+		r = conn_take_head(c, &in);
+	if (r == 0) {
+		conn_keep(c, in, now);
+		return;
+	}
+	if (r > 0)
+		r = conn_take_body(c, &in);
+	if (r < 0)
+		conn_break(c, now, ERROR_PROTOCOL, http_error_text(r));
+	else if (in.len > 0)
+		conn_break(c, now, ERROR_PROTOCOL, "bytes behind the end of the answer");
+	else if (c->body.done)
+		conn_answered(c, now);
+	else
+		buf_free(&c->kept);
+}
+
+static void conn_end(struct conn *c, int64_t now, const char *what)
+{
+	if (c->state == CONN_IDLE) {
+		conn_close(c);
+		c->env->calls->left(c);
+	} else if (c->in_body && c->body.framing == HTTP_UNTIL_CLOSE) {
+		conn_answered(c, now);
+	} else {
+		conn_break(c, now, ERROR_RESET, what);
+	}
+}
+
+static void conn_readable(struct conn *c)
+{
+	struct conn_env *env = c->env;
+	ssize_t n = recv(c->io.fd, env->buffer, sizeof env->buffer, 0);
+	int64_t now;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	now = clock_now();
+	if (n < 0 && c->state == CONN_BUSY) {
+		conn_break(c, now, ERROR_RESET, strerror(errno));
+		return;
+	}
+	if (n <= 0) {
+		conn_end(c, now,
+		         c->begun ? "closed in the middle of the answer" : "closed without an answer");
+		return;
+	}
+	env->bytes_received += (uint64_t)n;
+	if (c->state == CONN_IDLE) {
+		/* Nobody asked: a farewell like 408, or rubbish. */
+		conn_end(c, now, NULL);
+		return;
+	}
+	if (!c->begun) {
+		c->begun = true;
+		env->calls->first_byte(c, now);
+	}
+	if (c->kept.len > 0) {
+		buf_add(&c->kept, env->buffer, (size_t)n);
+		if (buf_failed(&c->kept))
+			conn_break(c, now, ERROR_PROTOCOL, "no memory for the head of the answer");
+		else
+			conn_take(c, (struct sq_slice){c->kept.data, c->kept.len}, now);
+		return;
+	}
+	conn_take(c, (struct sq_slice){env->buffer, (size_t)n}, now);
+}
+
+static void conn_event(EV_P_ struct ev_io *w, int revents)
+{
+	struct conn *c = sq_container(w, struct conn, io);
+
+	(void)loop;
+	assert(c->magic == CONN_MAGIC);
+	if (c->state == CONN_CONNECTING) {
+		conn_connected(c);
+		return;
+	}
+	if (revents & EV_WRITE)
+		conn_writable(c);
+	if (revents & EV_READ)
+		conn_readable(c);
+}
+
+int conn_open(struct conn *c, struct conn_env *env, const struct address *address, int64_t now)
+{
+	int fd = socket(address->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, error;
+
+	memset(c, 0, offsetof(struct conn, excerpt));
+	c->magic = CONN_MAGIC;
+	c->env = env;
+	c->address = address;
+	c->opened = now;
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) < 0 && errno != EINPROGRESS) {
+		error = errno;
+		close(fd);
+		return -error;
+	}
+	c->state = CONN_CONNECTING;
+	ev_io_init(&c->io, conn_event, fd, EV_WRITE);
+	ev_io_start(env->loop, &c->io);
+	return 0;
+}

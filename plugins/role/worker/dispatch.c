@@ -1,0 +1,441 @@
+/* dispatch.c - requests that are due, the connections they take, and their time limits. */
+#include "dispatch.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+#define DISPATCH_MAGIC 0x64697370u
+
+/* From due until it ends; in waiting or in sent. */
+struct request {
+	struct link link;
+	struct request_times times;
+	struct conn *conn; /* that it was sent on */
+};
+
+static struct dispatch *dispatch_of(const struct conn *c)
+{
+	struct dispatch *d = c->env->owner;
+
+	assert(d && d->magic == DISPATCH_MAGIC);
+	return d;
+}
+
+static struct request *request_first(const struct link *list)
+{
+	return list_empty(list) ? NULL : sq_container(list->next, struct request, link);
+}
+
+static struct conn *conn_first(const struct link *list)
+{
+	return list_empty(list) ? NULL : sq_container(list->next, struct conn, link);
+}
+
+/* --- the end of a request -------------------------------------------------------------------- */
+
+/* Its class stands in the books. */
+static void dispatch_forget(struct dispatch *d, struct request *r)
+{
+	list_remove(&r->link);
+	slab_give(&d->requests, r);
+	d->live--;
+}
+
+static void dispatch_drop(struct dispatch *d, struct request *r, enum ledger_dropped why)
+{
+	books_dropped(d->books, &r->times, why);
+	d->waiting_count--;
+	dispatch_forget(d, r);
+}
+
+/* A connection could not be had: the request that has waited longest pays for it. Without one the
+ * connection had become unnecessary meanwhile. */
+static void dispatch_unsent(struct dispatch *d)
+{
+	struct request *r = request_first(&d->waiting);
+
+	if (!r)
+		return;
+	books_unsent(d->books, &r->times, UNSENT_CONNECT);
+	d->waiting_count--;
+	dispatch_forget(d, r);
+}
+
+/* For the samples: only of those that the books can still take. */
+static const struct sample *dispatch_sample(const struct dispatch *d, const struct conn *c, int64_t response,
+                                            int kind, const char *what, struct sample *s)
+{
+	const struct books *b = d->books;
+	bool slow = b->slowest_count < BOOKS_SAMPLES || response > b->slowest[b->slowest_count - 1].response;
+
+	if (!slow && (kind < 0 || b->error_count[kind] >= BOOKS_SAMPLES))
+		return NULL;
+	memset(s, 0, sizeof *s);
+	s->status = c->status;
+	memcpy(s->address, c->address->text, sizeof s->address);
+	if (what)
+		snprintf(s->what, sizeof s->what, "%s", what);
+	memcpy(s->body, c->excerpt, c->excerpt_len);
+	s->body_len = c->excerpt_len;
+	return s;
+}
+
+/* It is in no list. */
+static void dispatch_discard(struct dispatch *d, struct conn *c)
+{
+	conn_close(c);
+	slab_give(&d->conns, c);
+	d->conn_count--;
+}
+
+/* Sent, and no whole answer: ends the request and its connection. */
+static void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum ledger_error why,
+                           const char *what)
+{
+	struct request *r = c->request;
+	struct sample s;
+
+	books_broken(d->books, &r->times, now, why,
+	             dispatch_sample(d, c, now - r->times.due, (int)why, what, &s));
+	dispatch_discard(d, c);
+	dispatch_forget(d, r);
+}
+
+/* --- time limits ----------------------------------------------------------------------------- */
+
+/* The limits of one list never move towards now, so most calls find the timer set early enough. */
+static void dispatch_limit(struct dispatch *d, int64_t at, int64_t now)
+{
+	if (at >= d->limit_at)
+		return;
+	d->limit_at = at;
+	ev_timer_stop(d->loop, &d->limit);
+	ev_timer_set(&d->limit, (double)(at > now ? at - now : 0) / SQ_S, 0);
+	ev_timer_start(d->loop, &d->limit);
+}
+
+/* --- serving the queue ----------------------------------------------------------------------- */
+
+/* Sends the head of the queue on this connection, which is in no list. */
+static void dispatch_send(struct dispatch *d, struct conn *c, int64_t now)
+{
+	struct request *r = request_first(&d->waiting);
+	bool fresh = c->served == 0;
+
+	if (conn_send(c, d->request) < 0) {
+		/* Not a byte was taken, so the request is as good as new. A kept-alive connection had been
+		 * closed under it: it takes the next one. A fresh connection never worked. */
+		dispatch_discard(d, c);
+		if (fresh)
+			dispatch_unsent(d);
+		return;
+	}
+	books_sent(d->books, &r->times, now, !fresh);
+	d->waiting_count--;
+	list_remove(&r->link);
+	list_add_last(&d->sent, &r->link);
+	r->conn = c;
+	c->request = r;
+	dispatch_limit(d, now + d->plan->timeout, now);
+}
+
+/* Counts a shortage of our own machine. */
+static bool dispatch_short(struct dispatch *d, int error)
+{
+	d->limits.fd_exhausted += error == EMFILE || error == ENFILE;
+	d->limits.port_exhausted += error == EADDRNOTAVAIL;
+	return error == EMFILE || error == ENFILE || error == EADDRNOTAVAIL || error == ENOBUFS ||
+	       error == ENOMEM;
+}
+
+/* Opens one connection, the addresses in turn. False: the queue has to wait for those there are. */
+static bool dispatch_open(struct dispatch *d, int64_t now)
+{
+	const struct addresses *all = d->addresses;
+	struct conn *c = slab_take(&d->conns);
+	int r;
+
+	if (!c)
+		return false;
+	r = conn_open(c, d->env, &all->list[d->next_address], now);
+	d->next_address = (d->next_address + 1) % all->count;
+	if (r < 0) {
+		slab_give(&d->conns, c);
+		if (dispatch_short(d, -r) && d->conn_count > 0)
+			return false;
+		dispatch_unsent(d);
+		return true;
+	}
+	d->conn_count++;
+	d->connecting_count++;
+	list_add_last(&d->connecting, &c->link);
+	dispatch_limit(d, now + d->plan->timeout, now);
+	return true;
+}
+
+/* First in, first out: idle connections, then one more connection for each that still waits. */
+static void dispatch_serve(struct dispatch *d, int64_t now)
+{
+	struct conn *c;
+
+	while (d->waiting_count > 0 && (c = conn_first(&d->idle))) {
+		list_remove(&c->link);
+		dispatch_send(d, c, now);
+	}
+	while (d->waiting_count > d->connecting_count && d->conn_count < d->plan->max_connections)
+		if (!dispatch_open(d, now))
+			break;
+}
+
+/* --- what connections tell ------------------------------------------------------------------- */
+
+static void dispatch_connected(struct conn *c, int64_t now)
+{
+	struct dispatch *d = dispatch_of(c);
+
+	d->worked = true;
+	books_connected(d->books, -1, now - c->opened, -1);
+	list_remove(&c->link);
+	d->connecting_count--;
+	list_add_first(&d->idle, &c->link);
+	dispatch_serve(d, now);
+}
+
+static void dispatch_refused(struct conn *c, int error)
+{
+	struct dispatch *d = dispatch_of(c);
+
+	d->worked = true;
+	dispatch_short(d, error);
+	list_remove(&c->link);
+	d->connecting_count--;
+	dispatch_discard(d, c);
+	dispatch_unsent(d);
+	dispatch_serve(d, clock_now());
+}
+
+static void dispatch_first_byte(struct conn *c, int64_t now)
+{
+	struct request *r = c->request;
+
+	books_first_byte(dispatch_of(c)->books, &r->times, now);
+}
+
+static bool dispatch_status_ok(const struct dispatch *d, int status)
+{
+	int64_t expected = d->plan->expect_status;
+
+	return expected ? status == expected : status >= 200 && status < 400;
+}
+
+static void dispatch_answered(struct conn *c, int64_t now)
+{
+	struct dispatch *d = dispatch_of(c);
+	struct request *r = c->request;
+	bool good = dispatch_status_ok(d, c->status);
+	struct sample s;
+
+	d->worked = true;
+	books_answered(d->books, &r->times, now, c->status, good, true,
+	               dispatch_sample(d, c, now - r->times.due, good ? -1 : SAMPLE_HTTP, NULL, &s));
+	if (c->reusable)
+		list_add_first(&d->idle, &c->link);
+	else
+		dispatch_discard(d, c);
+	dispatch_forget(d, r);
+	dispatch_serve(d, now);
+}
+
+static void dispatch_broken(struct conn *c, int64_t now, enum ledger_error why, const char *what)
+{
+	struct dispatch *d = dispatch_of(c);
+
+	d->worked = true;
+	dispatch_break(d, c, now, why, what);
+	dispatch_serve(d, now);
+}
+
+/* Requests never wait while a connection is idle, so nobody has to be served. */
+static void dispatch_left(struct conn *c)
+{
+	struct dispatch *d = dispatch_of(c);
+
+	list_remove(&c->link);
+	dispatch_discard(d, c);
+}
+
+static const struct conn_calls dispatch_conn_calls = {
+    .connected = dispatch_connected,
+    .refused = dispatch_refused,
+    .first_byte = dispatch_first_byte,
+    .answered = dispatch_answered,
+    .broken = dispatch_broken,
+    .left = dispatch_left,
+};
+
+/* --- what time tells ------------------------------------------------------------------------- */
+
+static void dispatch_expire_connecting(struct dispatch *d, int64_t now)
+{
+	struct conn *c;
+
+	while ((c = conn_first(&d->connecting)) && c->opened + d->plan->timeout <= now) {
+		list_remove(&c->link);
+		d->connecting_count--;
+		dispatch_discard(d, c);
+		dispatch_unsent(d);
+	}
+}
+
+static void dispatch_expire_sent(struct dispatch *d, int64_t now)
+{
+	struct request *r;
+
+	while ((r = request_first(&d->sent)) && r->times.sent + d->plan->timeout <= now)
+		dispatch_break(d, r->conn, now, ERROR_TIMEOUT, "no answer within the timeout");
+}
+
+/* When nothing but connecting was going on, it was that which failed the request. */
+static void dispatch_expire_waiting(struct dispatch *d, int64_t now)
+{
+	struct request *r;
+
+	while ((r = request_first(&d->waiting)) && r->times.due + d->plan->patience <= now) {
+		if (d->conn_count == d->connecting_count)
+			dispatch_unsent(d);
+		else
+			dispatch_drop(d, r, DROPPED_PATIENCE);
+	}
+}
+
+static void dispatch_expire(EV_P_ struct ev_timer *w, int revents)
+{
+	struct dispatch *d = sq_container(w, struct dispatch, limit);
+	int64_t now = clock_now();
+	const struct request *r;
+	const struct conn *c;
+
+	(void)loop;
+	(void)revents;
+	d->worked = true;
+	dispatch_expire_connecting(d, now);
+	dispatch_expire_sent(d, now);
+	dispatch_expire_waiting(d, now);
+	d->limit_at = CLOCK_NEVER;
+	if ((c = conn_first(&d->connecting)))
+		dispatch_limit(d, c->opened + d->plan->timeout, now);
+	if ((r = request_first(&d->sent)))
+		dispatch_limit(d, r->times.sent + d->plan->timeout, now);
+	if ((r = request_first(&d->waiting)))
+		dispatch_limit(d, r->times.due + d->plan->patience, now);
+	dispatch_serve(d, now);
+}
+
+/* --- what the engine asks -------------------------------------------------------------------- */
+
+void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now)
+{
+	struct request *r = d->live < d->plan->max_in_flight ? slab_take(&d->requests) : NULL;
+	struct request_times lost = {0};
+
+	d->worked = true;
+	if (!r) {
+		books_due(d->books, &lost, tick, due, now);
+		books_dropped(d->books, &lost, DROPPED_MAX_IN_FLIGHT);
+		return;
+	}
+	memset(r, 0, sizeof *r);
+	books_due(d->books, &r->times, tick, due, now);
+	d->live++;
+	d->waiting_count++;
+	list_add_last(&d->waiting, &r->link);
+	dispatch_serve(d, now);
+	if ((r = request_first(&d->waiting)))
+		dispatch_limit(d, r->times.due + d->plan->patience, now);
+}
+
+void dispatch_drop_waiting(struct dispatch *d)
+{
+	struct request *r;
+
+	while ((r = request_first(&d->waiting)))
+		dispatch_drop(d, r, DROPPED_ABORTED);
+}
+
+static void dispatch_close_list(struct dispatch *d, struct link *list)
+{
+	struct conn *c;
+
+	while ((c = conn_first(list))) {
+		list_remove(&c->link);
+		dispatch_discard(d, c);
+	}
+}
+
+void dispatch_close(struct dispatch *d)
+{
+	int64_t now = clock_now();
+	struct request *r;
+
+	dispatch_drop_waiting(d);
+	while ((r = request_first(&d->sent))) {
+		books_unanswered(d->books, &r->times, now);
+		dispatch_discard(d, r->conn);
+		dispatch_forget(d, r);
+	}
+	dispatch_close_list(d, &d->idle);
+	dispatch_close_list(d, &d->connecting);
+	d->connecting_count = 0;
+	ev_timer_stop(d->loop, &d->limit);
+	d->books->bytes_sent = d->env->bytes_sent;
+	d->books->bytes_received = d->env->bytes_received;
+}
+
+int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
+                  const struct addresses *addresses, struct sq_slice request, struct books *books)
+{
+	memset(d, 0, sizeof *d);
+	d->magic = DISPATCH_MAGIC;
+	d->loop = loop;
+	d->plan = plan;
+	d->addresses = addresses;
+	d->request = request;
+	d->books = books;
+	slab_init(&d->requests, sizeof(struct request));
+	slab_init(&d->conns, sizeof(struct conn));
+	list_init(&d->waiting);
+	list_init(&d->sent);
+	list_init(&d->connecting);
+	list_init(&d->idle);
+	ev_timer_init(&d->limit, dispatch_expire, 0, 0);
+	d->limit_at = CLOCK_NEVER;
+	d->env = calloc(1, sizeof *d->env);
+	if (!d->env)
+		return -ENOMEM;
+	d->env->loop = loop;
+	d->env->calls = &dispatch_conn_calls;
+	d->env->owner = d;
+	d->env->to_head = strcmp(plan->method, "HEAD") == 0;
+	return 0;
+}
+
+void dispatch_free(struct dispatch *d)
+{
+	struct request *r;
+
+	while ((r = request_first(&d->sent))) {
+		dispatch_discard(d, r->conn);
+		dispatch_forget(d, r);
+	}
+	dispatch_close_list(d, &d->idle);
+	dispatch_close_list(d, &d->connecting);
+	ev_timer_stop(d->loop, &d->limit);
+	slab_free(&d->requests);
+	slab_free(&d->conns);
+	free(d->env);
+	d->magic = 0;
+}

@@ -1,0 +1,77 @@
+/*
+ * dispatch.h - brings due requests and connections together, and sees each request to its end.
+ *
+ * A due request takes an idle connection; if there is none it waits in a queue, and one more
+ * connection is opened for it as long as max_connections allows. Whichever connection gets free
+ * first serves the head of the queue. Nothing is lost silently; a request ends exactly once:
+ *
+ *     due -> dropped     max_in_flight, patience, or the run was stopped
+ *         -> unsent      the connection that was opened for it failed
+ *         -> sent -> answered | broken (reset, timeout, protocol) | unanswered at the end
+ *
+ * It does not know the schedule: the engine says what is due. Memory grows with max_in_flight and
+ * max_connections and with nothing else.
+ */
+#ifndef WORKER_DISPATCH_H
+#define WORKER_DISPATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include <squall/util.h>
+
+#include "address.h"
+#include "conn.h"
+#include "list.h"
+#include "plugins/common/books.h"
+#include "plugins/common/plan.h"
+#include "slab.h"
+
+/* What was scarce on our side, for the verdict on the generator. */
+struct dispatch_limits {
+	int64_t fd_exhausted, port_exhausted;
+};
+
+struct dispatch {
+	uint32_t magic;
+	/* Set at init; what they point to is the caller's. */
+	struct ev_loop *loop;
+	const struct plan *plan;
+	const struct addresses *addresses; /* all of them accepted a connection */
+	struct sq_slice request;
+	struct books *books;
+
+	struct conn_env *env;
+	struct slab requests, conns;
+	/* In the order of time, so that the first of each has the earliest limit. */
+	struct link waiting; /* requests by due time: patience */
+	struct link sent; /* requests by sent time: timeout */
+	struct link connecting; /* connections by start: timeout */
+	struct link idle; /* connections, the last used first */
+	struct ev_timer limit; /* runs to the earliest of these limits, or to one that has moved since */
+	int64_t limit_at; /* CLOCK_NEVER = not running */
+
+	int64_t live; /* requests: waiting and sent */
+	int64_t waiting_count, conn_count, connecting_count;
+	uint32_t next_address;
+	bool worked; /* set whenever something was done; the engine clears it */
+	struct dispatch_limits limits;
+};
+
+int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
+                  const struct addresses *addresses, struct sq_slice request,
+                  struct books *books); /* 0 or -ENOMEM */
+void dispatch_free(struct dispatch *d); /* books nothing */
+
+/* This tick is due. now: as read for it alone, since sending the one before took time. */
+void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now);
+
+void dispatch_drop_waiting(struct dispatch *d); /* aborted */
+
+/* The end of waiting: what is in flight is booked as unanswered, what still waits as aborted, and
+ * every connection is closed. */
+void dispatch_close(struct dispatch *d);
+
+#endif

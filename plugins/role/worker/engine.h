@@ -1,0 +1,56 @@
+/*
+ * engine.h - sends the requests of a schedule when they are due.
+ *
+ * The pieces: schedule and slots (when, and which of them are ours), pacer (when to look),
+ * dispatch (which connection), conn (sockets and HTTP), books (what is written down).
+ */
+#ifndef WORKER_ENGINE_H
+#define WORKER_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <squall/util.h>
+
+#include "address.h"
+#include "plugins/common/books.h"
+#include "plugins/common/plan.h"
+#include "plugins/common/schedule.h"
+#include "plugins/common/validity.h"
+
+struct ev_loop;
+struct engine;
+
+/* All that is pointed to stays with the caller and must outlive the engine. */
+struct engine_setup {
+	struct ev_loop *loop;
+	const struct plan *plan;
+	const struct schedule *schedule;
+	const struct slots *slots; /* those of this worker */
+	uint64_t until_tick; /* ticks from here on are not ours to send; at most the schedule's total */
+	const struct addresses *addresses; /* all of them accepted a connection */
+	struct sq_slice request;
+	enum plan_timer timer; /* not auto */
+	int64_t t0; /* monotonic ns */
+	struct books *books;
+	/* Each at most once, from the loop; the engine must not be freed inside. */
+	void (*scheduled)(void *owner); /* every tick was looked at */
+	void (*ended)(void *owner); /* and every request has ended */
+	void *owner;
+};
+
+int engine_new(const struct engine_setup *setup, struct engine **ret); /* 0 or negative errno */
+void engine_free(struct engine *e); /* NULL is fine */
+
+/* Sends nothing more: what is not sent yet, of the whole plan, is dropped as aborted. Requests in
+ * flight go on, and ended() follows. */
+void engine_stop(struct engine *e);
+
+/* The end of waiting: closes the books and every connection. Nothing is called afterwards. */
+void engine_close(struct engine *e);
+
+/* Adds what the engine knows about itself: loop lag and exhausted resources; and takes the CPU spent
+ * on waiting precisely out of h->cpu, since that is no sign of saturation. */
+void engine_health(const struct engine *e, struct health *h);
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * worker.c - the role "worker": drives the load of one plan and prints the result.
+ *
+ * Standalone: the plan comes from the options, i.e. TARGET_URL, HITS_PER_SEC and DURATION_SEC. The
+ * process ends with the run, with the exit code that the result asks for.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <squall/plugin.h>
+
+#include "plugins/common/doc.h"
+#include "plugins/common/plan.h"
+#include "run.h"
+
+#define WORKER_MAGIC 0x776f726bu
+
+struct worker_conf {
+	const char *target_url;
+	int64_t hits_per_sec, duration_sec;
+	const char *method;
+	int64_t timeout, patience, drain;
+	int64_t max_connections, max_in_flight;
+	int timer;
+	int output;
+	bool strict, allow_invalid;
+};
+
+struct worker {
+	uint32_t magic;
+	const struct sq_host *host;
+	const struct worker_conf *conf;
+	struct plan *plan;
+	struct run *run;
+	bool over;
+	struct sq_op *drained; /* completed when the run is over */
+};
+
+static const char *const timer_words[] = {"auto", "precise", "balanced", "economy",
+                                          NULL}; /* enum plan_timer */
+static const char *const output_words[] = {"text", "json", NULL}; /* enum run_output */
+
+static const struct sq_opt worker_opts[] = {
+    SQ_STRING(struct worker_conf, target_url, "http://target-api:8000/hit", "URL to load.",
+              .env = "TARGET_URL"),
+    SQ_INT(struct worker_conf, hits_per_sec, "10", 1, 10000000, "Requests per second.",
+           .env = "HITS_PER_SEC"),
+    SQ_INT(struct worker_conf, duration_sec, "60", 1, 2592000, "How long to load, in seconds.",
+           .env = "DURATION_SEC"),
+    SQ_STRING(struct worker_conf, method, "POST", "HTTP method."),
+    SQ_DURATION(struct worker_conf, timeout, "30s", SQ_MS, 1800 * SQ_S,
+                "Longest wait for an answer, from the first byte sent to the last one received."),
+    SQ_DURATION(
+        struct worker_conf, patience, "0s", 0, 1800 * SQ_S,
+        "Longest wait of a due request for a connection; then it is dropped, and counted. 0: the timeout.",
+        .flags = SQ_F_EXPERT),
+    SQ_DURATION(struct worker_conf, drain, "0s", 0, 3600 * SQ_S,
+                "Longest wait for answers after the last request. 0: the timeout.", .flags = SQ_F_EXPERT),
+    SQ_INT(struct worker_conf, max_connections, "1000", 1, 1000000, "Most connections to the target."),
+    SQ_INT(struct worker_conf, max_in_flight, "0", 0, 1000000,
+           "Most requests that are due and not ended; further ones are dropped, and counted. 0: the plan's "
+           "default.",
+           .flags = SQ_F_EXPERT),
+    SQ_ENUM(struct worker_conf, timer, "auto", timer_words,
+            "How exactly requests leave: precise (microseconds, up to one CPU), balanced, economy "
+            "(milliseconds). "
+            "auto: precise with a whole CPU, else balanced."),
+    SQ_ENUM(struct worker_conf, output, "text", output_words,
+            "text: progress and result for people. json: the result document alone."),
+    SQ_BOOL(struct worker_conf, strict, "false",
+            "Exit with 98 also when the generator's verdict is suspect."),
+    SQ_BOOL(struct worker_conf, allow_invalid, "false", "Never exit with 98 for the generator's verdict."),
+    SQ_OPTS_END,
+};
+
+static struct worker *worker_of(void *self)
+{
+	struct worker *w = self;
+
+	assert(w && w->magic == WORKER_MAGIC);
+	return w;
+}
+
+/* --- the plan -------------------------------------------------------------------------------- */
+
+/* The options as a plan is posted, so that there is one way of reading plans. NULL without memory. */
+static struct json_object *worker_plan_doc(const struct worker_conf *c)
+{
+	struct json_object *o = json_object_new_object();
+	bool good = doc_put_text(o, "url", c->target_url) &&
+	            doc_put_count(o, "hits_per_sec", (uint64_t)c->hits_per_sec) &&
+	            doc_put_count(o, "duration_sec", (uint64_t)c->duration_sec) &&
+	            doc_put_text(o, "method", c->method) && doc_put_decimal(o, "timeout_ms", c->timeout, 6) &&
+	            doc_put_count(o, "max_connections", (uint64_t)c->max_connections) &&
+	            doc_put_text(o, "timer", timer_words[c->timer]);
+
+	if (c->max_in_flight)
+		good = good && doc_put_count(o, "max_in_flight", (uint64_t)c->max_in_flight);
+	if (c->patience)
+		good = good && doc_put_decimal(o, "patience_ms", c->patience, 6);
+	if (c->drain)
+		good = good && doc_put_decimal(o, "drain_sec", c->drain, 9);
+	return doc_close(o, good);
+}
+
+static int worker_plan(const struct worker_conf *c, struct plan **ret, struct sq_err *err)
+{
+	struct json_object *doc = worker_plan_doc(c);
+	struct plan_problems problems = {0};
+	int r = doc ? plan_read(doc, NULL, ret, &problems) : -ENOMEM;
+
+	if (r == -EINVAL)
+		sq_fail(err, r, "%.*s", (int)strcspn(problems.text.data, "\n"), problems.text.data);
+	else if (r < 0)
+		sq_fail(err, r, "not enough memory for the plan");
+	plan_problems_free(&problems);
+	json_object_put(doc);
+	return r;
+}
+
+static int worker_check(const void *conf, struct sq_err *err)
+{
+	struct plan *plan;
+	int r = worker_plan(conf, &plan, err);
+
+	if (r == 0)
+		plan_free(plan);
+	return r;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void worker_over(void *owner, int exit_code)
+{
+	struct worker *w = worker_of(owner);
+
+	w->over = true;
+	w->host->stop(w->host->ctx, exit_code);
+	if (w->drained)
+		w->host->op_done(w->host->ctx, w->drained, 0);
+}
+
+static int worker_create(const struct sq_host *host, const void *conf, void **ret_self, struct sq_err *err)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	int r;
+
+	if (!w)
+		return sq_fail(err, -ENOMEM, "not enough memory for a worker");
+	w->magic = WORKER_MAGIC;
+	w->host = host;
+	w->conf = conf;
+	r = worker_plan(conf, &w->plan, err);
+	if (r < 0) {
+		free(w);
+		return r;
+	}
+	*ret_self = w;
+	return 0;
+}
+
+static int worker_start(void *self, struct sq_err *err)
+{
+	struct worker *w = worker_of(self);
+	struct run_setup setup = {.host = w->host,
+	                          .plan = w->plan,
+	                          .output = (enum run_output)w->conf->output,
+	                          .strict = w->conf->strict,
+	                          .allow_invalid = w->conf->allow_invalid,
+	                          .over = worker_over,
+	                          .owner = w};
+
+	return run_start(&setup, &w->run, err);
+}
+
+static void worker_drain(void *self, struct sq_op *op)
+{
+	struct worker *w = worker_of(self);
+
+	if (!w->run || w->over) {
+		w->host->op_done(w->host->ctx, op, 0);
+		return;
+	}
+	w->drained = op;
+	run_cancel(w->run);
+}
+
+static void worker_destroy(void *self)
+{
+	struct worker *w = worker_of(self);
+
+	run_free(w->run);
+	plan_free(w->plan);
+	w->magic = 0;
+	free(w);
+}
+
+static const struct sq_role worker_role = {.size = sizeof worker_role};
+
+SQ_PLUGIN(role, SQ_ROLE, worker, .version = PACKAGE_VERSION, .summary = "Drives HTTP load at a constant rate",
+          .opts = worker_opts, .conf_size = sizeof(struct worker_conf), .check = worker_check,
+          .create = worker_create, .start = worker_start, .drain = worker_drain, .destroy = worker_destroy,
+          .vt.role = &worker_role);

@@ -1,0 +1,243 @@
+#!/usr/bin/python3
+"""The standalone worker: every request stands in the class where it belongs, whatever the target does."""
+import json
+import os
+import signal
+import socket
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from odd_server import OddServer  # noqa: E402
+from squall import PLUGINS, SOURCE, Squalld, Tap, free_port, squalld, wait_until  # noqa: E402
+
+tap = Tap()
+
+
+def conf(url, **options):
+    """Options as text of a .conf. The machine of a test may be busy: the generator's verdict is no exit code."""
+    values = {"target_url": url, "hits_per_sec": 50, "duration_sec": 1, "output": "json", "allow_invalid": True}
+    values.update(options)
+    words = "".join("%s = %s; " % (k, json.dumps(v)) for k, v in values.items())
+    return 'roles = ({ plugin = "worker"; %s});' % words
+
+
+class Run:
+    def __init__(self, url, **options):
+        with Squalld(conf(url, **options), ready=False) as d:
+            self.code = d.wait()
+            self.read(d)
+
+    def read(self, d):
+        self.log = d.log
+        self.doc = json.loads(d.out)
+        self.ledger = self.doc["ledger"]
+
+    @property
+    def sent(self):
+        return sum(self.ledger["sent"].values())
+
+    def balances(self):
+        """By our own addition, not by the word of the document."""
+        l = self.ledger
+        first = (self.sent + sum(l["unsent"].values()) + sum(l["dropped"].values()) + l["unconfirmed"])
+        second = (l["ok"] + sum(l["http_error"].values()) + l["check_failed"] + sum(l["error"].values())
+                  + l["in_flight_at_end"])
+        return l["balanced"] is True and l["scheduled"] == first and self.sent == second
+
+
+def check(name, run, scheduled, code, **classes):
+    """classes: the only ones that are not 0, by name."""
+    got = {"ok": run.ledger["ok"], "in_flight_at_end": run.ledger["in_flight_at_end"]}
+    for group in ("http_error", "error", "unsent", "dropped"):
+        got.update(run.ledger[group])
+    got = {k: v for k, v in got.items() if v}
+    tap.equal(run.ledger["scheduled"], scheduled, "%s: every request is scheduled" % name)
+    tap.ok(run.balances(), "%s: the ledger balances" % name, run.ledger)
+    tap.equal(got, {k.lstrip("_"): v for k, v in classes.items()}, "%s: its class" % name)
+    tap.equal(run.code, code, "%s: exit status" % name)
+
+
+def test_manners():
+    good = ("ok", "bytewise", "chunked", "204", "close", "until_close", "interim", "301")
+    with OddServer() as server:
+        for manner in good:
+            run = Run(server.url("/" + manner))
+            check(manner, run, 50, 0, ok=50)
+            tap.equal(server.count("/" + manner), 50, "%s: the target counted as many" % manner)
+        tap.equal(len(server.tests), len(good), "each run names itself to the target")
+        for code in (404, 500, 503):
+            check(str(code), Run(server.url("/%d" % code)), 50, 99, **{"_%d" % code: 50})
+        for manner in ("gone", "early", "reset"):
+            check(manner, Run(server.url("/" + manner)), 50, 99, reset=50)
+        for manner in ("garbage", "two_lengths", "extra"):
+            check(manner, Run(server.url("/" + manner)), 50, 99, protocol=50)
+        for manner in ("never", "stall"):
+            run = Run(server.url("/" + manner), timeout="300ms")
+            check(manner, run, 50, 99, timeout=50)
+            tap.equal(run.doc["latency_ms"]["service"]["censored"], 50, "%s: lower bounds" % manner)
+
+
+def test_quits():
+    """Closed behind an answer: a connection that is known to be closed is not used, one that is not may be."""
+    with OddServer() as server:
+        run = Run(server.url("/quits"))
+    tap.ok(run.balances(), "quits: the ledger balances", run.ledger)
+    tap.equal(run.ledger["ok"] + run.ledger["error"]["reset"], 50, "quits: answered, or reset by the race")
+    tap.ok(run.ledger["ok"] >= 45, "quits: the race is rare", run.ledger)
+
+
+def test_accepts_nothing():
+    with OddServer(accepts=False) as server:
+        run = Run(server.url("/"))
+    tap.ok(run.balances(), "accept and close: the ledger balances", run.ledger)
+    tap.equal(run.ledger["error"]["reset"] + run.ledger["unsent"]["connect"], 50, "accept and close: nothing is ok")
+    tap.equal(run.code, 99, "accept and close: exit status")
+
+
+def test_limits():
+    with OddServer() as server:
+        run = Run(server.url("/never"), timeout="5s", drain="200ms", max_connections=5, patience="100ms")
+        tap.ok(run.balances(), "limits: the ledger balances", run.ledger)
+        tap.equal(run.ledger["in_flight_at_end"], 5, "limits: the drain ends with five in flight")
+        tap.equal(run.ledger["dropped"]["patience"] + run.ledger["dropped"]["aborted"], 45, "limits: the others waited")
+        run = Run(server.url("/never"), timeout="5s", drain="100ms", max_connections=5, max_in_flight=5)
+        check("max_in_flight", run, 50, 99, in_flight_at_end=5, max_in_flight=45)
+
+
+def test_latency():
+    with OddServer() as server:
+        run = Run(server.url("/slow"), hits_per_sec=10)
+    latency = run.doc["latency_ms"]
+    check("90 ms", run, 10, 0, ok=10)
+    for which in ("service", "response"):
+        tap.equal(latency[which]["count"], 10, "90 ms: each stands in %s" % which)
+        tap.ok(latency[which]["p50"] >= 90, "90 ms: p50 of %s is not less" % which, latency[which])
+    tap.ok(latency["lag"]["p50"] <= latency["response"]["p50"] - 90 + 1, "90 ms: lag and service make the response")
+    tap.equal(run.doc["rate"]["offered"], 10, "90 ms: offered as asked")
+
+
+def test_document():
+    with OddServer() as server:
+        run = Run(server.url("/ok"))
+    doc = run.doc
+    for member, want in (("schema", "squall.result/1"), ("state", "completed"), ("verdict", "pass"),
+                         ("status", {"200": 50})):
+        tap.equal(doc[member], want, "document: %s" % member)
+    tap.equal(doc["audit"]["status"], "n/a", "document: a foreign target has no audit")
+    tap.equal(doc["workers"]["planned"], 1, "document: one worker")
+    tap.equal(doc["effective_plan"]["timeout_ms"], 30000, "document: defaults are written out")
+    tap.equal(doc["connections"]["reused"] + doc["connections"]["opened"], 50, "document: each request had a connection")
+    tap.ok(doc["validity"]["status"] in ("valid", "suspect", "invalid"), "document: a verdict on the generator")
+    tap.ok({doc["test_id"]} == server.tests, "document: the id that the target saw")
+    tap.ok(doc["bytes"]["received"] == 50 * len(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"), "document: bytes")
+
+
+def test_stopped():
+    with OddServer() as server:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = server.count("/ok")
+            with Squalld(conf(server.url("/ok"), duration_sec=600), ready=False) as d:
+                wait_until(lambda: server.count("/ok") >= before + 5, "requests")
+                code = d.stop(number)
+                run = Run.__new__(Run)
+                run.read(d)
+            name = signal.Signals(number).name
+            tap.equal(code, 97, "%s: exit status" % name)
+            tap.equal(run.doc["state"], "cancelled", "%s: state" % name)
+            tap.equal(run.ledger["scheduled"], 30000, "%s: the whole plan is accounted for" % name)
+            tap.ok(run.balances(), "%s: the ledger balances" % name, run.ledger)
+            tap.equal(run.ledger["ok"] + run.ledger["dropped"]["aborted"], 30000, "%s: sent, or aborted" % name)
+            tap.equal(run.sent, server.count("/ok") - before, "%s: the target counted as many" % name)
+        with Squalld(conf(server.url("/never"), duration_sec=600), ready=False) as d:
+            wait_until(lambda: server.count("/never") >= 5, "requests")
+            code = d.stop()
+            run = Run.__new__(Run)
+            run.read(d)
+        tap.equal(code, 97, "stopped with requests in flight: exit status")
+        tap.ok(run.ledger["in_flight_at_end"] >= 5 and run.balances(), "stopped: they are booked", run.ledger)
+
+
+def test_target_dies():
+    server = OddServer()
+    with Squalld(conf(server.url("/ok"), duration_sec=2), ready=False) as d:
+        wait_until(lambda: server.count("/ok") >= 20, "requests")
+        server.close()
+        d.wait()
+        run = Run.__new__(Run)
+        run.read(d)
+    tap.equal(run.doc["state"], "completed", "the target dies: the run goes on")
+    tap.equal(run.ledger["scheduled"], 100, "the target dies: to its end")
+    tap.ok(run.balances(), "the target dies: the ledger balances", run.ledger)
+    tap.ok(run.ledger["ok"] >= 19, "the target dies: what was answered", run.ledger)
+    tap.ok(run.ledger["unsent"]["connect"] > 0, "the target dies: what could not be sent", run.ledger)
+
+
+def test_unreachable():
+    port = free_port()
+    cases = (
+        ("http://127.0.0.1:%d/hit" % port,
+         "cannot connect to 127.0.0.1:%d (connection refused): is the target running there?" % port),
+        ("http://no.such.host.invalid/", "no.such.host.invalid"),
+        ("http://169.254.169.254/latest", "target 169.254.169.254 is never loaded"),
+    )
+    for url, words in cases:
+        run = Run(url)
+        tap.equal(run.code, 97, "%s: exit status" % url)
+        tap.equal((run.doc["state"], run.doc["reason"]), ("failed", "target_unreachable"), "%s: reason" % url)
+        tap.equal(run.ledger["scheduled"], 0, "%s: nothing was sent" % url)
+        tap.contains(run.log, words, "%s: words" % url)
+        with Squalld(conf(url, output="text"), ready=False) as d:
+            tap.equal((d.wait(), d.out), (97, ""), "%s: as text, the line in the log is all" % url)
+
+
+def test_localhost():
+    families = {info[0] for info in socket.getaddrinfo("localhost", 80)}
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        if len(families) < 2:
+            tap.skip("localhost with one dead address", "localhost has one address here")
+            continue
+        with OddServer(family, address) as server:
+            run = Run(server.url("/ok", "localhost"))
+        check("localhost, %s alone" % address, run, 50, 0, ok=50)
+        tap.contains(run.log, "is left out (connection refused)", "the dead address is named")
+
+
+def test_text():
+    """As the README of the original system runs it: three variables and the sample file."""
+    env = {"HITS_PER_SEC": "20", "DURATION_SEC": "3"}
+    with OddServer() as server:
+        env["TARGET_URL"] = server.url("/ok", "localhost")
+        done = squalld("-c", os.path.join(SOURCE, "conf/worker.conf"), "-p", PLUGINS, env=env)
+    lines = done.stdout.splitlines()
+    tap.ok(done.returncode in (0, 98), "variables: exit status", done.returncode, done.stderr)
+    tap.equal(server.count("/ok"), 60, "variables: 20/s for 3 s are 60 requests")
+    tap.contains(lines[0], "20", "text: a headline first")
+    tap.ok(any(line.startswith("1/3 s") for line in lines) and any(line.startswith("2/3 s") for line in lines),
+           "text: a line a second", done.stdout)
+    tap.contains(done.stdout, "60 scheduled = 60 sent", "text: the ledger")
+    tap.ok(all(len(line) <= 80 for line in lines), "text: 80 columns", done.stdout)
+
+
+def test_bad_options():
+    for options, words in (({"target_url": "ftp://x/"}, "ftp"), ({"target_url": "https://x/"}, "https"),
+                           ({"hits_per_sec": 0}, "hits_per_sec"), ({"method": "G T"}, "method"),
+                           ({"timer": "exact"}, "timer")):
+        with Squalld(conf(options.pop("target_url", "http://x/"), **options), ready=False) as d:
+            tap.equal(d.wait(), 2, "%s: exit status" % words)
+            tap.contains(d.log, words, "%s: is named" % words)
+
+
+def test_real_target():
+    target = """state_dir = "@dir@"; store = { plugin = "local"; };
+                roles = ({ plugin = "target"; listen = "127.0.0.1:0"; });"""
+    with Squalld(target) as d:
+        run = Run(d.url() + "/hit", hits_per_sec=1000, duration_sec=2)
+        check("our own target", run, 2000, 0, ok=2000)
+        tap.equal(d.get("/stats").json["total_hits"], 2000, "our own target counted what was sent")
+        tap.equal(d.stop(), 0, "and stops in order")
+
+
+for test in (test_manners, test_quits, test_accepts_nothing, test_limits, test_latency, test_document, test_stopped,
+             test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_real_target):
+    test()
+tap.done()

@@ -1,0 +1,393 @@
+/*
+ * test_engine.c - the engine against a target in the same loop: whatever the target does, the
+ * books close, and each request stands in the class where it belongs.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <ev.h>
+
+#include "plugins/role/worker/clock.h"
+#include "plugins/role/worker/engine.h"
+#include "tests/failmalloc.h"
+#include "tests/tap.h"
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+#define CLOSING "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
+#define UNAVAILABLE "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+
+enum manner { ANSWERS, CLOSES, RESETS_AFTER, RESETS, IS_BUSY, IS_SILENT, IS_AWAY };
+
+/* Answers each read: our requests are small, so a read is a request. */
+struct target {
+	struct ev_loop *loop;
+	enum manner manner;
+	struct ev_io listener;
+	struct ev_io peers[64];
+	int peer_count, requests;
+	struct address address;
+};
+
+static void peer_end(struct target *t, struct ev_io *io, bool reset)
+{
+	struct linger now = {reset, 0};
+
+	setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	ev_io_stop(t->loop, io);
+	close(io->fd);
+	io->fd = -1;
+}
+
+static void peer_answer(struct ev_io *io, const char *text)
+{
+	if (send(io->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+		abort();
+}
+
+static void peer_readable(EV_P_ struct ev_io *io, int revents)
+{
+	struct target *t = io->data;
+	char request[1024];
+	ssize_t n = recv(io->fd, request, sizeof request, 0);
+
+	(void)loop;
+	(void)revents;
+	if (n <= 0) {
+		peer_end(t, io, false);
+		return;
+	}
+	t->requests++;
+	if (t->manner == ANSWERS || t->manner == RESETS_AFTER)
+		peer_answer(io, ANSWER);
+	else if (t->manner == CLOSES)
+		peer_answer(io, CLOSING);
+	else if (t->manner == IS_BUSY)
+		peer_answer(io, UNAVAILABLE);
+	if (t->manner == CLOSES || t->manner == RESETS_AFTER || t->manner == RESETS)
+		peer_end(t, io, t->manner != CLOSES);
+}
+
+/* The places of peers that left are used again. */
+static void listener_readable(EV_P_ struct ev_io *w, int revents)
+{
+	struct target *t = sq_container(w, struct target, listener);
+	int fd = accept(w->fd, NULL, NULL), i = 0;
+
+	(void)loop;
+	(void)revents;
+	while (i < t->peer_count && t->peers[i].fd >= 0)
+		i++;
+	if (fd < 0 || i == (int)SQ_LEN(t->peers))
+		abort();
+	t->peer_count += i == t->peer_count;
+	ev_io_init(&t->peers[i], peer_readable, fd, EV_READ);
+	t->peers[i].data = t;
+	ev_io_start(t->loop, &t->peers[i]);
+}
+
+static void target_open(struct target *t, struct ev_loop *loop, enum manner manner)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)&t->address.sa;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	memset(t, 0, sizeof *t);
+	t->loop = loop;
+	t->manner = manner;
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	t->address.len = sizeof *in;
+	if (bind(fd, (struct sockaddr *)in, sizeof *in) < 0 || listen(fd, 64) < 0 ||
+	    getsockname(fd, (struct sockaddr *)in, &t->address.len) < 0)
+		abort();
+	ev_io_init(&t->listener, listener_readable, fd, EV_READ);
+	if (manner == IS_AWAY)
+		close(fd);
+	else
+		ev_io_start(loop, &t->listener);
+}
+
+static void target_close(struct target *t)
+{
+	for (int i = 0; i < t->peer_count; i++)
+		if (t->peers[i].fd >= 0)
+			peer_end(t, &t->peers[i], false);
+	if (t->manner == IS_AWAY)
+		return;
+	ev_io_stop(t->loop, &t->listener);
+	close(t->listener.fd);
+}
+
+struct bench {
+	struct ev_loop *loop;
+	struct target target;
+	struct addresses addresses;
+	struct plan plan;
+	struct schedule schedule;
+	struct slots slots;
+	struct books *books;
+	struct engine *engine;
+	struct ev_timer stop;
+	int scheduled, ended;
+};
+
+static char method[] = "GET";
+static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+static void on_scheduled(void *owner)
+{
+	((struct bench *)owner)->scheduled++;
+}
+
+static void on_ended(void *owner)
+{
+	struct bench *b = owner;
+
+	b->ended++;
+	ev_break(b->loop, EVBREAK_ALL);
+}
+
+static void bench_open(struct bench *b, enum manner manner, int64_t rate, int64_t duration)
+{
+	memset(b, 0, sizeof *b);
+	b->loop = ev_loop_new(EVFLAG_AUTO);
+	target_open(&b->target, b->loop, manner);
+	b->addresses.count = 1;
+	b->addresses.list[0] = b->target.address;
+	b->plan.method = method;
+	b->plan.max_connections = 32;
+	b->plan.max_in_flight = 1000;
+	b->plan.timeout = b->plan.patience = 10 * SQ_S;
+	schedule_constant(&b->schedule, rate * PLAN_RATE_ONE, duration);
+	if (slots_init(&b->slots, 1) < 0)
+		abort();
+	slots_deal(&b->slots, 0, 1);
+}
+
+static int bench_engine(struct bench *b)
+{
+	struct engine_setup setup = {.loop = b->loop,
+	                             .plan = &b->plan,
+	                             .schedule = &b->schedule,
+	                             .slots = &b->slots,
+	                             .until_tick = b->schedule.total,
+	                             .addresses = &b->addresses,
+	                             .request = {request, sizeof request - 1},
+	                             .timer = PLAN_TIMER_BALANCED,
+	                             .t0 = clock_now() + SQ_MS,
+	                             .books = b->books,
+	                             .scheduled = on_scheduled,
+	                             .ended = on_ended,
+	                             .owner = b};
+
+	b->books->t0 = setup.t0;
+	return engine_new(&setup, &b->engine);
+}
+
+/* Runs to the end; returns the final ledger. */
+static const struct ledger *bench_run(struct bench *b)
+{
+	b->books = books_new(0);
+	if (bench_engine(b) < 0)
+		abort();
+	ev_run(b->loop, 0);
+	engine_close(b->engine);
+	ok(books_closed(b->books), "the books are closed");
+	is_int(b->books->ledger.scheduled, b->schedule.total, "every tick stands in them");
+	is_int(b->scheduled, 1, "the end of the schedule is told once");
+	return &b->books->ledger;
+}
+
+static void bench_close(struct bench *b)
+{
+	engine_free(b->engine);
+	books_free(b->books);
+	slots_free(&b->slots);
+	target_close(&b->target);
+	ev_loop_destroy(b->loop);
+}
+
+static void test_exact(void)
+{
+	const struct ledger *l;
+	struct bench b;
+
+	bench_open(&b, ANSWERS, 2000, SQ_S / 10);
+	l = bench_run(&b);
+	is_int(l->ok, 200, "2000/s for 0.1 s: 200 answers");
+	is_int(b.target.requests, 200, "and the target saw 200 requests");
+	is_int(b.ended, 1, "the end is told once");
+	ok(b.books->reused + b.books->opened >= 200 && b.books->opened <= 32, "on few connections");
+	is_int(b.books->bytes_sent, 200 * (sizeof request - 1), "bytes sent");
+	is_int(b.books->bytes_received, 200 * (sizeof ANSWER - 1), "bytes received");
+	bench_close(&b);
+}
+
+static void test_share(void)
+{
+	const struct ledger *l;
+	struct bench b;
+
+	bench_open(&b, ANSWERS, 2000, SQ_S / 10);
+	slots_free(&b.slots);
+	slots_init(&b.slots, 4);
+	slots_deal(&b.slots, 1, 4);
+	b.books = books_new(0);
+	bench_engine(&b);
+	ev_run(b.loop, 0);
+	engine_close(b.engine);
+	l = &b.books->ledger;
+	is_int(l->scheduled, 50, "one of four workers: a quarter of the ticks");
+	is_int(l->ok, 50, "all answered");
+	bench_close(&b);
+}
+
+static void test_no_keep_alive(void)
+{
+	const struct ledger *l;
+	struct bench b;
+
+	bench_open(&b, CLOSES, 1000, SQ_S / 20);
+	l = bench_run(&b);
+	is_int(l->ok, 50, "Connection: close: all are answered");
+	is_int(b.books->opened, 50, "each on a connection of its own");
+	is_int(b.books->reused, 0, "none is reused");
+	bench_close(&b);
+	bench_open(&b, RESETS_AFTER, 1000, SQ_S / 20);
+	l = bench_run(&b);
+	is_int(l->ok + l->error[ERROR_RESET], 50, "reset after the answer: nothing is lost");
+	is_int(ledger_sent(l), 50, "all were sent");
+	bench_close(&b);
+}
+
+static void test_classes(void)
+{
+	static const struct {
+		enum manner manner;
+		const char *name;
+		uint64_t http, reset, timeout, unsent;
+	} cases[] = {
+	    {IS_BUSY, "503", 20, 0, 0, 0},
+	    {RESETS, "reset", 0, 20, 0, 0},
+	    {IS_SILENT, "timeout", 0, 0, 20, 0},
+	    {IS_AWAY, "nobody listens", 0, 0, 0, 20},
+	};
+
+	for (size_t i = 0; i < SQ_LEN(cases); i++) {
+		const struct ledger *l;
+		struct bench b;
+
+		bench_open(&b, cases[i].manner, 1000, SQ_S / 50);
+		b.plan.timeout = b.plan.patience = 200 * SQ_MS;
+		l = bench_run(&b);
+		is_int(l->http_error[503 - LEDGER_STATUS_MIN], cases[i].http, cases[i].name);
+		is_int(l->error[ERROR_RESET], cases[i].reset, "  resets");
+		is_int(l->error[ERROR_TIMEOUT], cases[i].timeout, "  timeouts");
+		is_int(l->unsent[UNSENT_CONNECT], cases[i].unsent, "  not sent");
+		is_int(b.books->hist[H_RESPONSE]->censored, cases[i].reset + cases[i].timeout,
+		       "  lower bounds");
+		bench_close(&b);
+	}
+}
+
+static void test_scarce(void)
+{
+	const struct ledger *l;
+	struct bench b;
+
+	bench_open(&b, IS_SILENT, 1000, SQ_S / 10);
+	b.plan.max_connections = 1;
+	b.plan.max_in_flight = 5;
+	b.plan.patience = 20 * SQ_MS;
+	b.plan.timeout = 60 * SQ_MS;
+	l = bench_run(&b);
+	ok(l->error[ERROR_TIMEOUT] > 0, "one connection, a silent target: timeouts (%d)",
+	   (int)l->error[ERROR_TIMEOUT]);
+	ok(l->dropped[DROPPED_PATIENCE] > 0, "patience runs out (%d)", (int)l->dropped[DROPPED_PATIENCE]);
+	ok(l->dropped[DROPPED_MAX_IN_FLIGHT] > 0, "max_in_flight is reached (%d)",
+	   (int)l->dropped[DROPPED_MAX_IN_FLIGHT]);
+	is_int(l->error[ERROR_TIMEOUT] + ledger_dropped(l), 100, "and that is all there is");
+	bench_close(&b);
+	bench_open(&b, ANSWERS, 2000, SQ_S / 20);
+	b.plan.max_connections = 1;
+	l = bench_run(&b);
+	is_int(l->ok, 100, "one connection, a quick target: all wait their turn and are answered");
+	is_int(b.books->opened, 1, "on one connection");
+	bench_close(&b);
+}
+
+static void stop_engine(EV_P_ struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	engine_stop(sq_container(w, struct bench, stop)->engine);
+}
+
+static void stop_loop(EV_P_ struct ev_timer *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void test_stop(void)
+{
+	const struct ledger *l;
+	struct bench b;
+
+	bench_open(&b, ANSWERS, 1000, 60 * SQ_S);
+	ev_timer_init(&b.stop, stop_engine, 0.05, 0);
+	ev_timer_start(b.loop, &b.stop);
+	l = bench_run(&b);
+	ok(l->ok > 0, "stopped: some were answered (%d)", (int)l->ok);
+	is_int(l->ok + l->dropped[DROPPED_ABORTED], 60000, "the rest of the plan is aborted");
+	is_int(b.ended, 1, "and the end is told");
+	bench_close(&b);
+	bench_open(&b, IS_SILENT, 1000, SQ_S / 50);
+	ev_timer_init(&b.stop, stop_loop, 0.1, 0);
+	ev_timer_start(b.loop, &b.stop);
+	l = bench_run(&b);
+	is_int(l->in_flight_at_end, 20, "closed while in flight: unanswered, as lower bounds");
+	is_int(b.books->hist[H_SERVICE]->censored, 20, "each of them");
+	bench_close(&b);
+}
+
+static void test_no_memory(void)
+{
+	struct bench b;
+	int r, failed = 0;
+
+	bench_open(&b, ANSWERS, 1000, SQ_S / 50);
+	b.books = books_new(0);
+	for (unsigned n = 1;; n++) {
+		failmalloc_after(n);
+		r = bench_engine(&b);
+		if (!failmalloc_stop())
+			break;
+		failed++;
+		ok(r == -ENOMEM, "allocation %u fails: no engine", n);
+	}
+	ok(r == 0 && failed > 0, "with memory there is one");
+	/* Requests and connections come from blocks: a request without memory is dropped. */
+	failmalloc_after(1);
+	ev_run(b.loop, 0);
+	ok(failmalloc_stop(), "an allocation failed during the load");
+	engine_close(b.engine);
+	ok(books_closed(b.books), "the books are closed");
+	is_int(b.books->ledger.ok + b.books->ledger.dropped[DROPPED_MAX_IN_FLIGHT], 20, "nothing is lost");
+	is_int(b.books->ledger.dropped[DROPPED_MAX_IN_FLIGHT], 1, "the one without memory was dropped");
+	bench_close(&b);
+}
+
+int main(void)
+{
+	test_exact();
+	test_share();
+	test_no_keep_alive();
+	test_classes();
+	test_scarce();
+	test_stop();
+	test_no_memory();
+	return tap_done();
+}
