@@ -193,7 +193,8 @@ static void read_all(struct conf_reader *r, const char *plugin_dir)
 
 static void read_file(struct conf_reader *r, const char *plugin_dir)
 {
-	if (conf_text_read(&r->text, r->priv->file, &r->rep) == 0 && conf_parse(&r->text, &r->cfg, &r->rep) == 0)
+	if (conf_text_read(&r->text, r->priv->file, &r->rep) == 0 &&
+	    conf_parse(&r->text, &r->cfg, &r->rep) == 0)
 		read_all(r, plugin_dir);
 }
 
@@ -230,14 +231,12 @@ int conf_read(const char *path, const char *plugin_dir, struct conf **ret, FILE 
 	}
 	if (!r.conf || r.priv->mem.failed)
 		conf_error(&r.rep, (struct conf_place){path, 0}, "out of memory");
-	if (r.rep.errors == 0) {
-		*ret = r.conf;
-		return 0;
+	if (conf_verdict(&r.rep, path) < 0) {
+		conf_free(r.conf);
+		return -EINVAL;
 	}
-	fprintf(report, "%s: %u error%s, nothing started\n", path, r.rep.errors,
-	        r.rep.errors == 1 ? "" : "s");
-	conf_free(r.conf);
-	return -EINVAL;
+	*ret = r.conf;
+	return 0;
 }
 
 void conf_free(struct conf *c)

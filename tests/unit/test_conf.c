@@ -259,7 +259,7 @@ static const struct {
      "store = { plugin = \"demo\"; }; transport = { plugin = \"demo\"; }; roles = ( { " DEMO " } );",
      "REDIS_PORT=tcp://10.0.0.1:6379",
      "variable REDIS_PORT: warning: ignored, \"tcp://10.0.0.1:6379\" is a Kubernetes service link and not a "
-     "port; set enableServiceLinks: false\n"},
+     "number; set enableServiceLinks: false\n"},
     {"a service link that nobody reads is nothing", "roles = ( { " DEMO " } );",
      "REDIS_PORT=tcp://10.0.0.1:6379", ""},
     {"a variable that nobody reads", "roles = ( { " DEMO " } );", "REDIS_KEY=hits K8S_NAMESPACE=",
@@ -438,13 +438,15 @@ static void test_secrets(void)
 	unsetenv("OTHER");
 	is_resolved(
 	    c, -EINVAL,
-	    "t.conf:4: roles[0].key: key is empty\nt.conf:5: roles[1].key: variable OTHER is not set\n",
+	    "t.conf:4: roles[0].key: key is empty\nt.conf:5: roles[1].key: variable OTHER is not set\n"
+	    "t.conf: 2 errors, nothing started\n",
 	    "all that cannot be resolved");
 	remove("key");
 	setenv("OTHER", "", 1);
 	is_resolved(c, -EINVAL,
 	            "t.conf:4: roles[0].key: cannot read key: No such file or directory\n"
-	            "t.conf:5: roles[1].key: variable OTHER is not set\n",
+	            "t.conf:5: roles[1].key: variable OTHER is not set\n"
+	            "t.conf: 2 errors, nothing started\n",
 	            "a file that is gone, a variable that is empty");
 	conf_free(c);
 	unsetenv("OTHER");
