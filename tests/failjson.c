@@ -1,39 +1,16 @@
-/* failjson.c - counts calls into json-c through the linker's --wrap and fails the chosen one. */
+/* failjson.c - counts calls into json-c that allocate as allocations: see failmalloc.h. */
 #include <json-c/json.h>
 #include <stddef.h>
 
-#include "failjson.h"
-
-static unsigned countdown;
-static bool failed;
-
-static bool fails(void)
-{
-	if (countdown == 0 || --countdown > 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-void failjson_after(unsigned n)
-{
-	countdown = n;
-	failed = false;
-}
-
-bool failjson_stop(void)
-{
-	countdown = 0;
-	return failed;
-}
+#include "failmalloc.h"
 
 /* WRAP(what it returns, its name, how it fails, parameters, arguments) */
-#define WRAP(type, name, failure, params, args)                  \
-	type __real_##name params;                               \
-	type __wrap_##name params;                               \
-	type __wrap_##name params                                \
-	{                                                        \
-		return fails() ? (failure) : __real_##name args; \
+#define WRAP(type, name, failure, params, args)                           \
+	type __real_##name params;                                        \
+	type __wrap_##name params;                                        \
+	type __wrap_##name params                                         \
+	{                                                                 \
+		return failmalloc_now() ? (failure) : __real_##name args; \
 	}
 
 WRAP(struct json_object *, json_object_new_object, NULL, (void), ())
@@ -48,3 +25,6 @@ WRAP(int, json_object_object_add, -1, (struct json_object * o, const char *key, 
      (o, key, v))
 WRAP(int, json_object_array_add, -1, (struct json_object * o, struct json_object *v), (o, v))
 WRAP(const char *, json_object_to_json_string_ext, NULL, (struct json_object * o, int flags), (o, flags))
+WRAP(int, json_object_deep_copy, -1,
+     (struct json_object * o, struct json_object **ret, json_c_shallow_copy_fn *f), (o, ret, f))
+WRAP(int, json_object_set_string, 0, (struct json_object * o, const char *s), (o, s))

@@ -16,7 +16,7 @@ char *__wrap_strdup(const char *s);
 static unsigned countdown;
 static bool failed;
 
-static bool fails(void)
+bool failmalloc_now(void)
 {
 	if (countdown == 0 || --countdown > 0)
 		return false;
@@ -39,20 +39,20 @@ bool failmalloc_stop(void)
 
 void *__wrap_malloc(size_t n)
 {
-	return fails() ? NULL : __real_malloc(n);
+	return failmalloc_now() ? NULL : __real_malloc(n);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	return fails() ? NULL : __real_calloc(n, size);
+	return failmalloc_now() ? NULL : __real_calloc(n, size);
 }
 
 void *__wrap_realloc(void *p, size_t n)
 {
-	return fails() ? NULL : __real_realloc(p, n);
+	return failmalloc_now() ? NULL : __real_realloc(p, n);
 }
 
 char *__wrap_strdup(const char *s)
 {
-	return fails() ? NULL : __real_strdup(s);
+	return failmalloc_now() ? NULL : __real_strdup(s);
 }

@@ -3,6 +3,8 @@
  *
  * Link with failmalloc.c and $(failmalloc_ldflags). Only calls from the program's own objects
  * (and the convenience libraries linked into it) are counted, not those inside shared libraries.
+ * Link with failjson.c and $(failjson_ldflags) as well, and calls into json-c that allocate are
+ * counted and fail like allocations.
  *
  *     for (int n = 1; ; n++) {
  *             failmalloc_after(n);
@@ -19,5 +21,6 @@
 
 void failmalloc_after(unsigned n); /* the n-th allocation from now (1 = the next) fails, later ones succeed */
 bool failmalloc_stop(void); /* back to normal; whether one did fail */
+bool failmalloc_now(void); /* for wrappers: counts one more allocation; whether it has to fail */
 
 #endif

@@ -274,6 +274,17 @@ static void print_efficiency(struct page *p, struct json_object *generator)
 	         text_number(text, requests));
 }
 
+static void print_saturation(struct page *p, struct json_object *saturation)
+{
+	bool target = member_is(saturation, "who", "target");
+
+	if (!target && !member_is(saturation, "who", "generator"))
+		return;
+	page_begin(p, "saturated", PAGE_LABELS, NULL);
+	page_say(p,
+	         target ? "the target: requests had to wait for it" : "the generator: it could not keep up");
+}
+
 static void print_workers(struct page *p, struct json_object *workers)
 {
 	char reported[TEXT_MAX], planned[TEXT_MAX];
@@ -311,6 +322,7 @@ void result_text(struct json_object *doc, bool color, struct buf *out)
 	print_status(&p, doc);
 	print_redirects(&p, doc);
 	result_thresholds(&p, doc, false);
+	print_saturation(&p, member_get(doc, "saturation"));
 	print_workers(&p, member_get(doc, "workers"));
 	print_warmup(&p, member_get(doc, "warmup"));
 	print_efficiency(&p, member_get(doc, "generator"));

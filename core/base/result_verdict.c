@@ -92,20 +92,30 @@ static void print_reason(struct page *p, struct json_object *reason, bool invali
 	}
 }
 
+/* Each reason says for itself how bad it is; those that do not are as bad as the whole. */
+static bool is_invalid(struct json_object *o, bool otherwise)
+{
+	char status[WORDS_MAX];
+
+	return member_text(o, "status", status) ? strcmp(status, "invalid") == 0 : otherwise;
+}
+
 static void print_validity(struct page *p, struct json_object *doc, bool invalid)
 {
 	struct json_object *validity = member_get(doc, "validity"),
 	                   *reasons = member_get(validity, "reasons");
 	size_t count = json_object_is_type(reasons, json_type_array) ? json_object_array_length(reasons) : 0;
 
-	if (!member_is(validity, "status", invalid ? "invalid" : "suspect"))
-		return;
-	if (count == 0 && invalid) {
+	if (count == 0 && invalid && is_invalid(validity, false)) {
 		page_begin_fail(p);
 		page_say(p, "generator invalid");
 	}
-	for (size_t i = 0; i < count; i++)
-		print_reason(p, json_object_array_get_idx(reasons, i), invalid);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *reason = json_object_array_get_idx(reasons, i);
+
+		if (is_invalid(reason, is_invalid(validity, false)) == invalid)
+			print_reason(p, reason, invalid);
+	}
 }
 
 static void print_imbalance(struct page *p, struct json_object *ledger)
@@ -200,18 +210,29 @@ static void describe_rate(struct json_object *rate, char *out, size_t size)
 		snprintf(out, size, ", %s/s of %s/s asked", sent_text, asked_text);
 }
 
+/* " in 30.00 s", " in 2 min". */
+static void describe_elapsed(struct json_object *doc, char *out, size_t size)
+{
+	char text[TEXT_MAX];
+	double ms;
+
+	*out = '\0';
+	if (!member_number(doc, "elapsed_ms", &ms) || ms < 0 || ms > 1e12)
+		return;
+	if (ms < 60e3)
+		snprintf(out, size, " in %s s", text_number(text, ms / 1000));
+	else
+		snprintf(out, size, " in %s", text_duration(text, (int64_t)(ms * SQ_MS)));
+}
+
 static void put_volume(struct page *p, struct json_object *doc, unsigned gap)
 {
-	struct json_object *rate = member_get(doc, "rate");
 	uint64_t sent = member_total(member_get(doc, "ledger"), "sent");
-	char count[TEXT_MAX], seconds[TEXT_MAX] = "", rates[3 * TEXT_MAX];
-	double per_second;
+	char count[TEXT_MAX], elapsed[2 * TEXT_MAX], rates[3 * TEXT_MAX];
 
-	describe_rate(rate, rates, sizeof rates);
-	if (sent > 0 && member_number(rate, "sent", &per_second) && per_second > 0)
-		text_number(seconds, (double)sent / per_second);
-	page_put(p, gap, "%s request%s%s%s%s%s", text_count(count, sent), sent == 1 ? "" : "s",
-	         *seconds ? " in " : "", seconds, *seconds ? " s" : "", rates);
+	describe_elapsed(doc, elapsed, sizeof elapsed);
+	describe_rate(member_get(doc, "rate"), rates, sizeof rates);
+	page_put(p, gap, "%s request%s%s%s", text_count(count, sent), sent == 1 ? "" : "s", elapsed, rates);
 }
 
 static void print_headline(struct page *p, struct json_object *doc)

@@ -15,10 +15,11 @@
 
 #define TEXT_MAX 48
 
-char *text_duration(char out[TEXT_MAX], int64_t ns); /* 0.31 ms, 4.81 ms, 812 ms, 18 s, 1.5 s, 2 min, 1 h */
+/* 8.5 us, 0.31 ms, 812 ms, 1.5 s, 18 s, 2 min, 2 min 5 s, 1 h */
+char *text_duration(char out[TEXT_MAX], int64_t ns);
 char *text_ms(char out[TEXT_MAX], double ms); /* 0.31 ms, 1,204 ms: latency columns keep one unit */
 char *text_count(char out[TEXT_MAX], uint64_t n); /* 15,000: exact */
-char *text_number(char out[TEXT_MAX], double v); /* 500.0 499.9 55,000 0.123 */
+char *text_number(char out[TEXT_MAX], double v); /* 500.0 499.9 55,000 0.123; "-" if not finite */
 char *text_bytes(char out[TEXT_MAX], uint64_t n); /* 812 B, 4.1 kB, 1.2 MB (powers of 1000) */
 char *text_time(char out[TEXT_MAX], int64_t unix_ms); /* 2026-11-23T09:30:00.123Z */
 

@@ -193,7 +193,8 @@ static void read_all(struct conf_reader *r, const char *plugin_dir)
 
 static void read_file(struct conf_reader *r, const char *plugin_dir)
 {
-	if (conf_text_read(&r->text, r->priv->file, &r->rep) == 0 && conf_parse(&r->text, &r->cfg, &r->rep) == 0)
+	if (conf_text_read(&r->text, r->priv->file, &r->rep) == 0 &&
+	    conf_parse(&r->text, &r->cfg, &r->rep) == 0)
 		read_all(r, plugin_dir);
 }
 

@@ -31,13 +31,12 @@ static void option_type(const struct sq_opt *o, struct buf *out)
 
 int conf_doc_row(struct conf_mem *m, const struct sq_opt *o, struct conf_doc_row *ret)
 {
-	size_t size = conf_type_size(o->type);
-	void *values = conf_alloc(m, o->off + size);
+	void *values = conf_alloc(m, o->off + conf_type_size(o->type));
 	struct buf value = {0}, type = {0};
 
 	if (!values || conf_value_default(m, o, values) < 0)
 		return -ENOMEM;
-	if ((o->flags & SQ_F_REQUIRED) && size == sizeof(int64_t) && o->max != 0)
+	if ((o->flags & SQ_F_REQUIRED) && conf_type_number(o->type))
 		conf_value_put(o, o->min, &(struct conf_raw){"", NULL}, values);
 	conf_value_print(o, values, &value);
 	option_type(o, &type);
@@ -49,9 +48,18 @@ int conf_doc_row(struct conf_mem *m, const struct sq_opt *o, struct conf_doc_row
 	return ret->value && ret->type ? 0 : -ENOMEM;
 }
 
+static size_t width(const char *indent)
+{
+	size_t n = 0;
+
+	for (; *indent; indent++)
+		n += *indent == '\t' ? 8 - n % 8 : 1;
+	return n;
+}
+
 void conf_doc_wrap(FILE *out, const char *indent, const char *text)
 {
-	size_t column = 0, len;
+	size_t start = width(indent), column = 0, len;
 
 	for (; *text; text += len + strspn(text + len, " ")) {
 		len = strcspn(text, " ");
@@ -59,7 +67,8 @@ void conf_doc_wrap(FILE *out, const char *indent, const char *text)
 			fputc('\n', out);
 			column = 0;
 		}
-		column += (size_t)fprintf(out, "%s%.*s", column ? " " : indent, (int)len, text);
+		fprintf(out, "%s%.*s", column ? " " : indent, (int)len, text);
+		column = (column ? column + 1 : start) + len;
 	}
 	fputc('\n', out);
 }
@@ -81,11 +90,14 @@ static void text_option(FILE *out, const struct conf_doc_row *row, bool first)
 {
 	const struct sq_opt *o = row->opt;
 	bool required = o->flags & SQ_F_REQUIRED;
+	char type[512];
 
 	(void)first;
-	fprintf(out, "\n  %s%s%s  (%s%s%s%s)\n", o->key, required ? "" : " = ", required ? "" : row->value,
-	        row->type, required ? ", required" : "", o->env ? ", variable " : "", o->env ? o->env : "");
+	fprintf(out, "\n  %s%s%s\n", o->key, required ? "" : " = ", required ? "" : row->value);
 	conf_doc_wrap(out, "      ", o->help);
+	snprintf(type, sizeof type, "(%s%s%s%s)", row->type, required ? ", required" : "",
+	         o->env ? ", variable " : "", o->env ? o->env : "");
+	conf_doc_wrap(out, "      ", type);
 }
 
 static void text_route(FILE *out, const struct sq_route *route, bool first)
@@ -173,12 +185,16 @@ static void walk_options(struct doc *d, const struct conf_doc_format *f, const s
 	}
 }
 
+/* first: none was told of yet, and the section has no title. */
 static bool walk_variables(const struct conf_doc_format *f, const struct sq_opt *opts, const char *group,
                            bool first, FILE *out)
 {
 	for (; opts && opts->type != SQ_T_END; opts++) {
 		if (!opts->env)
 			continue;
+		if (first)
+			f->section(out, "Environment",
+			           "A variable overrides the file; an empty one counts as unset.");
 		f->variable(out, opts->env, group, opts->key, first);
 		first = false;
 	}
@@ -218,7 +234,6 @@ static void walk(struct doc *d, const struct conf_doc_format *f, FILE *out)
 	}
 	for (unsigned i = 0; i < d->count; i++)
 		walk_plugin(d, f, &d->plugins[i], out);
-	f->section(out, "Environment", "A variable overrides the file; an empty one counts as unset.");
 	if (d->host)
 		first = walk_variables(f, conf_core_opts, "", first, out);
 	for (unsigned i = 0; i < d->count; i++) {

@@ -84,67 +84,92 @@ void conf_env_apply(struct conf_reader *r, struct conf_table *t, unsigned row)
 	conf_value_put(o, number, &raw, t->values);
 }
 
-/* The rows after (table, row) that the same variable overrides; *table and *row start at 0, 0. */
-static bool next_row(const struct conf_priv *p, const char *env, unsigned *table, unsigned *row)
-{
-	for (; *table < p->table_count; ++*table, *row = 0) {
-		const struct sq_opt *opts = p->tables[*table].opts;
+/* One row of one table. */
+struct cursor {
+	unsigned table, row;
+};
 
-		for (; *row < conf_rows(opts); ++*row) {
-			if (opts[*row].env && strcmp(opts[*row].env, env) == 0)
+static const struct sq_opt *opt_at(const struct conf_priv *p, struct cursor at)
+{
+	return &p->tables[at.table].opts[at.row];
+}
+
+static const struct conf_source *source_at(const struct conf_priv *p, struct cursor at)
+{
+	return &p->tables[at.table].sources[at.row];
+}
+
+/* The first row from *at on that the variable overrides. */
+static bool find_row(const struct conf_priv *p, const char *env, struct cursor *at)
+{
+	for (; at->table < p->table_count; at->table++, at->row = 0) {
+		for (; at->row < conf_rows(p->tables[at->table].opts); at->row++) {
+			if (opt_at(p, *at)->env && strcmp(opt_at(p, *at)->env, env) == 0)
 				return true;
 		}
 	}
 	return false;
 }
 
-/* Everything about one variable, told when (table, row) is the first that it overrides. */
-static void look_across(struct conf_reader *r, unsigned table, unsigned row)
+static void conflict(struct conf_reader *r, const char *env, struct cursor a, struct cursor b)
 {
-	const struct conf_table *tables = r->priv->tables, *t = &tables[table], *other;
-	const char *env = t->opts[row].env;
-	const struct conf_source *a = NULL, *b;
-	unsigned at_table = 0, at_row = 0, a_table = 0, a_row = 0;
+	const struct conf_priv *p = r->priv;
+	struct conf_place a_at = source_at(p, a)->file_at, b_at = source_at(p, b)->file_at;
 
-	next_row(r->priv, env, &at_table, &at_row);
-	if (at_table != table || at_row != row)
-		return;
-	if (t->sources[row].link)
-		conf_warn(&r->rep, variable_place(r, env),
-		          "ignored, \"%s\" is a Kubernetes service link and not a port; set "
-		          "enableServiceLinks: false",
-		          getenv(env));
-	for (; next_row(r->priv, env, &at_table, &at_row); at_row++) {
-		other = &tables[at_table];
-		b = &other->sources[at_row];
-		if (!b->file_text || b->link)
+	conf_error(&r->rep, variable_place(r, env),
+	           "would override two different values, %s.%s (%s:%u) and %s.%s (%s:%u): "
+	           "unset it or make them equal",
+	           p->tables[a.table].group, opt_at(p, a)->key, a_at.file, a_at.line,
+	           p->tables[b.table].group, opt_at(p, b)->key, b_at.file, b_at.line);
+}
+
+/* What the file says for the first and the other rows of a variable has to be the same. */
+static void check_rows(struct conf_reader *r, const char *env, struct cursor at)
+{
+	const struct conf_priv *p = r->priv;
+	const char *text = NULL;
+	struct cursor first = at;
+
+	for (; find_row(p, env, &at); at.row++) {
+		const struct conf_source *src = source_at(p, at);
+
+		if (!src->file_text)
 			continue;
-		if (a && strcmp(a->file_text, b->file_text) != 0) {
-			conf_error(&r->rep, variable_place(r, env),
-			           "would override two different values, %s.%s (%s:%u) and %s.%s (%s:%u): "
-			           "unset it or make them equal",
-			           tables[a_table].group, tables[a_table].opts[a_row].key, a->file_at.file,
-			           a->file_at.line, other->group, other->opts[at_row].key, b->file_at.file,
-			           b->file_at.line);
+		if (text && strcmp(text, src->file_text) != 0) {
+			conflict(r, env, first, at);
 			return;
 		}
-		a = b;
-		a_table = at_table;
-		a_row = at_row;
+		text = src->file_text;
+		first = at;
 	}
+}
+
+/* Tells about a variable once, at the first row that it overrides. */
+static void check_variable(struct conf_reader *r, struct cursor at)
+{
+	const char *env = opt_at(r->priv, at)->env, *value = variable(env);
+	struct cursor first = {0, 0};
+
+	if (!value || !find_row(r->priv, env, &first) || first.table != at.table || first.row != at.row)
+		return;
+	if (source_at(r->priv, at)->link)
+		conf_warn(&r->rep, variable_place(r, env),
+		          "ignored, \"%s\" is a Kubernetes service link and not a number; set "
+		          "enableServiceLinks: false",
+		          value);
+	else
+		check_rows(r, env, at);
 }
 
 static bool is_read(const struct conf_priv *p, const char *env)
 {
-	unsigned table = 0, row = 0;
+	struct cursor at = {0, 0};
 
-	if (next_row(p, env, &table, &row))
+	if (find_row(p, env, &at))
 		return true;
-	for (table = 0; table < p->table_count; table++) {
-		const struct conf_table *t = &p->tables[table];
-
-		for (row = 0; row < conf_rows(t->opts); row++) {
-			const char *secret = t->sources[row].secret;
+	for (unsigned i = 0; i < p->table_count; i++) {
+		for (unsigned row = 0; row < conf_rows(p->tables[i].opts); row++) {
+			const char *secret = p->tables[i].sources[row].secret;
 
 			if (secret && strncmp(secret, "env:", 4) == 0 && strcmp(secret + 4, env) == 0)
 				return true;
@@ -158,12 +183,11 @@ void conf_env_finish(struct conf_reader *r)
 	const struct conf_priv *p = r->priv;
 
 	for (unsigned i = 0; i < p->table_count; i++) {
-		for (unsigned row = 0; row < conf_rows(p->tables[i].opts); row++) {
-			if (variable(p->tables[i].opts[row].env))
-				look_across(r, i, row);
-		}
+		for (unsigned row = 0; row < conf_rows(p->tables[i].opts); row++)
+			check_variable(r, (struct cursor){i, row});
 	}
-	for (unsigned i = 0; i < SQ_LEN(known); i++) {
+	/* A plugin that could not be read might be the one. */
+	for (unsigned i = 0; i < SQ_LEN(known) && r->rep.errors == 0; i++) {
 		const char *value = variable(known[i]);
 
 		if (value && !service_link(value) && !is_read(p, known[i]))

@@ -79,6 +79,7 @@ char *conf_value_format(char out[CONF_VALUE_MAX], uint32_t type, int64_t number)
 void conf_value_print(const struct sq_opt *o, const void *values, struct buf *out); /* in .conf spelling */
 int conf_value_default(struct conf_mem *m, const struct sq_opt *o, void *values); /* stores the row's */
 const char *conf_type_word(uint32_t type); /* "duration" */
+bool conf_type_number(uint32_t type); /* with a range */
 size_t conf_type_size(uint32_t type); /* of the C field */
 void conf_type_takes(const struct sq_opt *o, char *out, size_t size); /* "a duration such as \"30s\"" */
 

@@ -7,14 +7,15 @@
 static void sample_option(struct conf_mem *m, const struct sq_opt *o, const char *indent, FILE *out)
 {
 	struct conf_doc_row row;
-	char comment[32];
+	char comment[32], type[512];
 
 	if ((o->flags & SQ_F_EXPERT) || conf_doc_row(m, o, &row) < 0)
 		return;
 	snprintf(comment, sizeof comment, "%s# ", indent);
 	fputc('\n', out);
 	conf_doc_wrap(out, comment, o->help);
-	fprintf(out, "%s# (%s%s%s)\n", indent, row.type, o->env ? ", variable " : "", o->env ? o->env : "");
+	snprintf(type, sizeof type, "(%s%s%s)", row.type, o->env ? ", variable " : "", o->env ? o->env : "");
+	conf_doc_wrap(out, comment, type);
 	if (o->flags & SQ_F_REQUIRED)
 		fprintf(out, "%s%s = %s; # required\n", indent, o->key, row.value);
 	else

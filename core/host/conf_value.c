@@ -32,6 +32,11 @@ size_t conf_type_size(uint32_t type)
 	return type > SQ_T_END && type < SQ_LEN(types) ? types[type].size : 0;
 }
 
+bool conf_type_number(uint32_t type)
+{
+	return type == SQ_T_INT || type == SQ_T_DURATION || type == SQ_T_SIZE;
+}
+
 void conf_type_takes(const struct sq_opt *o, char *out, size_t size)
 {
 	size_t n = (size_t)snprintf(out, size, "%s", types[o->type].takes);

@@ -89,12 +89,12 @@ static int find_in(void *arg, const char *dir)
 static int find_symbol(const char *path, const void **ret, size_t *size, struct sq_err *err)
 {
 	const ElfW(Sym) *sym = NULL;
-	struct stat st;
 	Dl_info info;
 	void *so, *at;
+	int r = loader_check_file(path, err);
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return sq_fail(err, -ENOEXEC, "%s is not a file", path);
+	if (r < 0)
+		return r;
 	/* NODELETE: code and descriptor stay valid until exit, whatever the plugin's threads, timers
 	 * or exit handlers still do; and leak reports keep their names. */
 	so = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

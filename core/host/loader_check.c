@@ -94,7 +94,6 @@ static bool has_key(const struct sq_opt *rows, const struct sq_opt *end, const c
 /* What is wrong with a row itself, or NULL. */
 static const char *row_fault(const struct sq_opt *o, uint32_t conf_size)
 {
-	bool number = o->type == SQ_T_INT || o->type == SQ_T_DURATION || o->type == SQ_T_SIZE;
 	size_t size = conf_type_size(o->type);
 
 	if (size == 0)
@@ -105,7 +104,7 @@ static const char *row_fault(const struct sq_opt *o, uint32_t conf_size)
 		return "its place is outside the configuration structure";
 	if (!o->help || !*o->help)
 		return "it has no help";
-	if (number && o->min > o->max)
+	if (conf_type_number(o->type) && o->min > o->max)
 		return "its least value is above its largest";
 	if (o->type == SQ_T_ENUM && (!o->choices || !o->choices[0]))
 		return "it has no choices";

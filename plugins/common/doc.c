@@ -2,8 +2,8 @@
 #include "doc.h"
 
 #include <json-c/json.h>
-#include <stddef.h>
 
+#include "core/base/buf.h"
 #include "decimal.h"
 
 bool doc_put(struct json_object *o, const char *name, struct json_object *value)
@@ -22,6 +22,45 @@ bool doc_put_null(struct json_object *o, const char *name)
 bool doc_put_text(struct json_object *o, const char *name, const char *text)
 {
 	return text ? doc_put(o, name, json_object_new_string(text)) : doc_put_null(o, name);
+}
+
+/* The length of the well-formed character that s begins with, 0 for none (RFC 3629, 4). */
+static size_t utf8_length(const unsigned char *s, size_t len)
+{
+	size_t n = s[0] < 0x80   ? 1
+	           : s[0] < 0xc2 ? 0
+	           : s[0] < 0xe0 ? 2
+	           : s[0] < 0xf0 ? 3
+	           : s[0] < 0xf5 ? 4
+	                         : 0;
+
+	if (n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than need be, a surrogate, or beyond U+10FFFF. */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+bool doc_put_foreign(struct json_object *o, const char *name, const char *bytes, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)bytes;
+	struct buf text = {0};
+	bool good;
+
+	buf_str(&text, "");
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_length(s + i, len - i);
+		buf_add(&text, n ? bytes + i : "?", n ? n : 1);
+		n = n ? n : 1;
+	}
+	good = !buf_failed(&text) && doc_put(o, name, json_object_new_string_len(text.data, (int)text.len));
+	buf_free(&text);
+	return good;
 }
 
 bool doc_put_count(struct json_object *o, const char *name, uint64_t n)

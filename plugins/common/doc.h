@@ -10,6 +10,7 @@
 #define COMMON_DOC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct json_object;
@@ -17,6 +18,8 @@ struct json_object;
 bool doc_put(struct json_object *o, const char *name, struct json_object *value);
 bool doc_put_null(struct json_object *o, const char *name);
 bool doc_put_text(struct json_object *o, const char *name, const char *text); /* null for NULL */
+/* Bytes of a stranger: what is not UTF-8 becomes '?', as JSON is text. */
+bool doc_put_foreign(struct json_object *o, const char *name, const char *bytes, size_t len);
 bool doc_put_count(struct json_object *o, const char *name, uint64_t n);
 /* scaled / 10^digits, written exactly: a whole number without a point. */
 bool doc_put_decimal(struct json_object *o, const char *name, int64_t scaled, unsigned digits);

@@ -82,4 +82,8 @@ void plan_free(struct plan *p);
 /* Every field with its value; reading it again gives an equal plan. NULL without memory. */
 struct json_object *plan_write(const struct plan *p);
 
+/* Replaces the values of Authorization, Cookie and the like in a plan's document, which others may
+ * read then. False without memory: the document must not be shown. */
+bool plan_hide_secrets(struct json_object *doc);
+
 #endif

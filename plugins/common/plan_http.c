@@ -166,3 +166,20 @@ int plan_read_headers(struct json_object *v, const struct plan_field *f, struct 
 		             (long long)f->max);
 	return 0;
 }
+
+bool plan_hide_secrets(struct json_object *doc)
+{
+	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
+	struct json_object *headers = json_object_object_get(doc, "headers");
+	struct json_object_iter it;
+
+	if (!json_object_is_type(headers, json_type_object))
+		return true;
+	json_object_object_foreachC(headers, it)
+	{
+		for (size_t i = 0; i < SQ_LEN(secret); i++)
+			if (strcasecmp(it.key, secret[i]) == 0 && !json_object_set_string(it.val, "(hidden)"))
+				return false;
+	}
+	return true;
+}

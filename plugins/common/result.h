@@ -1,8 +1,9 @@
 /*
  * result.h - the result document, schema "squall.result/1" (design 6), from closed books.
  *
- * Pure. Members that a run cannot have (history, audit of a foreign target) are present with
- * the word for that ("n/a", empty lists), so that readers need no special cases.
+ * Pure. Members that a run cannot have are present with the word for that ("n/a", empty lists,
+ * null for a number that was not measured), so that readers need no special cases. Times are in
+ * ms, written exactly to the ns.
  */
 #ifndef COMMON_RESULT_H
 #define COMMON_RESULT_H
@@ -30,10 +31,22 @@ struct result_input {
 	uint64_t audit_counted;
 };
 
-/* NULL without memory. */
+/*
+ * The verdict: "fail" for a run that was completed without one ok answer, whatever else; "none" for one
+ * that was not completed, that the generator spoiled (validity "invalid"), or whose books do not
+ * close; else "pass". "balanced" in the ledger is books_closed(). NULL without memory.
+ */
 struct json_object *result_write(const struct result_input *in);
 
-/* The exit code that this document asks for (design 12): 0, 97, 98, 99. */
+/*
+ * The exit code that this document asks for (design 12). The first that applies:
+ *     97  the test was not completed: what it measured was not what was asked
+ *     98  the generator is invalid, or the ledger does not balance; with strict suspect too; never
+ *         with allow_invalid
+ *     99  the verdict is "fail": no ok response, or a threshold
+ *     0
+ * A member that is missing counts as the worst that it could say.
+ */
 int result_exit_code(struct json_object *doc, bool strict, bool allow_invalid);
 
 #endif

@@ -52,19 +52,21 @@ static uint64_t first_of_slot(const struct slots *s, uint32_t slot, uint64_t at)
 	return start < SCHEDULE_NEVER - ahead ? start + ahead : SCHEDULE_NEVER;
 }
 
+/* Steps from tick to tick while slots are not ours: as many steps as there are workers, no division. */
 uint64_t slots_next(const struct slots *s, uint64_t tick)
 {
 	uint64_t best = SCHEDULE_NEVER;
 	uint32_t slot = (uint32_t)(tick % s->count);
 
-	for (uint32_t i = 0; i < s->count; i++) {
-		uint64_t at = s->from[slot] == SCHEDULE_NEVER ? SCHEDULE_NEVER : first_of_slot(s, slot, tick);
+	for (uint32_t i = 0; i < s->count && tick < SCHEDULE_NEVER - i; i++) {
+		/* A slot that starts later has its first tick in a later round than all of this one. */
+		if (s->from[slot] <= tick + i)
+			return tick + i;
+		if (s->from[slot] != SCHEDULE_NEVER) {
+			uint64_t first = first_of_slot(s, slot, tick);
 
-		if (at < best)
-			best = at;
-		/* Slots still to come cannot hold a tick before this one. */
-		if (best <= tick + i)
-			break;
+			best = first < best ? first : best;
+		}
 		slot = slot + 1 < s->count ? slot + 1 : 0;
 	}
 	return best;

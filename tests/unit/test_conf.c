@@ -259,7 +259,7 @@ static const struct {
      "store = { plugin = \"demo\"; }; transport = { plugin = \"demo\"; }; roles = ( { " DEMO " } );",
      "REDIS_PORT=tcp://10.0.0.1:6379",
      "variable REDIS_PORT: warning: ignored, \"tcp://10.0.0.1:6379\" is a Kubernetes service link and not a "
-     "port; set enableServiceLinks: false\n"},
+     "number; set enableServiceLinks: false\n"},
     {"a service link that nobody reads is nothing", "roles = ( { " DEMO " } );",
      "REDIS_PORT=tcp://10.0.0.1:6379", ""},
     {"a variable that nobody reads", "roles = ( { " DEMO " } );", "REDIS_KEY=hits K8S_NAMESPACE=",

@@ -1,10 +1,10 @@
 /* test_hist_codec.c - histograms as HdrHistogram blobs and as percentile spectra. */
 #include <errno.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 #include "core/base/hist.h"
 #include "tests/failmalloc.h"
+#include "tests/hist_blob.h"
 #include "tests/tap.h"
 
 static void round_trip(struct hist *h, const char *name)
@@ -80,55 +80,29 @@ struct blob {
 	uint32_t outer_cookie, outer_length; /* length: 0 = the right one */
 };
 
-static void put32(uint8_t *p, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (uint8_t)(v >> (24 - 8 * i));
-}
-
 /* A histogram with these varints, whose header says highest value 2. */
 static struct blob *blob_new(const void *counts, size_t len)
 {
 	struct blob *b = calloc(1, sizeof *b);
 
 	b->outer_cookie = 0x1c849304;
-	put32(b->inner, 0x1c849303);
-	put32(b->inner + 4, (uint32_t)len);
-	put32(b->inner + 12, 3);
+	blob_put32(b->inner, 0x1c849303);
+	blob_put32(b->inner + 4, (uint32_t)len);
+	blob_put32(b->inner + 12, 3);
 	b->inner[23] = 1;
 	b->inner[31] = 2;
-	put32(b->inner + 32, 0x3ff00000); /* 1.0 */
+	blob_put32(b->inner + 32, 0x3ff00000); /* 1.0 */
 	memcpy(b->inner + 40, counts, len);
 	b->inner_len = 40 + len;
 	return b;
 }
 
-static void to_base64(const uint8_t *data, size_t len, struct buf *out)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t bit = 0; bit < len * 8; bit += 6) {
-		unsigned v = 0;
-
-		for (size_t i = bit; i < bit + 6; i++)
-			v = v << 1 | (i / 8 < len ? data[i / 8] >> (7 - i % 8) & 1u : 0);
-		buf_add(out, &digits[v], 1);
-	}
-	while (out->len % 4)
-		buf_add(out, "=", 1);
-}
-
 static int decode_blob(struct blob *b, struct hist *h, struct sq_err *err)
 {
-	static uint8_t packed[500000];
-	uLongf len = sizeof packed - 8;
 	struct buf text = {0};
 	int r;
 
-	compress(packed + 8, &len, b->inner, b->inner_len);
-	put32(packed, b->outer_cookie);
-	put32(packed + 4, b->outer_length ? b->outer_length : (uint32_t)len);
-	to_base64(packed, len + 8, &text);
+	blob_pack(b->inner, b->inner_len, b->outer_cookie, b->outer_length, &text);
 	r = hist_decode(h, text.data, text.len, err);
 	buf_free(&text);
 	free(b);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "plugins/common/ledger.h"
-#include "tests/failjson.h"
+#include "tests/failmalloc.h"
 #include "tests/tap.h"
 
 /* Every class has a different count, and both lines hold. */
@@ -146,9 +146,9 @@ static void test_memory(void)
 	for (n = 1;; n++) {
 		struct json_object *doc;
 
-		failjson_after(n);
+		failmalloc_after(n);
 		doc = ledger_write(&l);
-		if (!failjson_stop()) {
+		if (!failmalloc_stop()) {
 			json_object_put(doc);
 			break;
 		}

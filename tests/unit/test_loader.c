@@ -73,6 +73,27 @@ static void test_refusals(void)
 	}
 }
 
+static void is_odd(const char *name, const char *why)
+{
+	const struct sq_plugin *p = NULL;
+	struct sq_err err;
+	char want[128];
+
+	snprintf(want, sizeof want, "%s/role_%s.so %s", odd_dir, name, why);
+	is_int(loader_open(odd_dir, SQ_ROLE, name, &p, &err), -ENOEXEC, name);
+	is_str(err.text, want, "says why");
+}
+
+/* The beginning of a good plugin. */
+static void cut_short(long size)
+{
+	char command[9000];
+
+	snprintf(command, sizeof command, "head -c %ld %s/role_demo.so >%s/role_short.so", size, demo_dir,
+	         odd_dir);
+	is_int(system(command), 0, "a copy that is cut short");
+}
+
 /* What dlopen says is in its own words. */
 static void test_unopenable(void)
 {
@@ -81,11 +102,14 @@ static void test_unopenable(void)
 
 	is_int(loader_open(bad_dir, SQ_ROLE, "undefined", &p, &err), -ENOEXEC, "undefined symbol");
 	ok(strstr(err.text, "squall_has_no_such_function"), "names the symbol: %s", err.text);
-	is_int(loader_open(odd_dir, SQ_ROLE, "text", &p, &err), -ENOEXEC, "text file");
-	ok(strstr(err.text, "role_text.so"), "names the file: %s", err.text);
-	is_int(loader_open(odd_dir, SQ_ROLE, "empty", &p, &err), -ENOEXEC, "empty file");
-	is_int(loader_open(odd_dir, SQ_ROLE, "folder", &p, &err), -ENOEXEC, "folder");
-	ok(strstr(err.text, "role_folder.so is not a file"), "names the folder: %s", err.text);
+	is_odd("text", "is no shared object for this machine");
+	is_odd("empty", "is no shared object for this machine");
+	is_odd("folder", "is not a file");
+	is_odd("pipe", "is not a file");
+	for (long size = 1000; size < 5000; size += 3096) {
+		cut_short(size);
+		is_odd("short", "was cut short: install it again");
+	}
 	is_int(loader_open(bad_dir, SQ_ROLE, "size", &p, &err), -EPROTO, "less than there was in 1.0");
 	ok(strstr(err.text, "role_size.so has a descriptor of 32 bytes, at least"), "says so: %s", err.text);
 	is_int(loader_open(bad_dir, SQ_ROLE, "oversize", &p, &err), -EPROTO, "more than there is");
@@ -150,17 +174,19 @@ static void make_odd(void)
 	ok(mkdtemp(odd_dir), "a folder for odd files");
 	snprintf(path, sizeof path, "%s/role_folder.so", odd_dir);
 	mkdir(path, 0755);
+	snprintf(path, sizeof path, "%s/role_pipe.so", odd_dir);
+	mkfifo(path, 0644);
 	snprintf(path, sizeof path, "%s/role_empty.so", odd_dir);
 	close(open(path, O_CREAT | O_WRONLY, 0644));
 	snprintf(path, sizeof path, "%s/role_text.so", odd_dir);
 	fd = open(path, O_CREAT | O_WRONLY, 0644);
-	ok(write(fd, "plugin, please", 14) == 14, "a text file");
+	ok(fd >= 0 && write(fd, "plugin, please", 14) == 14, "a text file");
 	close(fd);
 }
 
 static void remove_odd(void)
 {
-	static const char *const names[] = {"empty", "text", "folder"};
+	static const char *const names[] = {"empty", "text", "folder", "pipe", "short"};
 	char path[64];
 
 	for (unsigned i = 0; i < SQ_LEN(names); i++) {
