@@ -12,8 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/base/text.h"
-
 #define UNIX "unix:"
 
 static const char *cure(int error)
@@ -45,14 +43,6 @@ static int cannot(const struct conf_listener *conf, int error, struct sq_err *er
 		return sq_fail(err, -error, "cannot listen on %s: %s", conf->listen, text);
 	return sq_fail(err, -error, "cannot listen on %s: %s: choose another address (option listen)",
 	               conf->listen, strerror(error));
-}
-
-static int wrong(const struct conf_listener *conf, struct sq_err *err)
-{
-	return sq_fail(err, -EINVAL,
-	               "cannot listen on %s: not an address: write host:port, [IPv6 address]:port or "
-	               "unix:/path (option listen)",
-	               conf->listen);
 }
 
 static int sock_open(int family)
@@ -97,9 +87,7 @@ static int listen_unix(const char *path)
 	mode_t mask;
 	int fd, r;
 
-	if (strlen(path) >= sizeof sa.sun_path)
-		return -ENAMETOOLONG;
-	strcpy(sa.sun_path, path);
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
 	r = remove_stale(&sa);
 	if (r < 0)
 		return r;
@@ -117,28 +105,6 @@ static int listen_unix(const char *path)
 }
 
 /* --- TCP --- */
-
-/* Cuts "host:port" or "[host]:port". */
-static int split(const char *listen, char *host, size_t host_size, const char **port)
-{
-	const char *colon = strrchr(listen, ':'), *from = listen, *to = colon;
-	int64_t number;
-
-	if (!colon || text_parse_int(colon + 1, &number) < 0 || number < 0 || number > 65535)
-		return -EINVAL;
-	if (*from == '[') {
-		from++;
-		to--;
-		if (to < from || *to != ']')
-			return -EINVAL;
-	}
-	if (to <= from || (size_t)(to - from) >= host_size)
-		return -EINVAL;
-	memcpy(host, from, (size_t)(to - from));
-	host[to - from] = '\0';
-	*port = colon + 1;
-	return 0;
-}
 
 static int listen_tcp(const struct addrinfo *ai, bool reuse_port)
 {
@@ -160,7 +126,8 @@ static int listen_tcp(const struct addrinfo *ai, bool reuse_port)
 	return fd;
 }
 
-static int resolve_and_listen(const struct conf_listener *conf, struct sq_err *err)
+static int resolve_and_listen(const struct conf_listener *conf, const struct conf_address *address,
+                              struct sq_err *err)
 {
 	const struct addrinfo hints = {
 	    .ai_family = AF_UNSPEC,
@@ -168,15 +135,11 @@ static int resolve_and_listen(const struct conf_listener *conf, struct sq_err *e
 	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 	};
 	struct addrinfo *list;
-	const char *port;
-	char host[256];
+	char port[8];
 	int r;
 
-	if (split(conf->listen, host, sizeof host, &port) < 0)
-		return wrong(conf, err);
-	r = getaddrinfo(host, port, &hints, &list);
-	if (r == EAI_NONAME)
-		return wrong(conf, err);
+	snprintf(port, sizeof port, "%u", address->port);
+	r = getaddrinfo(address->host, port, &hints, &list);
 	if (r != 0)
 		return sq_fail(
 		    err, -EADDRNOTAVAIL,
@@ -203,16 +166,20 @@ static void name_url(int fd, char url[HTTP_URL_MAX])
 
 int http_listen(const struct conf_listener *conf, char url[HTTP_URL_MAX], struct sq_err *err)
 {
-	int fd;
+	struct conf_address address;
+	struct sq_err why;
+	int fd = conf_address_parse(conf->listen, &address, &why);
 
-	if (strncmp(conf->listen, UNIX, strlen(UNIX)) == 0) {
-		fd = listen_unix(conf->listen + strlen(UNIX));
+	if (fd < 0)
+		return sq_fail(err, fd, "cannot listen on %s: %s (option listen)", conf->listen, why.text);
+	if (address.path) {
+		fd = listen_unix(address.path);
 		if (fd < 0)
 			return cannot(conf, -fd, err);
 		snprintf(url, HTTP_URL_MAX, "%s", conf->listen);
 		return fd;
 	}
-	fd = resolve_and_listen(conf, err);
+	fd = resolve_and_listen(conf, &address, err);
 	if (fd >= 0)
 		name_url(fd, url);
 	return fd;
