@@ -181,7 +181,7 @@ static int run_together(struct batch *b, enum db_mode mode)
 	return db_commit(b->db);
 }
 
-static void run_alone(struct batch *b, struct job *j)
+static void run_alone(struct batch *b, struct job *j, bool unsure)
 {
 	int r = db_begin(b->db, j->verb->mode, b->wall);
 
@@ -190,30 +190,35 @@ static void run_alone(struct batch *b, struct job *j)
 		r = db_commit(b->db);
 	}
 	if (r < 0)
-		job_fail(j, r);
+		job_fail(j, unsure && j->verb->mode != DB_READ ? -SQ_EUNCERTAIN : r);
 	batch_note(b);
 }
 
-static int batch_run(struct sq_work *w)
+/* Whoever held the write lock for all of busy_timeout may hold it for each job again: then those
+ * that write are not tried. unsure: the transaction of all may yet come back after a crash. */
+static void run_each(struct batch *b, bool locked, bool unsure)
 {
-	struct batch *b = sq_container(w, struct batch, work);
-	enum db_mode mode = batch_mode(b);
-	bool locked;
-
-	b->error = 0;
-	b->wrote = mode != DB_READ;
-	if (run_together(b, mode) == 0)
-		return 0;
-	/* Whoever held the write lock for all of busy_timeout may hold it for each job again. */
-	locked = b->db->locked;
 	if (locked)
 		batch_note(b);
 	for (struct job *j = b->running; j; j = j->next) {
 		if (locked && j->verb->mode != DB_READ)
 			job_fail(j, b->error);
 		else
-			run_alone(b, j);
+			run_alone(b, j, unsure);
 	}
+}
+
+static int batch_run(struct sq_work *w)
+{
+	struct batch *b = sq_container(w, struct batch, work);
+	enum db_mode mode = batch_mode(b);
+	int r;
+
+	b->error = 0;
+	b->wrote = mode != DB_READ;
+	r = run_together(b, mode);
+	if (r < 0)
+		run_each(b, b->db->locked, r == -SQ_EUNCERTAIN);
 	return 0;
 }
 

@@ -92,13 +92,17 @@ int db_begin(struct db *db, enum db_mode mode, int64_t wall_ms)
 	return r;
 }
 
+/* After an I/O error the write-ahead log may hold all of the transaction, and a crash would bring
+ * it back. On a full disk its last frame is what did not fit, so it cannot. */
 int db_commit(struct db *db)
 {
-	int r = db->error;
+	int r = db->error, rc;
 
 	if (r == 0) {
-		r = db_exec(db, "COMMIT");
-		if (r == -EIO) /* the write-ahead log may hold all of it, and be read after a crash */
+		rc = sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL);
+		if (rc != SQLITE_OK)
+			r = db_failed(db, rc);
+		if ((rc & 0xff) == SQLITE_IOERR)
 			r = -SQ_EUNCERTAIN;
 	}
 	if (r < 0)
