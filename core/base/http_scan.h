@@ -68,10 +68,10 @@ struct scan {
 };
 
 /* Scans a head and returns what http_parse_request() does, but for judging the fields together. */
-int http_scan(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned);
+int scan_head(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned);
 
 /* Parses a field line with its folds and takes note of it. line < s->end. */
-const char *http_scan_field(struct scan *s, const char *line);
+const char *scan_field(struct scan *s, const char *line);
 
 /* Ends the function that parses this line, see above. Always NULL. */
 const char *scan_fail(struct scan *s, const char *line, int code);
@@ -82,7 +82,7 @@ const char *scan_rest(struct scan *s, const char *line, const char *p, int code)
 /* The next element of a comma-separated list, trimmed, taken off *list; false at the end. */
 bool http_next_token(struct sq_slice *list, struct sq_slice *token);
 
-/* Whether s is this word, which is in lower case. */
+/* Whether s is this word, in any case. */
 bool http_is_word(struct sq_slice s, const char *word, size_t len);
 #define http_is(slice, literal) http_is_word((slice), (literal), sizeof(literal) - 1)
 
@@ -129,7 +129,7 @@ static inline uint64_t load8(const char *p)
 	return le64toh(w);
 }
 
-#define EACH_BYTE(c) ((c) * UINT64_C(0x0101010101010101))
+#define EACH_BYTE(c) ((c)*UINT64_C(0x0101010101010101))
 
 /* The high bits of the bytes of w that are below n (n <= 128). A borrow may add bits, but only
  * above a right one: the lowest bit set is always true. */
@@ -163,7 +163,7 @@ static inline const char *scan_name(const char *p, const char *end)
 	for (; end - p >= 8; p += 8) {
 		uint64_t w = load8(p);
 		uint64_t stops = bytes_below(w, 0x21) | bytes_below(w ^ EACH_BYTE(':'), 1) |
-				 bytes_below(w ^ EACH_BYTE(0x7f), 1) | (w & EACH_BYTE(0x80));
+		                 bytes_below(w ^ EACH_BYTE(0x7f), 1) | (w & EACH_BYTE(0x80));
 
 		if (stops != 0)
 			return p + __builtin_ctzll(stops) / 8;
