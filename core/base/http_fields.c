@@ -69,7 +69,7 @@ static bool parse_length(struct sq_slice s, uint64_t *ret)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned digit = (unsigned)(s.data[i] - '0');
 
-		if (digit > 9 || n > ((uint64_t)INT64_MAX - digit) / 10)
+		if (digit > 9 || n > INT64_MAX / 10 || n * 10 > (uint64_t)INT64_MAX - digit)
 			return false;
 		n = n * 10 + digit;
 	}

@@ -68,7 +68,7 @@ static const char *skip_empty_lines(const char *p, const char *end, int most)
 }
 
 /* Control characters other than CR, LF and NUL pass in responses (RFC 9110, 5.5: "MAY retain"). */
-const char *scan_rest(struct scan *s, const char *line, const char *p, int code)
+const char *scan_odd_rest(struct scan *s, const char *line, const char *p, int code)
 {
 	const char *next;
 
