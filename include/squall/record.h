@@ -1,8 +1,7 @@
 /*
- * record.h - the record of a test in the store, with its logs and parts: the requests of
- * store.h that act on it.
+ * record.h - the record of a test in the store, with its logs and parts.
  *
- * A record is one test. It is changed by compare-and-swap on its version. Who owns it is a
+ * It is changed by compare-and-swap on its version. Who owns it is a
  * lease, judged by the store's clock, and every grant raises the record's fence by one. Versions,
  * fences and sequence numbers start at 1; 0 means none.
  *
@@ -14,8 +13,8 @@
  *     -SQ_ECONFLICT   put: the stored version is another; append: the number is taken
  * Writes that name no fence are for those who are not owners (a gateway that asks for a cancel).
  *
- * The store alone reaps: a terminal record becomes a tombstone after its retention time, and the
- * tombstone stays for at least 7 days, longer than any message may wait in a queue.
+ * The store alone reaps: a terminal record becomes a tombstone after its retention time, which stays
+ * for at least 7 days, longer than any message may wait in a queue.
  */
 #ifndef SQUALL_RECORD_H
 #define SQUALL_RECORD_H
