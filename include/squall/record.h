@@ -1,9 +1,8 @@
 /*
  * record.h - the record of a test in the store, with its logs and parts.
  *
- * It is changed by compare-and-swap on its version. Who owns it is a
- * lease, judged by the store's clock, and every grant raises the record's fence by one. Versions,
- * fences and sequence numbers start at 1; 0 means none.
+ * It is changed by compare-and-swap on its version. Who owns it is a lease, judged by the store's
+ * clock, and every grant raises its fence by one. Versions, fences and sequence numbers start at 1.
  *
  * A write to a record (put, append, merge, part_put) is checked in this order, in one atomic step:
  *     -ENOENT         no such record
