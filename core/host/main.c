@@ -150,9 +150,7 @@ static int printed(void)
 
 static int describe(const struct arguments *a)
 {
-	const char *dir = a->plugin_dir ? a->plugin_dir : SQ_PLUGIN_DIR;
-
-	if (conf_describe(dir, a->which, a->format, stdout, stderr) < 0)
+	if (conf_describe(a->plugin_dir, a->which, a->format, stdout, stderr) < 0)
 		return EXIT_CONF;
 	return printed();
 }

@@ -10,7 +10,7 @@
  *     -SQ_EFINAL      terminal: nothing but deletion is possible
  *     -SQ_EFENCED     it names a fence (not 0) that is not the highest ever granted
  *     -SQ_ECONFLICT   put: the stored version is another; append: the number is taken
- * Writes that name no fence are for those who are not owners (a gateway that asks for a cancel).
+ * Writes that name no fence are for those who do not own it (a gateway that asks for a cancel).
  *
  * The store alone reaps: a terminal record becomes a tombstone after its retention time, which stays
  * for at least 7 days, longer than any message may wait in a queue.
@@ -90,8 +90,7 @@ struct sq_store_list {
 	int64_t now; /* out: the store's clock */
 };
 
-/* Deletes a terminal record with its logs and parts, leaving a tombstone. -EBUSY if it is live;
- * a tombstone: 0. */
+/* A terminal record, its logs and parts become a tombstone. -EBUSY: it is live; a tombstone: 0. */
 struct sq_store_delete {
 	struct sq_op op;
 	const char *id; /* in */
