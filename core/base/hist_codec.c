@@ -157,7 +157,7 @@ static uint8_t *put_counts(uint8_t *p, const struct hist *h)
 			continue;
 		}
 		if (zeroes > 0)
-			p = put_varint(p, zeroes == 1 ? 0 : -(int64_t)zeroes);
+			p = put_varint(p, -(int64_t)zeroes);
 		p = put_varint(p, (int64_t)h->cells[i]);
 		zeroes = 0;
 	}

@@ -69,7 +69,7 @@ static bool parse_length(struct sq_slice s, uint64_t *ret)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned digit = (unsigned)(s.data[i] - '0');
 
-		if (digit > 9 || n > ((uint64_t)INT64_MAX - digit) / 10)
+		if (digit > 9 || n > INT64_MAX / 10 || n * 10 > (uint64_t)INT64_MAX - digit)
 			return false;
 		n = n * 10 + digit;
 	}
@@ -81,8 +81,6 @@ static void note_one_length(struct scan *s, struct sq_slice value)
 {
 	uint64_t n;
 
-	if (s->notes.length_error)
-		return;
 	if (!parse_length(value, &n))
 		s->notes.length_error = -HTTP_ELENGTH;
 	else if (s->notes.lengths++ > 0 && (s->kind->strict || n != s->notes.length))
@@ -120,7 +118,7 @@ static void note_expect(struct scan *s, struct sq_slice value)
 	while (http_next_token(&value, &member)) {
 		if (http_is(member, "100-continue"))
 			s->notes.expect_continue = true;
-		else
+		else if (member.len > 0)
 			s->notes.expect_other = true;
 	}
 }
@@ -173,7 +171,7 @@ static void note_field(struct scan *s, const struct sq_header *f)
 		s->h->headers[s->h->header_count++] = *f;
 }
 
-/* Lines that begin with a space go on with the value before (RFC 9112, 5.2). */
+/* A line that begins with a space goes on with the value before (RFC 9112, 5.2). */
 static const char *skip_folds(struct scan *s, const char *p)
 {
 	while (p && p < s->end && is_space(*p))
@@ -181,14 +179,15 @@ static const char *skip_folds(struct scan *s, const char *p)
 	return p;
 }
 
-const char *http_scan_field(struct scan *s, const char *line)
+const char *scan_field(struct scan *s, const char *line)
 {
 	const char *name_end, *colon, *next;
 	struct sq_header f;
 
+	/* Behind the status line, where it folds nothing and may be ignored (RFC 9112, 2.2), or a fold
+	 * that has come later than what it goes on with. */
 	if (!s->kind->strict && is_space(*line))
-		return skip_folds(
-		    s, line); /* behind the status line: not a field, may be ignored (RFC 9112, 2.2) */
+		return skip_folds(s, line);
 	name_end = s->kind->strict ? scan_while(line, s->end, CHAR_TOKEN) : scan_name(line, s->end);
 	colon = name_end;
 	while (!s->kind->strict && colon < s->end && is_space(*colon))

@@ -1,8 +1,6 @@
 /* http_request.c - strict parser of request heads (RFC 9112, 3). */
 #include "core/base/http_scan.h"
 
-#include <strings.h>
-
 /* Digits to the end: a port, which may be missing behind its colon (RFC 3986, 3.2.3). */
 static bool is_port(const char *p, const char *end)
 {
@@ -34,9 +32,9 @@ static bool is_absolute(struct sq_slice target)
 {
 	const char *p = target.data, *end = p + target.len, *host_end;
 
-	if (target.len > 7 && strncasecmp(p, "http://", 7) == 0)
+	if (target.len > 7 && http_is(((struct sq_slice){p, 7}), "http://"))
 		p += 7;
-	else if (target.len > 8 && strncasecmp(p, "https://", 8) == 0)
+	else if (target.len > 8 && http_is(((struct sq_slice){p, 8}), "https://"))
 		p += 8;
 	else
 		return false;
@@ -153,7 +151,7 @@ static int judge(struct scan *s)
 int http_parse_request(struct http_head *h, const char *buf, size_t len, size_t limit, size_t *scanned)
 {
 	struct scan s = {.kind = &request, .h = h};
-	int n = http_scan(&s, buf, len, limit, scanned), r;
+	int n = scan_head(&s, buf, len, limit, scanned), r;
 
 	if (n <= 0)
 		return n;

@@ -3,11 +3,12 @@
 
 static const char *status_line(struct scan *s, const char *line)
 {
-	const char *p = line + 8;
 	int error = scan_version(s, line);
+	const char *p;
 
 	if (error)
 		return scan_fail(s, line, error);
+	p = line + 8;
 	if (s->end - p < 4 || *p != ' ' || p[1] < '1' || p[1] > '9' || !is_digit(p[2]) || !is_digit(p[3]))
 		return scan_fail(s, line, HTTP_EBAD);
 	s->h->status = (p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0');
@@ -48,8 +49,8 @@ static int judge(struct scan *s, bool to_head)
 		if (n->codings > 1 || !http_is(n->coding, "chunked"))
 			return -HTTP_ECODING;
 		h->framing = HTTP_CHUNKED;
-		h->keep_alive &= h->minor >
-		                 0; /* RFC 9112, 6.1: not of HTTP/1.0, so do not trust what follows */
+		if (h->minor == 0)
+			h->keep_alive = false; /* chunked is not of HTTP/1.0: faulty (RFC 9112, 6.1) */
 		return 0;
 	}
 	if (n->lengths > 0) {
@@ -66,7 +67,7 @@ int http_parse_response(struct http_head *h, const char *buf, size_t len, size_t
                         bool to_head)
 {
 	struct scan s = {.kind = &response, .h = h};
-	int n = http_scan(&s, buf, len, limit, scanned), r;
+	int n = scan_head(&s, buf, len, limit, scanned), r;
 
 	if (n <= 0)
 		return n;

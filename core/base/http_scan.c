@@ -68,7 +68,7 @@ static const char *skip_empty_lines(const char *p, const char *end, int most)
 }
 
 /* Control characters other than CR, LF and NUL pass in responses (RFC 9110, 5.5: "MAY retain"). */
-const char *scan_rest(struct scan *s, const char *line, const char *p, int code)
+const char *scan_odd_rest(struct scan *s, const char *line, const char *p, int code)
 {
 	const char *next;
 
@@ -93,7 +93,7 @@ static const char *scan_lines(struct scan *s, const char *first, const char *p)
 	if (p <= first)
 		p = s->kind->first_line(s, first);
 	while (p && p < s->end && *p != '\r' && *p != '\n')
-		p = http_scan_field(s, p);
+		p = scan_field(s, p);
 	if (!p || p == s->end)
 		return NULL;
 	next = scan_line_end(s, p);
@@ -103,34 +103,47 @@ static const char *scan_lines(struct scan *s, const char *first, const char *p)
 /* No end of the head in sight: wait for more unless that is pointless. */
 static int scan_more(struct scan *s, const char *first, size_t seen, size_t limit, const char *buf)
 {
-	size_t have = (size_t)(s->end - buf);
+	const size_t have = (size_t)(s->end - buf);
+	const size_t most = HTTP_METHOD_MAX + 2 * (size_t)s->kind->empty_lines;
 
 	if (s->error)
 		return s->error;
 	/* The beginning of the first line is looked at again while it is short, which is cheap. */
-	if (seen <= HTTP_METHOD_MAX + 8 && first < s->end && !s->kind->plausible(first, s->end))
+	if (seen <= most && first < s->end && !s->kind->plausible(first, s->end))
 		return -HTTP_EBAD;
 	if (have < limit)
 		return 0;
 	return memchr(first, '\n', (size_t)(s->end - first)) ? -HTTP_ELARGE : -s->kind->too_long;
 }
 
-int http_scan(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned)
+/* Where the lines begin that are complete since seen bytes were looked at, or NULL. */
+static const char *new_lines(const char *buf, size_t seen, size_t have)
+{
+	const char *before;
+
+	if (seen == 0)
+		return buf;
+	if (!memchr(buf + seen, '\n', have - seen))
+		return NULL;
+	before = memrchr(buf, '\n', seen);
+	return before ? before + 1 : buf;
+}
+
+int scan_head(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned)
 {
 	const size_t seen = *scanned, have = len < limit ? len : limit;
-	const char *first, *p, *line = buf;
+	const char *first, *line, *p;
 	int r;
 
-	assert(seen <= have && limit <= INT_MAX);
+	assert(seen <= have && limit > 0 && limit <= INT_MAX);
+	if (have == 0)
+		return 0;
 	s->end = buf + have;
 	s->error = 0;
 	first = skip_empty_lines(buf, s->end, s->kind->empty_lines);
-	if (seen > 0) {
-		/* Lines that were complete before are known to be good. Those that have become complete
-		 * are judged alone, and only a head that is complete is scanned again as a whole. */
-		line = memchr(buf + seen, '\n', have - seen) ? memrchr(buf, '\n', seen) : s->end;
-		line = line == s->end ? NULL : line ? line + 1 : buf;
-	}
+	/* Lines judged in former calls are good; new ones are judged alone; and only a head that has
+	 * become complete is scanned again as a whole. */
+	line = new_lines(buf, seen, have);
 	p = line ? scan_lines(s, first, line) : NULL;
 	if (p && line > first)
 		p = scan_lines(s, first, first);

@@ -68,21 +68,21 @@ struct scan {
 };
 
 /* Scans a head and returns what http_parse_request() does, but for judging the fields together. */
-int http_scan(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned);
+int scan_head(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned);
 
 /* Parses a field line with its folds and takes note of it. line < s->end. */
-const char *http_scan_field(struct scan *s, const char *line);
+const char *scan_field(struct scan *s, const char *line);
 
 /* Ends the function that parses this line, see above. Always NULL. */
 const char *scan_fail(struct scan *s, const char *line, int code);
 
-/* Skips text from p to the end of this line. */
-const char *scan_rest(struct scan *s, const char *line, const char *p, int code);
+/* The part of scan_rest() that is seldom needed. */
+const char *scan_odd_rest(struct scan *s, const char *line, const char *p, int code);
 
 /* The next element of a comma-separated list, trimmed, taken off *list; false at the end. */
 bool http_next_token(struct sq_slice *list, struct sq_slice *token);
 
-/* Whether s is this word, which is in lower case. */
+/* Whether s is this word, in any case. */
 bool http_is_word(struct sq_slice s, const char *word, size_t len);
 #define http_is(slice, literal) http_is_word((slice), (literal), sizeof(literal) - 1)
 
@@ -129,13 +129,14 @@ static inline uint64_t load8(const char *p)
 	return le64toh(w);
 }
 
-#define EACH_BYTE(c) ((c) * UINT64_C(0x0101010101010101))
+#define EACH_BYTE(c) ((c)*UINT64_C(0x0101010101010101))
+#define HIGH_BITS EACH_BYTE(0x80)
 
-/* The high bits of the bytes of w that are below n (n <= 128). A borrow may add bits, but only
- * above a right one: the lowest bit set is always true. */
-static inline uint64_t bytes_below(uint64_t w, unsigned n)
+/* Sets the high bit of each byte that is below n; those of bytes from 0x80 on mean nothing. A borrow
+ * may set more of them, but only above a byte that is below n: the lowest one tells the truth. */
+static inline uint64_t below(uint64_t w, unsigned n)
 {
-	return (w - EACH_BYTE(n)) & ~w & EACH_BYTE(0x80);
+	return w - EACH_BYTE(n);
 }
 
 /* The first byte from p on that is not CHAR_TEXT, or end. */
@@ -143,7 +144,7 @@ static inline const char *scan_text(const char *p, const char *end)
 {
 	while (end - p >= 8) {
 		uint64_t w = load8(p);
-		uint64_t stops = bytes_below(w, 0x20) | bytes_below(w ^ EACH_BYTE(0x7f), 1);
+		uint64_t stops = (below(w, ' ') | below(w ^ EACH_BYTE(0x7f), 1)) & ~w & HIGH_BITS;
 
 		if (stops == 0) {
 			p += 8;
@@ -162,13 +163,23 @@ static inline const char *scan_name(const char *p, const char *end)
 {
 	for (; end - p >= 8; p += 8) {
 		uint64_t w = load8(p);
-		uint64_t stops = bytes_below(w, 0x21) | bytes_below(w ^ EACH_BYTE(':'), 1) |
-				 bytes_below(w ^ EACH_BYTE(0x7f), 1) | (w & EACH_BYTE(0x80));
+		uint64_t stops = (below(w, '!') | below(w ^ EACH_BYTE(':'), 1) |
+		                  below(w ^ EACH_BYTE(0x7f), 1) | w) &
+		                 HIGH_BITS;
 
 		if (stops != 0)
 			return p + __builtin_ctzll(stops) / 8;
 	}
 	return scan_while(p, end, CHAR_NAME);
+}
+
+/* Skips text from p to the end of this line. */
+static inline const char *scan_rest(struct scan *s, const char *line, const char *p, int code)
+{
+	p = scan_text(p, s->end);
+	if (s->end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+		return p + 2;
+	return scan_odd_rest(s, line, p, code);
 }
 
 #endif

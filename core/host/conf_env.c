@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/text.h"
-
 /* What the documentation promises: set without a reader, one of these is a mistake worth a line. */
 static const char *const known[] = {
     "REDIS_HOST",
@@ -62,7 +60,6 @@ void conf_env_apply(struct conf_reader *r, struct conf_table *t, unsigned row)
 	struct conf_place at;
 	struct sq_err err;
 	int64_t number = 0;
-	char safe[128];
 
 	if (!value)
 		return;
@@ -74,9 +71,8 @@ void conf_env_apply(struct conf_reader *r, struct conf_table *t, unsigned row)
 	if (variable_raw(&r->priv->mem, o, value, &raw) < 0)
 		return;
 	if (conf_value_parse(o, raw.text, &number, &err) < 0) {
-		conf_error(&r->rep, at, "\"%s\" %s (%s%s%s)",
-		           text_safe(safe, sizeof safe, value, strlen(value)), err.text, t->group,
-		           conf_dot(t), o->key);
+		conf_error(&r->rep, at, "\"%.128s\" %s (%s%s%s)", value, err.text, t->group, conf_dot(t),
+		           o->key);
 		return;
 	}
 	src->at = at;

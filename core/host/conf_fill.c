@@ -133,12 +133,9 @@ static bool refused_before(const struct conf_reader *r, config_setting_t *s)
 /* Numbers and words are shown, in quotes where the file has them; secrets and lists are not. */
 static const char *shown(struct conf_mem *m, const struct sq_opt *o, config_setting_t *s, const char *text)
 {
-	char safe[128];
-
 	if (!text || o->type == SQ_T_SECRET || o->type == SQ_T_LIST)
 		return "";
-	text_safe(safe, sizeof safe, text, strlen(text));
-	text = conf_printf(m, config_setting_type(s) == CONFIG_TYPE_STRING ? " \"%s\"" : " %s", safe);
+	text = conf_printf(m, config_setting_type(s) == CONFIG_TYPE_STRING ? " \"%.128s\"" : " %s", text);
 	return text ? text : "";
 }
 

@@ -63,15 +63,21 @@ void conf_mem_free(struct conf_mem *m)
 	}
 }
 
+/* Values of the file are quoted in messages: no control characters on their way to a terminal. */
 static void SQ_PRINTF(4, 0)
     tell(FILE *out, struct conf_place at, const char *grade, const char *fmt, va_list ap)
 {
+	char text[2048];
+
+	vsnprintf(text, sizeof text, fmt, ap);
+	for (char *c = text; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
+	}
 	if (at.line)
-		fprintf(out, "%s:%u: %s", at.file, at.line, grade);
+		fprintf(out, "%s:%u: %s%s\n", at.file, at.line, grade, text);
 	else
-		fprintf(out, "%s: %s", at.file ? at.file : "default", grade);
-	vfprintf(out, fmt, ap);
-	fputc('\n', out);
+		fprintf(out, "%s: %s%s\n", at.file ? at.file : "default", grade, text);
 }
 
 void conf_error(struct conf_report *rep, struct conf_place at, const char *fmt, ...)

@@ -2,9 +2,10 @@
  * conf_priv.h - what the files of the configuration share.
  *
  * A .conf goes through them in this order: conf_scan.c makes one text of it and its includes,
- * libconfig parses that, conf_fill.c holds each group against its tables (conf_value.c for one
- * value, conf_env.c for the variable that overrides it), conf_rules.c looks across the groups.
- * conf.c leads them; conf_print.c, conf_doc.c, conf_sample.c and conf_man.c read the tables back.
+ * conf_parse.c lets libconfig parse that, conf_fill.c holds each group against its tables
+ * (conf_value.c for one value, conf_env.c for the variable that overrides it), conf_rules.c looks
+ * across the groups. conf.c leads them, conf_secret.c resolves secrets before the start.
+ * conf_print.c, conf_doc.c, conf_sample.c and conf_man.c read the tables back.
  */
 #ifndef HOST_CONF_PRIV_H
 #define HOST_CONF_PRIV_H
@@ -54,7 +55,7 @@ struct conf_text {
 /* What stands in place of a number that was refused already: nothing more is said about it. */
 #define CONF_REFUSED "\001"
 /* Problems go to rep. 0, or -EINVAL when the text cannot be handed to a parser; refused numbers
- * alone do not prevent that. */
+ * alone do not prevent that. path and name have to live as long as mem. */
 int conf_text_read(struct conf_text *t, const char *path, struct conf_report *rep);
 /* The same for a text in memory, which cannot include anything. */
 int conf_text_take(struct conf_text *t, const char *name, const char *data, size_t len,

@@ -98,29 +98,28 @@ static bool read_binding(struct conf_reader *r, const struct conf_table *t, cons
 	return false;
 }
 
+static void check_taken(struct conf_reader *r, const struct binding *others, const struct binding *b)
+{
+	for (; others < b; others++) {
+		if (!same_binding(&others->address, &b->address))
+			continue;
+		conf_error(&r->rep, b->at, "%s.%s \"%s\" is taken by %s%s%s \"%s\"", b->group, b->key,
+		           b->text, others->group, *others->group ? "." : "", others->key, others->text);
+		return;
+	}
+}
+
 static void check_bindings(struct conf_reader *r)
 {
-	struct binding *all = conf_alloc(&r->priv->mem, (r->conf->count + 1) * sizeof *all), *b;
-	const struct conf_priv *p = r->priv;
-	unsigned n = 0;
+	struct binding *all = conf_alloc(&r->priv->mem, (r->conf->count + 1) * sizeof *all), *b = all;
 
-	if (!all)
-		return;
-	for (unsigned i = 0; i < p->table_count; i++) {
-		if (p->tables[i].opts != conf_listener_opts && p->tables[i].opts != conf_core_opts)
-			continue;
-		b = &all[n];
-		if (!read_binding(r, &p->tables[i], i ? "listen" : "admin_listen", b))
-			continue;
-		for (unsigned k = 0; k < n; k++) {
-			if (same_binding(&all[k].address, &b->address)) {
-				conf_error(&r->rep, b->at, "%s.%s \"%s\" is taken by %s%s%s \"%s\"", b->group,
-				           b->key, b->text, all[k].group, *all[k].group ? "." : "",
-				           all[k].key, all[k].text);
-				break;
-			}
-		}
-		n++;
+	for (unsigned i = 0; all && i < r->priv->table_count; i++) {
+		const struct conf_table *t = &r->priv->tables[i];
+		bool core = t->opts == conf_core_opts;
+
+		if ((core || t->opts == conf_listener_opts) &&
+		    read_binding(r, t, core ? "admin_listen" : "listen", b))
+			check_taken(r, all, b++);
 	}
 }
 

@@ -151,6 +151,16 @@ static const char *number_end(const char *c, const char *end)
 	return c;
 }
 
+/* Behind the digits of a number: does it go on as a fraction, or does a name follow ("9e=1")? */
+static bool is_fraction(const char *rest)
+{
+	if (*rest == 'e' || *rest == 'E') {
+		rest += rest[1] == '+' || rest[1] == '-' ? 2 : 1;
+		return isdigit((unsigned char)*rest);
+	}
+	return *rest == '.';
+}
+
 /* What is wrong with a number as it stands in the text, or NULL. */
 static const char *number_fault(const char *token)
 {
@@ -160,7 +170,7 @@ static const char *number_fault(const char *token)
 	long long v;
 	char *end;
 
-	if (!hex && (digits[span] == '.' || digits[span] == 'e' || digits[span] == 'E'))
+	if (!hex && is_fraction(digits + span))
 		return NULL; /* a fraction: the option's own type refuses it */
 	if (!hex && digits[0] == '0' && isalnum((unsigned char)digits[1]) && digits[1] != 'L')
 		return "starts with 0, which some read as octal: write it without";

@@ -104,7 +104,7 @@ static int find_symbol(const char *path, const void **ret, size_t *size, struct 
 	dlclose(so); /* the handle alone */
 	if (!at || !dladdr1(at, &info, (void **)(void *)&sym, RTLD_DL_SYMENT) || !sym)
 		return sq_fail(err, -ENOEXEC, "%s is not a plugin of squall (no symbol sq_plugin)", path);
-	if (ELF64_ST_TYPE(sym->st_info) != STT_OBJECT || sym->st_size < offsetof(struct sq_plugin, name))
+	if (ELF64_ST_TYPE(sym->st_info) != STT_OBJECT || sym->st_size < SQ_PLUGIN_SIZE_1_0)
 		return sq_fail(err, -ENOEXEC, "%s is not a plugin of squall (its sq_plugin is no descriptor)",
 		               path);
 	*ret = at;

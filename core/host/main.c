@@ -133,9 +133,9 @@ static int parse(struct arguments *a, int argc, char **argv)
 			return r;
 	}
 	if (optind < argc)
-		return usage("what is this for, it is no option: ", argv[optind]);
+		return usage("unexpected argument ", argv[optind]);
 	if (a->mode != MODE_DESCRIBE && !a->conf)
-		return usage("which configuration? Name it with -c FILE", "");
+		return usage("a configuration is needed (-c FILE)", "");
 	return 0;
 }
 
@@ -150,9 +150,7 @@ static int printed(void)
 
 static int describe(const struct arguments *a)
 {
-	const char *dir = a->plugin_dir ? a->plugin_dir : SQ_PLUGIN_DIR;
-
-	if (conf_describe(dir, a->which, a->format, stdout, stderr) < 0)
+	if (conf_describe(a->plugin_dir, a->which, a->format, stdout, stderr) < 0)
 		return EXIT_CONF;
 	return printed();
 }

@@ -59,9 +59,9 @@ struct sq_http_calls {
 	void (*problem)(struct sq_http *rq, int status, const char *detail_fmt, ...) SQ_PRINTF(3, 4);
 
 	/* Starts a streamed answer; the handle ends here in every case and s takes its place. Negative:
-	 * the client is gone, closed() will not run. closed() and writable() never run inside stream(),
-	 * write() or end(). HEAD: 0, then closed() in a later turn. The buffer is bounded (listener option
-	 * stream_buffer). */
+	 * the client is gone, or no memory (-ENOMEM), and closed() will not run. closed() and writable()
+	 * never run inside stream(), write() or end(). HEAD: 0, then closed() in a later turn. The buffer
+	 * is bounded (listener option stream_buffer). */
 	int (*stream)(struct sq_http *rq, struct sq_stream *s, int status, const char *type);
 
 	/* 0: taken. 1: taken, and above high water: wait for writable(). -ENOBUFS: it did not fit, the

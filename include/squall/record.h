@@ -1,10 +1,8 @@
 /*
- * record.h - the record of a test in the store, with its logs and parts: the requests of
- * store.h that act on it.
+ * record.h - the record of a test in the store, with its logs and parts.
  *
- * A record is one test. It is changed by compare-and-swap on its version. Who owns it is a
- * lease, judged by the store's clock, and every grant raises the record's fence by one. Versions,
- * fences and sequence numbers start at 1; 0 means none.
+ * It is changed by compare-and-swap on its version. Who owns it is a lease, judged by the store's
+ * clock, and every grant raises its fence by one. Versions, fences and sequence numbers start at 1.
  *
  * A write to a record (put, append, merge, part_put) is checked in this order, in one atomic step:
  *     -ENOENT         no such record
@@ -12,10 +10,10 @@
  *     -SQ_EFINAL      terminal: nothing but deletion is possible
  *     -SQ_EFENCED     it names a fence (not 0) that is not the highest ever granted
  *     -SQ_ECONFLICT   put: the stored version is another; append: the number is taken
- * Writes that name no fence are for those who are not owners (a gateway that asks for a cancel).
+ * Writes that name no fence are for those who do not own it (a gateway that asks for a cancel).
  *
- * The store alone reaps: a terminal record becomes a tombstone after its retention time, and the
- * tombstone stays for at least 7 days, longer than any message may wait in a queue.
+ * The store alone reaps: a terminal record becomes a tombstone after its retention time, which stays
+ * for at least 7 days, longer than any message may wait in a queue.
  */
 #ifndef SQUALL_RECORD_H
 #define SQUALL_RECORD_H
@@ -92,8 +90,7 @@ struct sq_store_list {
 	int64_t now; /* out: the store's clock */
 };
 
-/* Deletes a terminal record with its logs and parts, leaving a tombstone. -EBUSY if it is live;
- * a tombstone: 0. */
+/* A terminal record, its logs and parts become a tombstone. -EBUSY: it is live; a tombstone: 0. */
 struct sq_store_delete {
 	struct sq_op op;
 	const char *id; /* in */

@@ -6,6 +6,7 @@
  *     books_due        the loop looked at it (pickup = look - due: the generator's own lateness)
  *     books_dropped    | books_unsent   and its life is over, or
  *     books_sent       first byte written (lag = sent - due; wait = lag - pickup)
+ *     books_first_byte of the answer
  *     books_answered   | books_broken | books_unanswered
  *
  * pickup, wait and lag are recorded when a request is sent, so each holds exactly the sent ones. A

@@ -35,9 +35,12 @@ static double percent(double part, double whole)
 	return part < 0 || whole <= 0 ? NAN : part * 100 / whole;
 }
 
+/* Linux adds some of these up over several CPUs: all of the time is the most that can be said. */
 static double share_of_time(const struct evidence *e, int64_t ns)
 {
-	return percent((double)ns, (double)e->health->elapsed);
+	double share = percent((double)ns, (double)e->health->elapsed);
+
+	return share > 100 ? 100 : share;
 }
 
 static double pickup_p99(const struct evidence *e)
@@ -152,7 +155,10 @@ static void describe(const struct limit *l, double v, const char *of, char *out,
 		snprintf(out, size, "%s%s", text_duration(duration, (int64_t)v), of);
 		break;
 	case U_PERCENT:
-		snprintf(out, size, "%.3g %%%s", v, of);
+		if (v > 0 && v < 0.001)
+			snprintf(out, size, "less than 0.001 %%%s", of);
+		else
+			snprintf(out, size, "%.3g %%%s", v, of);
 		break;
 	case U_TIMES:
 		snprintf(out, size, "%.0f time%s", v, v == 1 ? "" : "s");

@@ -13,6 +13,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
 def status(code):
+    if code == 204:
+        return b"HTTP/1.1 204 No Content\r\n\r\n"
     return b"HTTP/1.1 %d Whatever\r\nContent-Length: 4\r\n\r\noops" % code
 
 

@@ -61,6 +61,7 @@ def samples():
     yield "constant", ["5000000*100000"]
     yield "bimodal", ["5000000*96", "1502000000*6"]
     yield "ends", ["0", "1", "2047", "2048", "4095", "3599000000000"]
+    yield "gaps", [str(i * i) for i in range(0, 3000, 2)]
     yield "uniform", [str(rnd.randrange(100 * MS)) for _ in range(5000)]
     yield "lognormal", [str(int(rnd.lognormvariate(math.log(MS), 1))) for _ in range(5000)]
     yield "wide", [str(int(math.exp(rnd.random() * math.log(3500 * 1000 * MS)))) for _ in range(5000)]

@@ -204,6 +204,25 @@ static struct request_times sent(struct books *b, uint64_t tick, int64_t pickup,
 	return r;
 }
 
+/* After test_ends: nine requests of ticks 0 to 8, and a hundred that nobody looked at. */
+static void check_ends(const struct books *b)
+{
+	is_int(b->ledger.scheduled, 109, "scheduled");
+	is_int(b->picked, 9, "looked at");
+	is_int(b->hist[H_SERVICE]->censored, 4, "three broken, one unanswered");
+	ok(b->opened == 2 && b->reused == 3, "connections");
+	ok(b->hist[H_DNS]->count == 1 && b->hist[H_CONNECT]->count == 2 && b->hist[H_TLS]->count == 1,
+	   "phases");
+	is_int(b->slowest_count, 7, "all sent ones are among the slowest ten");
+	is_int(b->slowest[0].tick, 8, "the unanswered first");
+	is_int(b->slowest[1].tick, 5, "of equals the one due first");
+	is_int(b->error_count[SAMPLE_HTTP], 1, "an http error kept");
+	is_str(b->errors[SAMPLE_HTTP][0].what, "busy", "with its words");
+	ok(b->errors[SAMPLE_HTTP][0].pickup == SQ_MS + 1 && b->errors[SAMPLE_HTTP][0].wait == 7 &&
+	       b->errors[SAMPLE_HTTP][0].first_byte == 10 && b->errors[SAMPLE_HTTP][0].offset == 3 * SQ_MS,
+	   "and its times");
+}
+
 /* One request for each way to end. */
 static void test_ends(void)
 {
@@ -246,20 +265,7 @@ static void test_ends(void)
 	books_connected(b, 11, 12, -1);
 	books_connected(b, -1, 14, 15);
 	ok(books_closed(b), "closed, with one of each");
-	is_int(b->ledger.scheduled, 109, "scheduled");
-	is_int(b->picked, 9, "looked at");
-	is_int(b->hist[H_SERVICE]->censored, 4, "three broken, one unanswered");
-	ok(b->opened == 2 && b->reused == 3, "connections");
-	ok(b->hist[H_DNS]->count == 1 && b->hist[H_CONNECT]->count == 2 && b->hist[H_TLS]->count == 1,
-	   "phases");
-	is_int(b->slowest_count, 7, "all sent ones are among the slowest ten");
-	is_int(b->slowest[0].tick, 8, "the unanswered first");
-	is_int(b->slowest[1].tick, 5, "of equals the one due first");
-	is_int(b->error_count[SAMPLE_HTTP], 1, "an http error kept");
-	is_str(b->errors[SAMPLE_HTTP][0].what, "busy", "with its words");
-	ok(b->errors[SAMPLE_HTTP][0].pickup == SQ_MS + 1 && b->errors[SAMPLE_HTTP][0].wait == 7 &&
-	       b->errors[SAMPLE_HTTP][0].first_byte == 10 && b->errors[SAMPLE_HTTP][0].offset == 3 * SQ_MS,
-	   "and its times");
+	check_ends(b);
 	books_free(b);
 }
 

@@ -39,6 +39,8 @@ static const struct {
      "t.conf:1: 0x1FFFFFFFF is outside -2147483648 .. 2147483647: write large sizes as text, \"4G\"\n"},
     {"a = 0x80000000;",
      "t.conf:1: 0x80000000 is outside -2147483648 .. 2147483647: write large sizes as text, \"4G\"\n"},
+    {"a = 4294967297e=1;",
+     "t.conf:1: 4294967297e is outside -2147483648 .. 2147483647: write large sizes as text, \"4G\"\n"},
     {"a = 010;", "t.conf:1: 010 starts with 0, which some read as octal: write it without\n"},
     {"a = -007;", "t.conf:1: -007 starts with 0, which some read as octal: write it without\n"},
     {"a = 0b11;", "t.conf:1: 0b11 starts with 0, which some read as octal: write it without\n"},

@@ -20,7 +20,6 @@ struct bench {
 	int listener, peer;
 	enum outcome last;
 	int calls, first_bytes; /* calls other than connected and first_byte */
-	const char *what;
 };
 
 static struct bench *bench_of(struct conn *c)
@@ -56,11 +55,10 @@ static void on_answered(struct conn *c, int64_t now)
 		conn_close(c);
 }
 
-static void on_broken(struct conn *c, int64_t now, enum ledger_error why, const char *what)
+static void on_broken(struct conn *c, int64_t now, enum ledger_error why)
 {
 	(void)now;
 	bench_of(c)->last = why == ERROR_RESET ? RESET : PROTOCOL;
-	bench_of(c)->what = what;
 	bench_of(c)->calls++;
 }
 
@@ -215,13 +213,13 @@ static void check_story(const struct story *s, bool bytewise)
 		bench_reset(b);
 	bench_turn(b, s->outcome, UINT64_MAX);
 	ok(b->last == s->outcome && b->calls == 1, "%s%s: one outcome, %d (%s)", s->name,
-	   bytewise ? ", bytewise" : "", (int)b->last, b->what ? b->what : "");
+	   bytewise ? ", bytewise" : "", (int)b->last, b->conn.seen.what);
 	is_int(b->first_bytes, len > 0, "  the first byte is told once");
-	is_int(b->conn.status, s->status, "  status");
+	is_int(b->conn.seen.status, s->status, "  status");
 	if (s->outcome == ANSWERED) {
 		is_int(b->conn.reusable, s->reusable, "  whether it takes another");
-		is_int(b->conn.excerpt_len, strlen(s->excerpt), "  length of the excerpt");
-		ok(memcmp(b->conn.excerpt, s->excerpt, b->conn.excerpt_len) == 0, "  excerpt");
+		is_int(b->conn.seen.body_len, strlen(s->excerpt), "  length of the excerpt");
+		ok(memcmp(b->conn.seen.body, s->excerpt, b->conn.seen.body_len) == 0, "  excerpt");
 	}
 	is_int(b->conn.state, s->outcome == ANSWERED && s->reusable ? CONN_IDLE : CONN_CLOSED, "  state");
 	bench_free(b);
@@ -336,14 +334,14 @@ static void test_long_answer(void)
 	bench_answer(b, text, len + 100000);
 	bench_turn(b, ANSWERED, UINT64_MAX);
 	is_int(b->last, ANSWERED, "a long body is read to its end");
-	is_int(b->conn.excerpt_len, CONN_EXCERPT, "of which the beginning is kept");
+	is_int(b->conn.seen.body_len, sizeof b->conn.seen.body, "of which the beginning is kept");
 	bench_send(b);
 	len = (size_t)sprintf(text, "HTTP/1.1 200 OK\r\nX: ");
 	memset(text + len, 'x', 70000);
 	bench_answer(b, text, len + 70000);
 	bench_turn(b, PROTOCOL, UINT64_MAX);
 	is_int(b->last, PROTOCOL, "a head without an end is not");
-	ok(b->what && *b->what, "and it is said why: %s", b->what);
+	ok(*b->conn.seen.what, "and it is said why: %s", b->conn.seen.what);
 	free(text);
 	bench_free(b);
 }

@@ -307,7 +307,8 @@ static void test_scarce(void)
 	ok(l->dropped[DROPPED_PATIENCE] > 0, "patience runs out (%d)", (int)l->dropped[DROPPED_PATIENCE]);
 	ok(l->dropped[DROPPED_MAX_IN_FLIGHT] > 0, "max_in_flight is reached (%d)",
 	   (int)l->dropped[DROPPED_MAX_IN_FLIGHT]);
-	is_int(l->error[ERROR_TIMEOUT] + ledger_dropped(l), 100, "and that is all there is");
+	is_int(l->error[ERROR_TIMEOUT] + ledger_dropped(l) + ledger_unsent(l), 100,
+	       "and that is all there is");
 	bench_close(&b);
 	bench_open(&b, ANSWERS, 2000, SQ_S / 20);
 	b.plan.max_connections = 1;

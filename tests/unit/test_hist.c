@@ -174,6 +174,23 @@ static void distributions(void)
 		against_sorted("a few lognormal", d_lognormal, count);
 }
 
+/* Of the values 1 .. n each percentile is its own rank; percent * n is then often off by a bit. */
+static void ranks(void)
+{
+	static const uint64_t percents[] = {56000, 112000, 3330000, 9500000, 9900000, 9990000, 9999000};
+	struct hist *h = hist_new();
+	unsigned wrong = 0;
+
+	for (uint64_t n = 1; n < 2048; n++) {
+		hist_add(h, (int64_t)n);
+		for (size_t i = 0; i < SQ_LEN(percents); i++)
+			wrong += hist_percentile(h, (double)percents[i] / 1e5) !=
+			         (int64_t)rank_of(percents[i], n);
+	}
+	is_int(wrong, 0, "the rank of a percentile is exact");
+	hist_free(h);
+}
+
 /* Interpolating between 5 and 1502 ms would give a latency that nobody had. */
 static void bimodal(void)
 {
@@ -307,6 +324,7 @@ static void no_memory(void)
 int main(void)
 {
 	distributions();
+	ranks();
 	bimodal();
 	edges();
 	layout();

@@ -163,6 +163,7 @@ static void hostile(void)
 	refused(blob_new("\xff\xff\xff\xff\xff\xff\xff\xff\xff", 9), "run of zeroes");
 	refused(blob_new("\xff\xff\x07", 3), "run of zeroes");
 	refused(blob_new("\xff\x8f\x04\x02", 4), "above 1 h"); /* 33,792 empty cells, then 1 */
+	refused(blob_new("\x99\x8a\x04\x02", 4), "above 1 h"); /* the cell behind the ceiling's */
 	refused(blob_new("\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10), "exceed 2^63");
 	refused(blob_new(many, sizeof many), "unpacks to more");
 	b = blob_new("\x02", 1);

@@ -29,6 +29,7 @@ static const struct good goods[] = {
     {"1.0 both", "GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", "GET / 1.0 close none"},
     {"1.9 counts as 1.1", "GET / HTTP/1.9\r\n" HOST "\r\n", "GET / 1.1 keep none"},
     {"close", GET "cOnNeCtIoN: te ,CLOSE\r\n\r\n", "GET / 1.1 close none"},
+    {"close first", GET "Connection: close, a\r\n\r\n", "GET / 1.1 close none"},
     {"close in a second field", GET "Connection: a\r\nConnection: close\r\n\r\n", "GET / 1.1 close none"},
     {"closed is not close", GET "Connection: closed\r\n\r\n", "GET / 1.1 keep none"},
     {"length", POST "Content-Length: 12\r\n\r\n", "POST / 1.1 keep 12"},
@@ -38,6 +39,8 @@ static const struct good goods[] = {
     {"chunked", POST "Transfer-Encoding: chunked\r\n\r\n", "POST / 1.1 keep chunked"},
     {"Chunked", POST "TRANSFER-ENCODING:  Chunked\t \r\n\r\n", "POST / 1.1 keep chunked"},
     {"expect", POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n", "POST / 1.1 keep 1 expect"},
+    {"expect and nothing", POST "Expect: ,100-continue,\r\nContent-Length: 1\r\n\r\n",
+     "POST / 1.1 keep 1 expect"},
     {"expect without a body", POST "Expect: 100-continue\r\n\r\n", "POST / 1.1 keep none"},
     {"expect in 1.0", "PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
      "PUT / 1.0 close 1"},
@@ -111,7 +114,12 @@ static const struct bad bads[] = {
     {"TLS", "\x16\x03\x01\x02", HTTP_EBAD},
     {"TLS with a line", "\x16\x03\x01\n", HTTP_EBAD},
     {"space first", " GET / HTTP/1.1\r\n", HTTP_EBAD},
-    {"method of 33", A16 A16 "A / HTTP/1.1\r\n", HTTP_EBAD},
+    {"method of 33", A16 A16 "A / HTTP/1.1\r\n" HOST "\r\n", HTTP_EBAD},
+    {"method of 33 in the making", A16 A16 "A", HTTP_EBAD},
+    {"method of 33 behind empty lines", "\r\n\r\n\r\n\r\n" A16 A16 "A", HTTP_EBAD},
+    {"no method", " / HTTP/1.1\r\n" HOST "\r\n", HTTP_EBAD},
+    {"no method in the making", "AAAAAAAAA:", HTTP_EBAD},
+    {"short line before", "A\nGET / HTTP/1.1\r\n" HOST "\r\n", HTTP_EBAD},
     {"method with a colon", "GET: / HTTP/1.1\r\n", HTTP_EBAD},
     {"two spaces", "GET  / HTTP/1.1\r\n", HTTP_EBAD},
     {"tab", "GET\t/ HTTP/1.1\r\n", HTTP_EBAD},
@@ -140,6 +148,7 @@ static const struct bad bads[] = {
     {"HTTP/11.1", "GET / HTTP/11.1\r\n", HTTP_EBAD},
     {"http/1.1", "GET / http/1.1\r\n", HTTP_EBAD},
     {"five empty lines", "\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n", HTTP_EBAD},
+    {"CR and no LF in the making", "\rG", HTTP_EBAD},
     {"CR and no LF before", "\rGET / HTTP/1.1\r\n", HTTP_EBAD},
     {"field without a colon", "GET / HTTP/1.1\r\nHost\r\n\r\n", HTTP_EFIELD},
     {"field without a name", "GET / HTTP/1.1\r\n: a\r\n\r\n", HTTP_EFIELD},
@@ -157,6 +166,7 @@ static const struct bad bads[] = {
     {"nothing", "", 0},
     {"a line in the making", "GET / HTTP/1.1\r\nX Y", 0},
     {"all but the end", GET "Host: b\r\n\r", 0},
+    {"longest method in the making", A16 A16, 0},
     {"empty line in the making", "\r\n\r", 0},
 };
 
@@ -272,6 +282,16 @@ static void check_message(const char *name, const char *msg, size_t len, size_t 
 	free(r.buf);
 }
 
+/* A connection on which nothing has come yet may have no buffer either. */
+static void check_nothing(void)
+{
+	struct http_head h;
+	size_t scanned = 0;
+
+	is_int(http_parse_request(&h, NULL, 0, LIMIT, &scanned), 0, "no buffer, no request");
+	is_int(http_parse_response(&h, NULL, 0, LIMIT, &scanned, false), 0, "no buffer, no response");
+}
+
 static void check_bounds(void)
 {
 	static char msg[65536];
@@ -333,6 +353,7 @@ int main(void)
 		check_bad(&bads[i]);
 	check_fields();
 	check_tokens();
+	check_nothing();
 	check_bounds();
 	check_errors();
 	return tap_done();

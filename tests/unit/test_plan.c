@@ -132,8 +132,8 @@ static const struct number {
      1, 1000000, true},
     {"timeout_ms", offsetof(struct plan, timeout), "1", "1800000", "0.999999", "1800000.000001",
      "1 .. 1800000", SQ_MS, 1800 * SQ_S, false},
-    {"patience_ms", offsetof(struct plan, patience), "0", "1800000", "-0.000001", "1800000.000001",
-     "0 .. 1800000", 0, 1800 * SQ_S, false},
+    {"patience_ms", offsetof(struct plan, patience), "1", "1800000", "0.999999", "1800000.000001",
+     "1 .. 1800000", SQ_MS, 1800 * SQ_S, false},
     {"drain_sec", offsetof(struct plan, drain), "0", "3600", "-0.000000001", "3600.000000001", "0 .. 3600", 0,
      3600 * SQ_S, false},
     {"expect_status", offsetof(struct plan, expect_status), "0", "999", "-1", "1000", "0 .. 999", 0, 999,
@@ -252,9 +252,10 @@ static void test_derived(void)
 	is_int(p->drain, 250500 * SQ_US, "so is drain");
 	is_int(p->max_in_flight, 200000, "in flight at least one for each connection");
 	plan_free(p);
-	p = accepted("{\"timeout_ms\": 250, \"patience_ms\": 0, \"drain_sec\": 1.5, \"max_in_flight\": 7}",
+	p = accepted("{\"timeout_ms\": 250, \"patience_ms\": 1, \"drain_sec\": 1.5, \"max_in_flight\": 7}",
 	             TARGET);
-	ok(p->patience == 0 && p->drain == 1500 * SQ_MS && p->max_in_flight == 7, "unless they are given");
+	ok(p->patience == SQ_MS && p->drain == 1500 * SQ_MS && p->max_in_flight == 7,
+	   "unless they are given");
 	plan_free(p);
 }
 
@@ -435,7 +436,7 @@ static void test_round_trip(void)
 	static const char full[] =
 	    "{\"name\":\"n\",\"url\":\"http://[::1]:81/p?q\",\"headers\":{\"A\":\"b\"},\"body\":\"x\\u0000\","
 	    "\"method\":\"PUT\",\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,\"workers\":1,"
-	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"patience_ms\":0.000001,"
+	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"patience_ms\":1.000001,"
 	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\"}";
 	struct plan *p = accepted(full, NULL);
 	struct json_object *doc = plan_write(p);

@@ -23,15 +23,18 @@ static void test_headline(void)
 
 	plan_for(&p, url);
 	progress_headline(&p, "7f3a9b2c-0000-4000-8000-000000000000", &out);
-	ok(strstr(out.data, "squall: test 7f3a9b2c  POST http://127.0.0.1:8080/hit  500"), "headline: %s",
-	   out.data);
-	ok(strstr(out.data, "/s for 30 s\n"), "with rate and duration");
+	ok(strstr(out.data, "squall: test 7f3a9b2c  POST http://127.0.0.1:8080/hit  500/s for 30 s\n"),
+	   "headline: %s", out.data);
+	p.rate = PLAN_RATE_ONE / 2;
+	buf_reset(&out);
+	progress_headline(&p, "7f3a9b2c-0000-4000-8000-000000000000", &out);
+	ok(strstr(out.data, "  0.5"), "a rate below one: %s", out.data);
 	memset(url + strlen(url), 'x', 500);
 	plan_for(&p, url);
 	buf_reset(&out);
 	progress_headline(&p, "7f3a9b2c-0000-4000-8000-000000000000", &out);
 	ok(out.len <= PROGRESS_COLUMNS + 1, "a long URL is cut: %zu columns", out.len - 1);
-	ok(strstr(out.data, "...  500"), "and that is shown");
+	ok(strstr(out.data, "...  500/s"), "and that is shown");
 	buf_free(&out);
 }
 

@@ -135,6 +135,12 @@ static void test_unsent(void)
 	       "the worker never looked at 0.0999 % of the requests that were due (limit 0 %). " CPU "\n",
 	       "one is missing");
 	b = quick();
+	books_dropped_many(b, 1000000000, DROPPED_ABORTED);
+	judged(b, &healthy, 1000001001, SUSPECT,
+	       "the worker never looked at less than 0.001 % of the requests that were due (limit 0 %). " CPU
+	       "\n",
+	       "one of very many");
+	b = quick();
 	judged(b, &healthy, 2000, INVALID,
 	       "the worker never looked at 50 % of the requests that were due (limit 1 %). " CPU "\n",
 	       "half are missing");
@@ -153,6 +159,12 @@ static void test_machine(void)
 	       "(requests = "
 	       "limits) or ask for less than 4,000/s per worker.\n",
 	       "throttled");
+	h.throttled = 400 * SQ_S; /* the sum over four CPUs */
+	judged(quick(), &h, 1000, INVALID,
+	       "the container was throttled for 100 % of the time (limit 1 %). Give the worker a whole CPU "
+	       "(requests = "
+	       "limits) or ask for less than 4,000/s per worker.\n",
+	       "throttled on several CPUs");
 	h = healthy;
 	h.run_queue = 15 * SQ_S;
 	judged(quick(), &h, 1000, SUSPECT,
@@ -170,7 +182,12 @@ static void test_machine(void)
 	       "CPUs of "
 	       "its own.\n",
 	       "run queue and steal");
-	h = healthy;
+}
+
+static void test_process(void)
+{
+	struct health h = healthy;
+
 	h.loop_lag_p99 = 3 * SQ_MS;
 	judged(quick(), &h, 1000, SUSPECT,
 	       "the worker's loop came late by 3 ms at p99 (limit 1 ms). " CPU "\n", "loop");
@@ -258,6 +275,7 @@ int main(void)
 	test_lag();
 	test_unsent();
 	test_machine();
+	test_process();
 	test_saturation();
 	test_memory();
 	return tap_done();

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,8 +33,9 @@ void conn_close(struct conn *c)
 
 static void conn_break(struct conn *c, int64_t now, enum ledger_error why, const char *what)
 {
+	snprintf(c->seen.what, sizeof c->seen.what, "%s", what);
 	conn_close(c);
-	c->env->calls->broken(c, now, why, what);
+	c->env->calls->broken(c, now, why);
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -83,8 +85,8 @@ int conn_send(struct conn *c, struct sq_slice bytes)
 	}
 	c->state = CONN_BUSY;
 	c->begun = c->in_body = false;
-	c->status = 0;
-	c->excerpt_len = 0;
+	c->seen.status = 0;
+	c->seen.body_len = 0;
 	if (c->unsent.len > 0)
 		conn_watch(c, EV_READ | EV_WRITE);
 	return 0;
@@ -131,22 +133,22 @@ static int conn_take_head(struct conn *c, struct sq_slice *in)
 		in->len -= (size_t)n;
 		c->scanned = 0;
 	} while (head->status < 200 && head->status != 101);
-	c->status = head->status;
+	c->seen.status = head->status;
 	c->reusable = head->keep_alive && head->framing != HTTP_UNTIL_CLOSE && head->status != 101;
 	c->in_body = true;
 	http_body_init(&c->body, head, false);
 	return 1;
 }
 
-static void conn_excerpt(struct conn *c, struct sq_slice data)
+static void conn_excerpt(struct sample *seen, struct sq_slice data)
 {
-	size_t room = CONN_EXCERPT - c->excerpt_len;
+	size_t room = sizeof seen->body - seen->body_len;
 
 	if (data.len > room)
 		data.len = room;
 	if (data.len > 0)
-		memcpy(c->excerpt + c->excerpt_len, data.data, data.len);
-	c->excerpt_len += (uint16_t)data.len;
+		memcpy(seen->body + seen->body_len, data.data, data.len);
+	seen->body_len += (uint16_t)data.len;
 }
 
 /* 0 or negative HTTP_E*; in holds what is behind the body. */
@@ -159,7 +161,7 @@ static int conn_take_body(struct conn *c, struct sq_slice *in)
 		n = http_body_feed(&c->body, in->data, in->len, &data);
 		if (n < 0)
 			return (int)n;
-		conn_excerpt(c, data);
+		conn_excerpt(&c->seen, data);
 		in->data += n;
 		in->len -= (size_t)n;
 	}
@@ -270,10 +272,10 @@ int conn_open(struct conn *c, struct conn_env *env, const struct address *addres
 {
 	int fd = socket(address->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, error;
 
-	memset(c, 0, offsetof(struct conn, excerpt));
+	memset(c, 0, sizeof *c);
 	c->magic = CONN_MAGIC;
 	c->env = env;
-	c->address = address;
+	snprintf(c->seen.address, sizeof c->seen.address, "%s", address->text);
 	c->opened = now;
 	if (fd < 0)
 		return -errno;

@@ -25,11 +25,10 @@
 #include "core/base/buf.h"
 #include "core/base/http_parse.h"
 #include "list.h"
-#include "plugins/common/ledger.h"
+#include "plugins/common/books.h"
 
 #define CONN_BUFFER (64 * 1024) /* of one recv */
 #define CONN_HEAD_MAX (64 * 1024) /* of an answer's head */
-#define CONN_EXCERPT 512 /* first bytes of a body, kept for samples */
 
 struct conn;
 
@@ -38,11 +37,11 @@ struct conn_calls {
 	void (*connected)(struct conn *c, int64_t now);
 	void (*refused)(struct conn *c, int error); /* could not connect; closed already */
 	void (*first_byte)(struct conn *c, int64_t now); /* of the answer */
-	/* A whole answer: c->status, c->excerpt. If c->reusable it takes another request, else the owner
+	/* A whole answer: c->seen. If c->reusable it takes another request, else the owner
 	 * closes it. */
 	void (*answered)(struct conn *c, int64_t now);
-	/* No whole answer will come; closed already. what: for people, static. */
-	void (*broken)(struct conn *c, int64_t now, enum ledger_error why, const char *what);
+	/* No whole answer will come; closed already. c->seen says what happened. */
+	void (*broken)(struct conn *c, int64_t now, enum ledger_error why);
 	void (*left)(struct conn *c); /* ended while idle, which is normal; closed already */
 };
 
@@ -63,7 +62,6 @@ struct conn {
 	uint32_t magic;
 	enum conn_state state;
 	struct conn_env *env;
-	const struct address *address;
 	struct ev_io io;
 	struct link link; /* the owner's */
 	void *request; /* the owner's */
@@ -77,9 +75,7 @@ struct conn {
 	bool begun; /* bytes of the answer came */
 	bool in_body;
 	bool reusable;
-	int status; /* of the answer, 0 = not yet */
-	uint16_t excerpt_len;
-	char excerpt[CONN_EXCERPT];
+	struct sample seen; /* of the answer to the last request: status, address, what, body */
 };
 
 /* c is uninitialised memory of the owner. 0: one of connected() and refused() follows. Negative

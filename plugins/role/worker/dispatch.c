@@ -65,25 +65,6 @@ static void dispatch_unsent(struct dispatch *d)
 	dispatch_forget(d, r);
 }
 
-/* For the samples: only of those that the books can still take. */
-static const struct sample *dispatch_sample(const struct dispatch *d, const struct conn *c, int64_t response,
-                                            int kind, const char *what, struct sample *s)
-{
-	const struct books *b = d->books;
-	bool slow = b->slowest_count < BOOKS_SAMPLES || response > b->slowest[b->slowest_count - 1].response;
-
-	if (!slow && (kind < 0 || b->error_count[kind] >= BOOKS_SAMPLES))
-		return NULL;
-	memset(s, 0, sizeof *s);
-	s->status = c->status;
-	memcpy(s->address, c->address->text, sizeof s->address);
-	if (what)
-		snprintf(s->what, sizeof s->what, "%s", what);
-	memcpy(s->body, c->excerpt, c->excerpt_len);
-	s->body_len = c->excerpt_len;
-	return s;
-}
-
 /* It is in no list. */
 static void dispatch_discard(struct dispatch *d, struct conn *c)
 {
@@ -93,14 +74,11 @@ static void dispatch_discard(struct dispatch *d, struct conn *c)
 }
 
 /* Sent, and no whole answer: ends the request and its connection. */
-static void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum ledger_error why,
-                           const char *what)
+static void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum ledger_error why)
 {
 	struct request *r = c->request;
-	struct sample s;
 
-	books_broken(d->books, &r->times, now, why,
-	             dispatch_sample(d, c, now - r->times.due, (int)why, what, &s));
+	books_broken(d->books, &r->times, now, why, &c->seen);
 	dispatch_discard(d, c);
 	dispatch_forget(d, r);
 }
@@ -236,12 +214,10 @@ static void dispatch_answered(struct conn *c, int64_t now)
 {
 	struct dispatch *d = dispatch_of(c);
 	struct request *r = c->request;
-	bool good = dispatch_status_ok(d, c->status);
-	struct sample s;
 
 	d->worked = true;
-	books_answered(d->books, &r->times, now, c->status, good, true,
-	               dispatch_sample(d, c, now - r->times.due, good ? -1 : SAMPLE_HTTP, NULL, &s));
+	books_answered(d->books, &r->times, now, c->seen.status, dispatch_status_ok(d, c->seen.status), true,
+	               &c->seen);
 	if (c->reusable)
 		list_add_first(&d->idle, &c->link);
 	else
@@ -250,12 +226,12 @@ static void dispatch_answered(struct conn *c, int64_t now)
 	dispatch_serve(d, now);
 }
 
-static void dispatch_broken(struct conn *c, int64_t now, enum ledger_error why, const char *what)
+static void dispatch_broken(struct conn *c, int64_t now, enum ledger_error why)
 {
 	struct dispatch *d = dispatch_of(c);
 
 	d->worked = true;
-	dispatch_break(d, c, now, why, what);
+	dispatch_break(d, c, now, why);
 	dispatch_serve(d, now);
 }
 
@@ -294,18 +270,29 @@ static void dispatch_expire_connecting(struct dispatch *d, int64_t now)
 static void dispatch_expire_sent(struct dispatch *d, int64_t now)
 {
 	struct request *r;
+	struct conn *c;
 
-	while ((r = request_first(&d->sent)) && r->times.sent + d->plan->timeout <= now)
-		dispatch_break(d, r->conn, now, ERROR_TIMEOUT, "no answer within the timeout");
+	while ((r = request_first(&d->sent)) && r->times.sent + d->plan->timeout <= now) {
+		c = r->conn;
+		snprintf(c->seen.what, sizeof c->seen.what, "no answer within the timeout");
+		dispatch_break(d, c, now, ERROR_TIMEOUT);
+	}
 }
 
-/* When nothing but connecting was going on, it was that which failed the request. */
+/* Whether all that it waited for was a connection that never came. */
+static bool dispatch_only_connects(const struct dispatch *d, const struct request *r)
+{
+	const struct conn *c = conn_first(&d->connecting);
+
+	return c && d->conn_count == d->connecting_count && c->opened <= r->times.picked;
+}
+
 static void dispatch_expire_waiting(struct dispatch *d, int64_t now)
 {
 	struct request *r;
 
 	while ((r = request_first(&d->waiting)) && r->times.due + d->plan->patience <= now) {
-		if (d->conn_count == d->connecting_count)
+		if (dispatch_only_connects(d, r))
 			dispatch_unsent(d);
 		else
 			dispatch_drop(d, r, DROPPED_PATIENCE);

@@ -50,7 +50,7 @@ static void pacer_turn(EV_P_ struct ev_prepare *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (p->spinning && !*p->worked)
-		p->spun += now - p->looked;
+		p->spun += now - p->looked < PACER_EARLY ? now - p->looked : PACER_EARLY;
 	if (expired && !p->spinning)
 		hist_add(p->lag, now - p->armed);
 	*p->worked = false;

@@ -40,7 +40,7 @@ struct pacer {
 	int64_t looked; /* the last look */
 	bool spinning; /* poll could not sleep since the last look */
 	bool *worked; /* the owner sets it when it did something since then; cleared here */
-	int64_t spun; /* ns spent polling for nothing */
+	int64_t spun; /* ns spent polling for nothing; a turn that lasted longer was others' CPU */
 	struct hist *lag; /* of each wake-up: the look - when it was asked for */
 };
 

@@ -5,12 +5,20 @@
 
 #include "core/base/text.h"
 
+static void progress_rate(int64_t rate, char out[TEXT_MAX])
+{
+	if (rate % PLAN_RATE_ONE == 0)
+		text_count(out, (uint64_t)(rate / PLAN_RATE_ONE));
+	else
+		text_number(out, (double)rate / PLAN_RATE_ONE);
+}
+
 void progress_headline(const struct plan *plan, const char *test_id, struct buf *out)
 {
 	char rate[TEXT_MAX], duration[TEXT_MAX], url[sizeof plan->url.text];
 	size_t room = PROGRESS_COLUMNS - strlen("squall: test 12345678      /s for ") - strlen(plan->method);
 
-	text_number(rate, (double)plan->rate / PLAN_RATE_ONE);
+	progress_rate(plan->rate, rate);
 	text_duration(duration, plan->duration);
 	room -= strlen(rate) + strlen(duration);
 	text_safe(url, sizeof url, plan->url.text, strlen(plan->url.text));
@@ -29,7 +37,9 @@ void progress_line(struct progress *p, const struct books *b, int64_t at, struct
 
 	text_count(sent, ledger_sent(l));
 	text_number(rate, (double)(ledger_sent(l) - p->last_sent) / seconds);
-	buf_printf(out, "%lld/%lld s  %s sent  %s/s", at / SQ_S, p->plan->duration / SQ_S, sent, rate);
+	buf_printf(out, "%lld/%lld s  %s sent  %s/s",
+	           (at < p->plan->duration ? at : p->plan->duration) / SQ_S, p->plan->duration / SQ_S, sent,
+	           rate);
 	if (response->count > 0)
 		buf_printf(out, "  p50 %s  p99 %s",
 		           text_ms(p50, (double)hist_percentile(response, 50) / SQ_MS),

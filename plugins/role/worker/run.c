@@ -16,6 +16,7 @@
 #include "machine.h"
 #include "output.h"
 #include "pacer.h"
+#include "plugins/common/plan_field.h"
 #include "plugins/common/result.h"
 #include "progress.h"
 #include "reach.h"
@@ -45,6 +46,7 @@ struct run {
 	struct slots slots;
 	struct books *books;
 	struct engine *engine;
+	enum plan_timer timer; /* what the plan's became on this machine */
 	struct progress progress;
 	struct sq_timer second; /* for progress */
 	struct sq_timer limit; /* the end of the schedule or of the drain */
@@ -176,8 +178,7 @@ static void run_second(struct sq_timer *t)
 	progress_line(&r->progress, r->books, at, &line);
 	output_try(line.data, line.len);
 	buf_free(&line);
-	if (at + SQ_S <= r->set.plan->duration + SQ_S / 2)
-		h->timer_start(h->ctx, t, SQ_S - at % SQ_S);
+	h->timer_start(h->ctx, t, SQ_S - at % SQ_S);
 }
 
 static void run_limit(struct sq_timer *t)
@@ -218,12 +219,14 @@ static int run_prepare(struct run *r)
 	                             .schedule = &r->schedule,
 	                             .slots = &r->slots,
 	                             .addresses = &r->addresses,
-	                             .timer = pacer_mode((enum plan_timer)plan->timer, machine_whole_cpu("")),
 	                             .books = r->books,
 	                             .scheduled = run_scheduled,
 	                             .ended = run_ended,
 	                             .owner = r};
-	int rc = request_render(plan, r->set.host->version, r->test_id, &r->request);
+	int rc;
+
+	r->timer = setup.timer = pacer_mode((enum plan_timer)plan->timer, machine_whole_cpu(""));
+	rc = request_render(plan, r->set.host->version, r->test_id, &r->request);
 
 	if (rc < 0)
 		return rc;
@@ -249,6 +252,8 @@ static void run_load(struct run *r)
 		return;
 	}
 	r->started = h->wall(h->ctx) + RUN_LEAD / SQ_MS;
+	SQ_INFO(h, SQ_KV({"test", r->test_id}), "state=running requests=%llu timer=%s addresses=%u",
+	        (unsigned long long)r->schedule.total, plan_timer_name[r->timer], r->addresses.count);
 	if (r->set.output == RUN_TEXT) {
 		progress_headline(r->set.plan, r->test_id, &line);
 		output_try(line.data, line.len);

@@ -14,6 +14,7 @@
 
 #include "plugins/common/doc.h"
 #include "plugins/common/plan.h"
+#include "plugins/common/plan_field.h"
 #include "run.h"
 
 #define WORKER_MAGIC 0x776f726bu
@@ -39,8 +40,6 @@ struct worker {
 	struct sq_op *drained; /* completed when the run is over */
 };
 
-static const char *const timer_words[] = {"auto", "precise", "balanced", "economy",
-                                          NULL}; /* enum plan_timer */
 static const char *const output_words[] = {"text", "json", NULL}; /* enum run_output */
 
 static const struct sq_opt worker_opts[] = {
@@ -64,7 +63,7 @@ static const struct sq_opt worker_opts[] = {
            "Most requests that are due and not ended; further ones are dropped, and counted. 0: the plan's "
            "default.",
            .flags = SQ_F_EXPERT),
-    SQ_ENUM(struct worker_conf, timer, "auto", timer_words,
+    SQ_ENUM(struct worker_conf, timer, "auto", plan_timer_name,
             "How exactly requests leave: precise (microseconds, up to one CPU), balanced, economy "
             "(milliseconds). "
             "auto: precise with a whole CPU, else balanced."),
@@ -95,7 +94,7 @@ static struct json_object *worker_plan_doc(const struct worker_conf *c)
 	            doc_put_count(o, "duration_sec", (uint64_t)c->duration_sec) &&
 	            doc_put_text(o, "method", c->method) && doc_put_decimal(o, "timeout_ms", c->timeout, 6) &&
 	            doc_put_count(o, "max_connections", (uint64_t)c->max_connections) &&
-	            doc_put_text(o, "timer", timer_words[c->timer]);
+	            doc_put_text(o, "timer", plan_timer_name[c->timer]);
 
 	if (c->max_in_flight)
 		good = good && doc_put_count(o, "max_in_flight", (uint64_t)c->max_in_flight);
