@@ -231,14 +231,12 @@ int conf_read(const char *path, const char *plugin_dir, struct conf **ret, FILE 
 	}
 	if (!r.conf || r.priv->mem.failed)
 		conf_error(&r.rep, (struct conf_place){path, 0}, "out of memory");
-	if (r.rep.errors == 0) {
-		*ret = r.conf;
-		return 0;
+	if (conf_verdict(&r.rep, path) < 0) {
+		conf_free(r.conf);
+		return -EINVAL;
 	}
-	fprintf(report, "%s: %u error%s, nothing started\n", path, r.rep.errors,
-	        r.rep.errors == 1 ? "" : "s");
-	conf_free(r.conf);
-	return -EINVAL;
+	*ret = r.conf;
+	return 0;
 }
 
 void conf_free(struct conf *c)

@@ -33,6 +33,15 @@ struct conf_listener {
 };
 extern const struct sq_opt conf_listener_opts[];
 
+/* Where a listener binds. */
+struct conf_address {
+	char host[256]; /* without the brackets of an IPv6 address; "" for a Unix socket */
+	uint16_t port;
+	const char *path; /* of a Unix socket, points into the text; else NULL */
+};
+/* 0, or -EINVAL or -ERANGE with "port is outside 1 .. 65535" and the like in err. */
+int conf_address_parse(const char *text, struct conf_address *ret, struct sq_err *err);
+
 /* One plugin that the file names. */
 struct conf_plugin {
 	enum sq_kind kind;
@@ -54,7 +63,10 @@ struct conf {
  * Reads path, opens the plugins it names, fills and checks everything, environment included
  * (getenv). plugin_dir: overrides the file's, or NULL. Problems go to report, one line each, then
  * "FILE: N errors, nothing started"; warnings too. 0, or -EINVAL after at least one problem.
- * Secrets are not resolved: conf_resolve does that, right before the start.
+ *
+ * Secrets are not resolved: until conf_resolve, right before the start, an option of that type
+ * holds "env:NAME" or "file:/path", also for the plugin's check(); a variable that overrides one
+ * counts as env:NAME. What is resolved may be resolved again.
  */
 int conf_read(const char *path, const char *plugin_dir, struct conf **ret, FILE *report);
 int conf_resolve(struct conf *c, FILE *report);
@@ -66,8 +78,12 @@ void conf_print_effective(const struct conf *c, FILE *out);
 /* squalld --describe. */
 enum conf_doc { CONF_DOC_TEXT, CONF_DOC_MARKDOWN, CONF_DOC_SAMPLE, CONF_DOC_MAN };
 
-/* The host's own options, the listener options, and those of one plugin ("target", "store/local")
- * or of every installed one (which = NULL). 0, or -ENOENT with the reason on report. */
+/*
+ * The options, routes and variables of one plugin ("target", "store/local"), or everything: the
+ * host's own options, the listener's, and every installed plugin (which = NULL). A sample is a
+ * whole .conf in any case. plugin_dir: NULL = what the environment or the build says. 0, or
+ * -ENOENT (no such plugin) or loader_open's error, the reason on report and nothing in out.
+ */
 int conf_describe(const char *plugin_dir, const char *which, enum conf_doc format, FILE *out, FILE *report);
 
 #endif

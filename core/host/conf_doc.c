@@ -2,6 +2,7 @@
 #include "conf_priv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader.h"
@@ -299,9 +300,12 @@ int conf_describe(const char *plugin_dir, const char *which, enum conf_doc forma
 	static const struct conf_doc_format *const formats[] = {[CONF_DOC_TEXT] = &text_format,
 	                                                        [CONF_DOC_MARKDOWN] = &markdown_format,
 	                                                        [CONF_DOC_MAN] = &conf_doc_man};
-	struct doc d = {.dirs = plugin_dir ? plugin_dir : SQ_PLUGIN_DIR, .host = which == NULL};
-	int r = add_wanted(&d, which, report);
+	struct doc d = {.dirs = plugin_dir ? plugin_dir : getenv("SQUALL_PLUGIN_DIR"), .host = which == NULL};
+	int r;
 
+	if (!d.dirs || !*d.dirs)
+		d.dirs = SQ_PLUGIN_DIR;
+	r = add_wanted(&d, which, report);
 	if (r == 0 && format == CONF_DOC_SAMPLE)
 		conf_doc_sample(&d.mem, d.plugins, d.count, out);
 	else if (r == 0)

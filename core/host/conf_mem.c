@@ -1,6 +1,7 @@
 /* conf_mem.c - memory of one configuration, freed at once; and how its problems are told. */
 #include "conf_priv.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,4 +91,13 @@ void conf_warn(struct conf_report *rep, struct conf_place at, const char *fmt, .
 	va_start(ap, fmt);
 	tell(rep->out, at, "warning: ", fmt, ap);
 	va_end(ap);
+}
+
+int conf_verdict(const struct conf_report *rep, const char *file)
+{
+	if (rep->errors == 0)
+		return 0;
+	fprintf(rep->out, "%s: %u error%s, nothing started\n", file, rep->errors,
+	        rep->errors == 1 ? "" : "s");
+	return -EINVAL;
 }

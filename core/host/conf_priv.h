@@ -31,6 +31,8 @@ struct conf_report {
 };
 void conf_error(struct conf_report *rep, struct conf_place at, const char *fmt, ...) SQ_PRINTF(3, 4);
 void conf_warn(struct conf_report *rep, struct conf_place at, const char *fmt, ...) SQ_PRINTF(3, 4);
+/* The last line: 0, or "FILE: 2 errors, nothing started" and -EINVAL. */
+int conf_verdict(const struct conf_report *rep, const char *file);
 
 /* Memory that lives as long as its struct conf, and is wiped and freed with it. */
 struct conf_mem {
@@ -134,14 +136,6 @@ void conf_env_finish(struct conf_reader *r); /* across tables: conflicts, and wh
 
 /* conf_rules.c */
 void conf_rules(struct conf_reader *r);
-
-/* Where a listener binds. */
-struct conf_address {
-	char host[256]; /* without the brackets of an IPv6 address; "" for a Unix socket */
-	uint16_t port;
-	const char *path; /* of a Unix socket, points into the text; else NULL */
-};
-int conf_address_parse(const char *text, struct conf_address *ret, struct sq_err *err);
 
 /* Documentation: one walk over the tables (conf_doc.c), and for each format how things look. */
 struct conf_doc_plugin {

@@ -82,5 +82,5 @@ int conf_resolve(struct conf *c, FILE *report)
 		for (unsigned row = 0; row < conf_rows(p->tables[i].opts); row++)
 			resolve_row(p, &p->tables[i], row, &rep);
 	}
-	return rep.errors ? -EINVAL : 0;
+	return conf_verdict(&rep, p->file);
 }

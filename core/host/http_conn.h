@@ -31,7 +31,7 @@
 
 #define HTTP_CHUNK 65536 /* bytes of one read */
 #define HTTP_OUT_HIGH 65536 /* unsent bytes of answers beyond which no further request is taken */
-#define HTTP_STOCK 256 /* spare requests and spare buffers kept */
+#define HTTP_STOCK 1024 /* spare requests and spare buffers kept */
 #define HTTP_STOCK_BYTES 65536 /* larger spare buffers are freed instead */
 
 /* A ring with a head; a link outside of any ring points at itself. */

@@ -7,9 +7,12 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "core/base/text.h"
 
 #define UNIX "unix:"
 
@@ -119,8 +122,9 @@ static int listen_unix(const char *path)
 static int split(const char *listen, char *host, size_t host_size, const char **port)
 {
 	const char *colon = strrchr(listen, ':'), *from = listen, *to = colon;
+	int64_t number;
 
-	if (!colon || colon[1] == '\0')
+	if (!colon || text_parse_int(colon + 1, &number) < 0 || number < 0 || number > 65535)
 		return -EINVAL;
 	if (*from == '[') {
 		from++;

@@ -4,7 +4,7 @@
 #ifndef HOST_HTTP_LISTEN_H
 #define HOST_HTTP_LISTEN_H
 
-#include <sys/socket.h>
+#include <stddef.h>
 
 #include "conf.h"
 
@@ -15,7 +15,7 @@
  * descriptor, non-blocking, and fills url; or a negative errno with the cure in err. */
 int http_listen(const struct conf_listener *conf, char url[HTTP_URL_MAX], struct sq_err *err);
 
-/* Closes it; path of the socket file is removed first, so that it is never stale. */
+/* Closes it. A socket file is removed before, so that a successor cannot lose its own. */
 void http_unlisten(int fd, const char *url);
 
 /* Takes the next client: a descriptor, non-blocking, and its address in peer; or a negative errno. */

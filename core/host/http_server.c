@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -328,6 +329,7 @@ int http_server_open(const struct http_server_opts *opts, struct http_server **r
 
 void http_server_set_self(struct http_server *s, unsigned site, void *self)
 {
+	assert(s->sites[site].routes);
 	s->sites[site].self = self;
 }
 

@@ -5,6 +5,9 @@
  * in struct conf_listener. A slow client (header, body or write time limit), an oversized head
  * (431) or body (413), and one connection too many (503) cost that client its connection, and
  * nobody else anything.
+ *
+ * A client that closes its sending side while a role has its request has most likely left: gone()
+ * says so; but the answer is still tried, for those who only finished sending (printf | nc).
  */
 #ifndef HOST_HTTP_SERVER_H
 #define HOST_HTTP_SERVER_H
@@ -45,8 +48,9 @@ const char *http_server_url(const struct http_server *s);
  * turn, when no connection is left. */
 void http_server_drain(struct http_server *s, void (*empty)(void *arg), void *arg);
 
-/* Second half: open handles are answered 503 as far as that can be written at once, streams get
- * closed(), everything is freed. Handles a role still holds stay valid until it answers them. */
+/* Second half: open handles are answered 503 as far as that can be written at once and get gone(),
+ * streams get closed(), everything is freed. Handles a role still holds stay valid until it answers
+ * them. Not from inside a handler, gone(), closed() or writable(); empty() may. */
 void http_server_close(struct http_server *s);
 
 /* What a role gets as host->http; works for handles of every server. */

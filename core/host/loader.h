@@ -11,6 +11,7 @@
  * its descriptor: magic, ABI, size, kind, name, completeness of life and vtable. No code of the
  * plugin runs. The shared object stays mapped until exit (RTLD_NODELETE). *ret is the host's own
  * copy with zeroes for fields that an older plugin lacks, valid until exit.
+ * (The copies stand on the one list that the loader keeps; the same plugin gives the same copy.)
  * -ENOENT: no such file; -ENOEXEC: not one of ours; -EPROTO: ours, and unusable; the cure in err.
  */
 int loader_open(const char *dirs, enum sq_kind kind, const char *name, const struct sq_plugin **ret,

@@ -133,9 +133,9 @@ static int parse(struct arguments *a, int argc, char **argv)
 			return r;
 	}
 	if (optind < argc)
-		return usage("what is this for, it is no option: ", argv[optind]);
+		return usage("unexpected argument ", argv[optind]);
 	if (a->mode != MODE_DESCRIBE && !a->conf)
-		return usage("which configuration? Name it with -c FILE", "");
+		return usage("a configuration is needed (-c FILE)", "");
 	return 0;
 }
 

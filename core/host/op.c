@@ -164,7 +164,7 @@ void ops_init(struct ops *o, struct loop *l)
 
 void ops_fini(struct ops *o)
 {
-	loop_unpost(o->loop, &o->flush);
+	assert(!o->open && !o->ended);
 	loop_timer_stop(o->loop, &o->timer);
 }
 

@@ -21,7 +21,7 @@ struct op_carrier {
 	const char *who; /* on whose behalf: "target" */
 	void *self; /* the carrier's */
 	int (*cancel)(void *self, struct sq_op *op); /* NULL: as if it always said -EBUSY */
-	unsigned open; /* accepted, done() not entered yet */
+	unsigned open; /* accepted, and done() has not returned */
 };
 
 struct ops {

@@ -202,9 +202,7 @@ static void slow_over(struct sq_timer *t)
 	const struct sq_host *host = p->fake.host;
 
 	host->http->reply(p->slow, 200, "text/plain", "at last\n", 8);
-	p->slow = NULL;
-	if (p->drain)
-		host->op_done(host->ctx, p->drain, 0);
+	host->op_done(host->ctx, p->drain, 0);
 }
 
 static void hang_op(struct probe *p)
@@ -225,15 +223,6 @@ static void hang_work(struct probe *p)
 	host->work(host->ctx, &p->hanging);
 }
 
-static void answer_slowly(struct probe *p, struct sq_http *rq)
-{
-	const struct sq_host *host = p->fake.host;
-
-	p->slow = rq;
-	p->slow_timer.fire = slow_over;
-	host->timer_start(host->ctx, &p->slow_timer, 300 * SQ_MS);
-}
-
 static void act(void *self, struct sq_http *rq)
 {
 	struct probe *p = probe_of(self);
@@ -242,7 +231,7 @@ static void act(void *self, struct sq_http *rq)
 
 	snprintf(word, sizeof word, "%.*s", (int)rq->params[0].len, rq->params[0].data);
 	if (strcmp(word, "slow") == 0) {
-		answer_slowly(p, rq);
+		p->slow = rq; /* until drain() */
 		return;
 	}
 	if (strcmp(word, "hold") == 0) {
@@ -267,7 +256,7 @@ static void act(void *self, struct sq_http *rq)
 static int create(const struct sq_host *host, const void *conf, void **ret_self, struct sq_err *err)
 {
 	struct probe *p;
-	void *fake;
+	void *fake = NULL;
 	int r = fake_create(host, conf, &fake, err);
 
 	if (r < 0)
@@ -287,8 +276,10 @@ static void drain(void *self, struct sq_op *op)
 {
 	struct probe *p = probe_of(self);
 
+	p->drain = op;
+	p->slow_timer.fire = slow_over;
 	if (p->slow)
-		p->drain = op;
+		p->fake.host->timer_start(p->fake.host->ctx, &p->slow_timer, 50 * SQ_MS);
 	else
 		fake_drain(&p->fake, op);
 }

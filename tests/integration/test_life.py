@@ -158,14 +158,14 @@ def send(d, role, data):
     return s
 
 
-def in_flight(d, role):
+def connected(d, role):
     return 'squall_http_connections{listener="%s"} 1' % role in d.get("/metrics", role="admin").text
 
 
 def test_requests_at_the_end():
     with Squalld(conf('admin_listen = "127.0.0.1:0"; grace = "20s";')) as d:
         with send(d, "probe", b"POST /probe/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n") as s:
-            wait_until(lambda: in_flight(d, "probe"), "the request")
+            wait_until(lambda: connected(d, "probe"), "the request")
             d.send_signal(signal.SIGTERM)
             answer = s.makefile("rb").read()
             tap.ok(answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"at last\n"),
@@ -177,7 +177,7 @@ def test_requests_at_the_end():
 def test_held_request():
     with Squalld(conf('admin_listen = "127.0.0.1:0"; grace = "2s";')) as d:
         with send(d, "probe", b"POST /probe/hold HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n") as s:
-            wait_until(lambda: in_flight(d, "probe"), "the request")
+            wait_until(lambda: connected(d, "probe"), "the request")
             d.send_signal(signal.SIGTERM)
             answer = s.makefile("rb").read()
             tap.ok(answer.startswith(b"HTTP/1.1 503 "), "a request that its role has forgotten: 503", answer)
@@ -188,13 +188,14 @@ def test_held_request():
 # --- readiness, admin listener, log -------------------------------------------------------------
 
 def test_readiness():
-    with Squalld(conf(store='ready_after = "500ms";'), ready=False) as d:
+    with Squalld(conf(probe='ready_after = "1h";'), ready=False) as d:
         d.wait_log("plain listening")
         answer = d.get("/readyz")
         tap.equal((answer.status, answer.json["reasons"]),
-                  (503, [{"component": "store/fake", "why": 'still "connecting"'}]),
+                  (503, [{"component": "probe", "why": 'still "connecting"'}]),
                   "/readyz: 503 with the reason while a plugin is not ready")
         tap.equal(d.get("/healthz").text, "ok\n", "/healthz: 200 meanwhile")
+        d.post("/probe/ready", role="probe")
         d.wait_log("host ready")
         tap.equal((d.get("/readyz").status, d.get("/readyz").json), (200, {"ready": True, "reasons": []}),
                   "/readyz: 200 when it is")

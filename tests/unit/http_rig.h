@@ -240,13 +240,14 @@ RIG void rig_write(const void *data, size_t len, int want)
 		is_int(r, want, "write to a stream");
 }
 
-#define WAIT(cond)                                    \
-	__extension__({                               \
-		int64_t end_ = rig_now() + 20 * SQ_S; \
-		while (!(cond) && rig_now() < end_)   \
-			rig_turn();                   \
-		(cond);                               \
-	})
+#define WAIT(cond)                                                                         \
+	do {                                                                               \
+		int64_t end_ = rig_now() + 20 * SQ_S;                                      \
+		while (!(cond) && rig_now() < end_)                                        \
+			rig_turn();                                                        \
+		if (!(cond))                                                               \
+			tap_ok(false, __FILE__, __LINE__, "waited in vain for %s", #cond); \
+	} while (0)
 
 /* --- clients --- */
 

@@ -438,13 +438,15 @@ static void test_secrets(void)
 	unsetenv("OTHER");
 	is_resolved(
 	    c, -EINVAL,
-	    "t.conf:4: roles[0].key: key is empty\nt.conf:5: roles[1].key: variable OTHER is not set\n",
+	    "t.conf:4: roles[0].key: key is empty\nt.conf:5: roles[1].key: variable OTHER is not set\n"
+	    "t.conf: 2 errors, nothing started\n",
 	    "all that cannot be resolved");
 	remove("key");
 	setenv("OTHER", "", 1);
 	is_resolved(c, -EINVAL,
 	            "t.conf:4: roles[0].key: cannot read key: No such file or directory\n"
-	            "t.conf:5: roles[1].key: variable OTHER is not set\n",
+	            "t.conf:5: roles[1].key: variable OTHER is not set\n"
+	            "t.conf: 2 errors, nothing started\n",
 	            "a file that is gone, a variable that is empty");
 	conf_free(c);
 	unsetenv("OTHER");

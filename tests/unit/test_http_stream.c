@@ -1,6 +1,4 @@
 /* test_http_stream.c - streamed answers: framing, bounds, and closed() exactly once. */
-#include <sys/stat.h>
-
 #include "tests/unit/http_rig.h"
 
 #define GET_STREAM "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"

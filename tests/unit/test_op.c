@@ -2,11 +2,10 @@
 #include "core/host/op.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/dies.h"
 #include "tests/tap.h"
 
 static struct loop loop;
@@ -442,31 +441,6 @@ static void submit_twice(void)
 
 	submit(&c);
 	submit(&c);
-}
-
-/* The process must end by SIGABRT, and say these words first. */
-static void dies(void (*act)(void), const char *words, const char *name)
-{
-	char text[1024] = "";
-	int fds[2], status = 0;
-	pid_t pid;
-	ssize_t n;
-
-	if (pipe(fds) < 0)
-		return;
-	pid = fork();
-	if (pid == 0) {
-		signal(SIGABRT, SIG_DFL);
-		dup2(fds[1], STDERR_FILENO);
-		act();
-		_exit(0);
-	}
-	close(fds[1]);
-	n = read(fds[0], text, sizeof text - 1);
-	close(fds[0]);
-	waitpid(pid, &status, 0);
-	ok(n > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT && strstr(text, words), "%s: abort",
-	   name);
 }
 
 static void test_broken_carriers(void)
