@@ -16,7 +16,6 @@
 #include "machine.h"
 #include "output.h"
 #include "pacer.h"
-#include "plugins/common/plan_field.h"
 #include "plugins/common/result.h"
 #include "progress.h"
 #include "reach.h"
