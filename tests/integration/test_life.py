@@ -110,7 +110,15 @@ def test_second_signal():
         with Squalld(conf('grace = "1h";', plain="hang_drain = true;")) as d:
             d.send_signal(first)
             d.wait_log("plain draining")
-            tap.equal(d.stop(second), -second, "%s, then %s: gone at once" % (first.name, second.name))
+            wait_until(lambda: d.process.poll() is not None or d.send_signal(second), "the end")
+            tap.equal(d.wait(), -second, "%s, then %s: gone at once" % (first.name, second.name))
+
+
+def test_signal_twice():
+    with Squalld(conf()) as d:
+        d.send_signal(signal.SIGTERM)
+        d.send_signal(signal.SIGINT)
+        tap.equal(d.wait(), 0, "two signals in one moment, as timeout(1) sends them: an orderly stop")
 
 
 def test_lifeline():
