@@ -92,12 +92,13 @@ static void run_stop_timers(struct run *r)
 /* Over the time of the load: a long wait for the last answers would thin out what happened in it. */
 static void run_health(struct run *r, struct health *health)
 {
+	int64_t stopped = r->stopped > r->t0 ? r->stopped - r->t0 : 0, last_sent = r->books->last_sent;
 	struct machine_marks now;
 
 	machine_read("", clock_now(), &now);
 	machine_between(&r->marks, &now, health);
 	engine_health(r->engine, health);
-	health->elapsed = r->stopped > r->t0 ? r->stopped - r->t0 : 0;
+	health->elapsed = last_sent > stopped ? last_sent : stopped;
 }
 
 /* The result on standard output; in text a run that never began says nothing but its error line.
