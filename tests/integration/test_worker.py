@@ -157,6 +157,18 @@ def test_stopped():
         tap.ok(run.ledger["in_flight_at_end"] >= 5 and run.balances(), "stopped: they are booked", run.ledger)
 
 
+def test_no_output():
+    """A result that nobody can read is no success."""
+    with OddServer() as server:
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        for output, words in ((os.open("/dev/full", os.O_WRONLY), "No space left on device"), (write_end, "Broken pipe")):
+            with Squalld(conf(server.url("/ok")), ready=False, stdout=output) as d:
+                tap.equal(d.wait(), 97, "%s: exit status" % words)
+                tap.contains(d.log, "the result cannot be written to standard output: " + words, "and told why")
+            os.close(output)
+
+
 def test_target_dies():
     server = OddServer()
     with Squalld(conf(server.url("/ok"), duration_sec=2), ready=False) as d:
@@ -238,6 +250,6 @@ def test_real_target():
 
 
 for test in (test_manners, test_quits, test_accepts_nothing, test_limits, test_latency, test_document, test_stopped,
-             test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_real_target):
+             test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_real_target):
     test()
 tap.done()
