@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from odd_server import OddServer  # noqa: E402
@@ -72,7 +73,7 @@ def test_manners():
         for manner in ("garbage", "two_lengths", "extra"):
             check(manner, Run(server.url("/" + manner)), 50, 99, protocol=50)
         for manner in ("never", "stall"):
-            run = Run(server.url("/" + manner), timeout="300ms")
+            run = Run(server.url("/" + manner), timeout="300ms", patience="30s")
             check(manner, run, 50, 99, timeout=50)
             tap.equal(run.doc["latency_ms"]["service"]["censored"], 50, "%s: lower bounds" % manner)
 
@@ -155,6 +156,15 @@ def test_stopped():
             run.read(d)
         tap.equal(code, 97, "stopped with requests in flight: exit status")
         tap.ok(run.ledger["in_flight_at_end"] >= 5 and run.balances(), "stopped: they are booked", run.ledger)
+        before = server.count("/never")
+        with Squalld(conf(server.url("/never")), ready=False) as d:
+            wait_until(lambda: server.count("/never") >= before + 50, "all requests")
+            time.sleep(0.5)  # into the drain
+            code = d.stop()
+            run.read(d)
+        tap.equal((code, run.doc["state"]), (97, "cancelled"), "stopped in the drain: cancelled")
+        tap.equal(run.doc["rate"]["offered"], 50, "stopped in the drain: the rate that was asked")
+        tap.ok(run.doc["elapsed_ms"] < 1450, "stopped in the drain: which is no part of the load", run.doc["elapsed_ms"])
 
 
 def test_no_output():

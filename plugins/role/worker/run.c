@@ -402,7 +402,7 @@ int run_start(const struct run_setup *setup, struct run **ret, struct sq_err *er
 void run_cancel(struct run *r)
 {
 	const struct sq_host *h = r->set.host;
-	int64_t drain = r->set.plan->drain;
+	int64_t drain = r->set.plan->drain, now;
 
 	assert(r->magic == RUN_MAGIC);
 	if (r->cancelled || r->stage == RUN_OVER)
@@ -417,7 +417,9 @@ void run_cancel(struct run *r)
 		run_end(r, "cancelled", "stopped");
 		break;
 	default:
-		r->stopped = h->now(h->ctx);
+		/* In the drain the schedule has ended already. */
+		now = h->now(h->ctx);
+		r->stopped = r->stopped && r->stopped < now ? r->stopped : now;
 		h->timer_stop(h->ctx, &r->second);
 		h->timer_start(h->ctx, &r->limit, drain < RUN_CANCEL_DRAIN ? drain : RUN_CANCEL_DRAIN);
 		engine_stop(r->engine);
