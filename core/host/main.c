@@ -171,12 +171,26 @@ static int with_conf(const struct arguments *a, struct conf *c)
 	}
 }
 
+/* Whoever started us may have closed standard streams. What is opened next must not take their
+ * places, or logs and results would be written into it. Writing to these fails, and is told. */
+static void hold_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = {.lifeline = -1};
 	struct conf *conf;
 	int code;
 
+	hold_streams();
 	if (parse(&a, argc, argv) < 0)
 		return EXIT_CONF;
 	if (a.mode == MODE_DONE)

@@ -4,12 +4,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from odd_server import OddServer  # noqa: E402
-from squall import PLUGINS, SOURCE, Squalld, Tap, free_port, squalld, wait_until  # noqa: E402
+from squall import PLUGINS, PROGRAM, SOURCE, Squalld, Tap, environment, free_port, squalld, wait_until  # noqa: E402
 
 tap = Tap()
 
@@ -177,6 +178,12 @@ def test_no_output():
                 tap.equal(d.wait(), 97, "%s: exit status" % words)
                 tap.contains(d.log, "the result cannot be written to standard output: " + words, "and told why")
             os.close(output)
+        with Squalld(conf(server.url("/ok")), ready=False) as d:
+            d.wait()
+            done = subprocess.run(["/bin/sh", "-c", 'exec "$0" "$@" >&-', PROGRAM, "-c", d.conf, "-p", PLUGINS],
+                                  stderr=subprocess.PIPE, text=True, env=environment())
+        tap.equal(done.returncode, 97, "standard output is closed: exit status")
+        tap.contains(done.stderr, "standard output: Bad file descriptor", "and no file has taken its place")
 
 
 def test_target_dies():
