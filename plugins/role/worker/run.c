@@ -22,7 +22,7 @@
 #include "request.h"
 
 #define RUN_MAGIC 0x72756e21u
-#define EXIT_FAILED 97 /* of the command line: cancelled or failed */
+#define EXIT_FAILED 97 /* of the command line: cancelled, failed, or no result could be written */
 #define RUN_LEAD (20 * SQ_MS) /* from the decision to T0: time to write the headline and the first marks */
 #define RUN_REACH_MAX (10 * SQ_S) /* longest wait for an address to accept */
 #define RUN_CANCEL_DRAIN (2 * SQ_S) /* longest wait for answers once it was cancelled */
@@ -92,16 +92,17 @@ static void run_stop_timers(struct run *r)
 /* Over the time of the load: a long wait for the last answers would thin out what happened in it. */
 static void run_health(struct run *r, struct health *health)
 {
+	int64_t stopped = r->stopped > r->t0 ? r->stopped - r->t0 : 0, last_sent = r->books->last_sent;
 	struct machine_marks now;
 
 	machine_read("", clock_now(), &now);
 	machine_between(&r->marks, &now, health);
 	engine_health(r->engine, health);
-	health->elapsed = r->stopped > r->t0 ? r->stopped - r->t0 : 0;
+	health->elapsed = last_sent > stopped ? last_sent : stopped;
 }
 
 /* The result on standard output; in text a run that never began says nothing but its error line.
- * 0 or -ENOMEM. */
+ * 0 or negative errno. */
 static int run_print(const struct run *r, struct json_object *doc)
 {
 	const int format = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -121,7 +122,7 @@ static int run_print(const struct run *r, struct json_object *doc)
 	if (buf_failed(&text))
 		rc = -ENOMEM;
 	if (rc == 0)
-		output_write(text.data, text.len);
+		rc = output_write(text.data, text.len);
 	buf_free(&text);
 	return rc;
 }
@@ -130,10 +131,11 @@ static int run_print(const struct run *r, struct json_object *doc)
 static int run_conclude(const struct run *r, const struct result_input *in)
 {
 	struct json_object *doc = result_write(in);
-	int code = EXIT_FAILED;
+	int rc = doc ? run_print(r, doc) : -ENOMEM, code = EXIT_FAILED;
 
-	if (!doc || run_print(r, doc) < 0)
-		SQ_ERROR(r->set.host, SQ_KV({"test", r->test_id}), "no memory left to write the result");
+	if (rc < 0)
+		SQ_ERROR(r->set.host, SQ_KV({"test", r->test_id}),
+		         "the result cannot be written to standard output: %s", strerror(-rc));
 	else
 		code = result_exit_code(doc, r->set.strict, r->set.allow_invalid);
 	json_object_put(doc);
@@ -400,7 +402,7 @@ int run_start(const struct run_setup *setup, struct run **ret, struct sq_err *er
 void run_cancel(struct run *r)
 {
 	const struct sq_host *h = r->set.host;
-	int64_t drain = r->set.plan->drain;
+	int64_t drain = r->set.plan->drain, now;
 
 	assert(r->magic == RUN_MAGIC);
 	if (r->cancelled || r->stage == RUN_OVER)
@@ -415,7 +417,9 @@ void run_cancel(struct run *r)
 		run_end(r, "cancelled", "stopped");
 		break;
 	default:
-		r->stopped = h->now(h->ctx);
+		/* In the drain the schedule has ended already. */
+		now = h->now(h->ctx);
+		r->stopped = r->stopped && r->stopped < now ? r->stopped : now;
 		h->timer_stop(h->ctx, &r->second);
 		h->timer_start(h->ctx, &r->limit, drain < RUN_CANCEL_DRAIN ? drain : RUN_CANCEL_DRAIN);
 		engine_stop(r->engine);
