@@ -346,7 +346,9 @@ static void run_resolved(struct sq_op *op, int status)
 	if (r->cancelled) {
 		run_end(r, "cancelled", "stopped");
 	} else if (status < 0) {
-		run_fail(r, "target_unreachable", r->resolve_err.text);
+		run_fail(r, "target_unreachable",
+		         r->resolve_err.code ? r->resolve_err.text
+		                             : "no thread could be started to look up the target");
 	} else {
 		r->stage = RUN_REACHING;
 		r->reach.loop = r->set.host->loop;
