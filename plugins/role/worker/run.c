@@ -9,7 +9,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 #include "clock.h"
 #include "core/base/result_text.h"
 #include "engine.h"
