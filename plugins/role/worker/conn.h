@@ -24,7 +24,7 @@
 #include "address.h"
 #include "core/base/buf.h"
 #include "core/base/http_parse.h"
-#include "list.h"
+#include "plugins/common/list.h"
 #include "plugins/common/books.h"
 
 #define CONN_BUFFER (64 * 1024) /* of one recv */

@@ -24,7 +24,7 @@
 
 #include "address.h"
 #include "conn.h"
-#include "list.h"
+#include "plugins/common/list.h"
 #include "plugins/common/books.h"
 #include "plugins/common/plan.h"
 #include "slab.h"
