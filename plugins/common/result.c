@@ -1,4 +1,4 @@
-/* result.c - closed books and their circumstances as the result document, and its exit code. */
+/* result.c - closed books and their circumstances as the result document. */
 #include "result.h"
 
 #include <json-c/json.h>
@@ -279,31 +279,4 @@ struct json_object *result_write(const struct result_input *in)
 	good = put_identity(o, in, validity);
 	good = doc_put(o, "validity", judged) && good;
 	return doc_close(o, good && put_plans(o, in) && put_measurements(o, in, load.offered));
-}
-
-/* --- the exit code --------------------------------------------------------------------------- */
-
-static struct json_object *member(struct json_object *o, const char *name)
-{
-	return json_object_is_type(o, json_type_object) ? json_object_object_get(o, name) : NULL;
-}
-
-static bool is_text(struct json_object *v, const char *text)
-{
-	return json_object_is_type(v, json_type_string) && strcmp(json_object_get_string(v), text) == 0;
-}
-
-int result_exit_code(struct json_object *doc, bool strict, bool allow_invalid)
-{
-	struct json_object *status = member(member(doc, "validity"), "status");
-	struct json_object *balanced = member(member(doc, "ledger"), "balanced");
-	struct json_object *verdict_word = member(doc, "verdict");
-	bool trusted = is_text(status, "valid") || (is_text(status, "suspect") && !strict);
-
-	if (!is_text(member(doc, "state"), "completed"))
-		return 97;
-	if (!allow_invalid && (!trusted || !json_object_is_type(balanced, json_type_boolean) ||
-	                       !json_object_get_boolean(balanced)))
-		return 98;
-	return is_text(verdict_word, "pass") || is_text(verdict_word, "none") ? 0 : 99;
 }

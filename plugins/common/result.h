@@ -40,15 +40,4 @@ struct result_input {
  */
 struct json_object *result_write(const struct result_input *in);
 
-/*
- * The exit code that this document asks for (design 12). The first that applies:
- *     97  the test was not completed: what it measured was not what was asked
- *     98  the generator is invalid, or the ledger does not balance; with strict suspect too; never
- *         with allow_invalid
- *     99  the verdict is "fail": no ok response, or a threshold
- *     0
- * A member that is missing counts as the worst that it could say.
- */
-int result_exit_code(struct json_object *doc, bool strict, bool allow_invalid);
-
 #endif

@@ -2,6 +2,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "core/base/result_exit.h"
 #include "plugins/common/result.h"
 #include "tests/failmalloc.h"
 #include "tests/tap.h"

@@ -11,6 +11,7 @@
 
 #include "plugins/common/address.h"
 #include "clock.h"
+#include "core/base/result_exit.h"
 #include "core/base/result_text.h"
 #include "engine.h"
 #include "machine.h"

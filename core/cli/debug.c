@@ -1,0 +1,253 @@
+/*
+ * debug.c - squall run --debug: one request, both sides of it, and where the time went. The request is
+ * that of a worker, header by header; the connection is libcurl's.
+ */
+#include <ctype.h>
+#include <curl/curl.h>
+#include <json-c/json.h>
+#include <string.h>
+#include <strings.h>
+
+#include "command.h"
+#include "core/base/text.h"
+#include "core/base/url.h"
+#include "json.h"
+#include "plan.h"
+#include "say.h"
+
+#define BODY_SHOWN 2048
+#define TIMEOUT_MS 30000
+
+struct exchange {
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf body; /* the first BODY_SHOWN bytes of the answer's */
+	uint64_t body_len;
+	char why[CURL_ERROR_SIZE];
+};
+
+/* --- what is shown --------------------------------------------------------------------------- */
+
+/* A line of a head; values that others must not read are left out (plan_hide knows which). */
+static void print_head_line(char side, const char *line, size_t len)
+{
+	char text[512];
+
+	while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == '\n'))
+		len--;
+	text_safe(text, sizeof text, line, len);
+	if (plan_is_secret(line, strcspn(text, ":")))
+		snprintf(text + strcspn(text, ":"), 16, ": (hidden)");
+	printf("%c %s\n", side, text);
+}
+
+static int take_trace(CURL *easy, curl_infotype kind, char *data, size_t len, void *user)
+{
+	const char *end;
+
+	(void)easy;
+	(void)user;
+	if (kind == CURLINFO_HEADER_IN)
+		print_head_line('<', data, len);
+	for (size_t at = 0; kind == CURLINFO_HEADER_OUT && at < len; at += (size_t)(end - (data + at)) + 1) {
+		end = memchr(data + at, '\n', len - at);
+		end = end ? end : data + len;
+		print_head_line('>', data + at, (size_t)(end - (data + at)));
+	}
+	return 0;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *user)
+{
+	struct exchange *x = user;
+	size_t len = size * count, room = BODY_SHOWN - x->body.len;
+
+	buf_add(&x->body, data, len < room ? len : room);
+	x->body_len += len;
+	return len;
+}
+
+/* Foreign bytes: control characters and what is no ASCII as dots, but for line ends. */
+static void print_body(const struct exchange *x)
+{
+	char count[TEXT_MAX];
+
+	for (size_t i = 0; i < x->body.len; i++) {
+		unsigned char c = (unsigned char)x->body.data[i];
+
+		putchar(c == '\n' || c == '\t' || (c >= ' ' && c <= '~') ? c : '.');
+	}
+	if (x->body.len > 0 && x->body.data[x->body.len - 1] != '\n')
+		putchar('\n');
+	if (x->body_len > x->body.len)
+		printf("... %s bytes in all\n", text_count(count, x->body_len));
+}
+
+static void print_phases(CURL *easy)
+{
+	static const struct {
+		const char *name;
+		CURLINFO end; /* us since the start, 0 = did not happen */
+	} phases[] = {
+	    {"dns", CURLINFO_NAMELOOKUP_TIME_T},           {"connect", CURLINFO_CONNECT_TIME_T},
+	    {"tls", CURLINFO_APPCONNECT_TIME_T},           {"send", CURLINFO_PRETRANSFER_TIME_T},
+	    {"first byte", CURLINFO_STARTTRANSFER_TIME_T}, {"receive", CURLINFO_TOTAL_TIME_T},
+	};
+	curl_off_t before = 0, end;
+	char text[TEXT_MAX];
+
+	printf("\n");
+	for (size_t i = 0; i < SQ_LEN(phases); i++) {
+		if (curl_easy_getinfo(easy, phases[i].end, &end) != CURLE_OK || end == 0)
+			continue;
+		printf("  %-10s  %s\n", phases[i].name, text_duration(text, (end - before) * SQ_US));
+		before = end;
+	}
+	printf("  %-10s  %s\n", "total", text_duration(text, before * SQ_US));
+}
+
+/* --- the request ----------------------------------------------------------------------------- */
+
+static bool add_header(struct exchange *x, const char *name, const char *value)
+{
+	struct curl_slist *more = NULL;
+	struct buf line = {0};
+
+	/* libcurl leaves a header without a value out, unless its name ends in ";". */
+	buf_printf(&line, *value ? "%s: %s" : "%s;", name, value);
+	if (!buf_failed(&line))
+		more = curl_slist_append(x->headers, line.data);
+	buf_free(&line);
+	x->headers = more ? more : x->headers;
+	return more != NULL;
+}
+
+static bool add_headers(struct exchange *x, struct json_object *plan)
+{
+	/* Those that libcurl would add of its own. */
+	static const char *const unwanted[] = {"Accept:", "Content-Type:", "Expect:"};
+	struct json_object *headers = member_get(plan, "headers");
+	struct json_object_iter it;
+	struct curl_slist *more;
+
+	for (size_t i = 0; i < SQ_LEN(unwanted); i++) {
+		more = curl_slist_append(x->headers, unwanted[i]);
+		if (!more)
+			return false;
+		x->headers = more;
+	}
+	if (!json_object_is_type(headers, json_type_object))
+		return true;
+	json_object_object_foreachC(headers, it)
+	{
+		if (json_object_is_type(it.val, json_type_string) &&
+		    !add_header(x, it.key, json_object_get_string(it.val)))
+			return false;
+	}
+	return true;
+}
+
+static bool set_body(struct exchange *x, struct json_object *plan, const char *method)
+{
+	struct json_object *body = member_get(plan, "body");
+	bool any = json_object_is_type(body, json_type_string);
+
+	if (!any && strcmp(method, "GET") == 0)
+		return true;
+	if (strcmp(method, "HEAD") == 0)
+		return curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+	if ((any || strcmp(method, "POST") == 0) &&
+	    (curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+	                      (curl_off_t)(any ? json_object_get_string_len(body) : 0)) != CURLE_OK ||
+	     curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, any ? json_object_get_string(body) : "") !=
+	         CURLE_OK))
+		return false;
+	return curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
+}
+
+static const char *method_of(struct json_object *plan)
+{
+	const char *method = json_text(plan, "method");
+
+	return *method ? method : member_get(plan, "body") ? "POST" : "GET";
+}
+
+static bool set_up(struct exchange *x, struct json_object *plan)
+{
+	double timeout = TIMEOUT_MS;
+
+	member_number(plan, "timeout_ms", &timeout);
+	curl_easy_setopt(x->easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(x->easy, CURLOPT_VERBOSE, 1L);
+	curl_easy_setopt(x->easy, CURLOPT_DEBUGFUNCTION, take_trace);
+	curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
+	curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, x->why);
+	curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS,
+	                 (long)(timeout > 0 && timeout < 1e9 ? timeout : TIMEOUT_MS));
+	curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	return curl_easy_setopt(x->easy, CURLOPT_URL, json_text(plan, "url")) == CURLE_OK &&
+	       curl_easy_setopt(x->easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
+	       curl_easy_setopt(x->easy, CURLOPT_PROXY, "") == CURLE_OK &&
+	       curl_easy_setopt(x->easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+	       curl_easy_setopt(x->easy, CURLOPT_USERAGENT, "squall/" PACKAGE_VERSION) == CURLE_OK &&
+	       set_body(x, plan, method_of(plan)) && add_headers(x, plan) &&
+	       curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers) == CURLE_OK;
+}
+
+static void explain(const struct exchange *x, CURLcode failed, const char *address)
+{
+	struct url url;
+	const char *where = url_parse(address, &url, NULL) == 0 ? url.authority : address;
+	char words[SAY_ERRNO];
+	long number = 0;
+
+	curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &number);
+	if (failed == CURLE_COULDNT_CONNECT && number)
+		say("cannot connect to %s (%s): is the target running there?", where,
+		    say_errno(words, (int)number));
+	else
+		say("no whole answer from %s: %s", where, *x->why ? x->why : curl_easy_strerror(failed));
+}
+
+/* ok as a run would count it: the status that is expected, else any of 200 .. 399. */
+static int judge(CURL *easy, struct json_object *plan)
+{
+	uint64_t wanted = 0;
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	member_count(plan, "expect_status", &wanted);
+	if (wanted ? (uint64_t)status == wanted : status >= 200 && status <= 399)
+		return RESULT_EXIT_PASS;
+	return RESULT_EXIT_FAIL;
+}
+
+static int perform(struct exchange *x, struct json_object *plan)
+{
+	CURLcode failed = curl_easy_perform(x->easy);
+
+	print_body(x);
+	if (failed != CURLE_OK) {
+		fflush(stdout);
+		explain(x, failed, json_text(plan, "url"));
+		return RESULT_EXIT_STOPPED;
+	}
+	print_phases(x->easy);
+	return judge(x->easy, plan);
+}
+
+int debug_request(struct json_object *plan)
+{
+	struct exchange x = {.easy = curl_easy_init()};
+	int code = RESULT_EXIT_STOPPED;
+
+	if (x.easy && set_up(&x, plan))
+		code = perform(&x, plan);
+	else
+		say("the request cannot be made: no memory, or something of it is too strange for libcurl");
+	curl_easy_cleanup(x.easy);
+	curl_slist_free_all(x.headers);
+	buf_free(&x.body);
+	return code;
+}

@@ -1,0 +1,185 @@
+/* plan.c - the plan of squall run, put together. */
+#include "plan.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/url.h"
+#include "json.h"
+#include "plan_put.h"
+#include "rate.h"
+
+#define PLAN_MAX (2 << 20) /* bytes of a plan's file, as the gateway takes it */
+
+static int read_file(const char *path, struct json_object **ret, struct sq_err *err)
+{
+	struct sq_err why;
+	struct buf text = {0};
+	int r = file_read(path, PLAN_MAX, &text, err);
+
+	if (r < 0) {
+		buf_free(&text);
+		return r;
+	}
+	*ret = json_read(text.data, text.len, &why);
+	buf_free(&text);
+	if (!*ret)
+		return sq_fail(err, -EINVAL, "%s %s", path, why.text);
+	if (json_object_is_type(*ret, json_type_object))
+		return 0;
+	json_object_put(*ret);
+	return sq_fail(err, -EINVAL, "%s must hold a JSON object, like {\"hits_per_sec\": 10}", path);
+}
+
+static int put_url(struct json_object *plan, const char *operand, struct sq_err *err)
+{
+	struct sq_err why;
+	struct url url;
+	char shown[200];
+
+	if (url_parse(operand, &url, &why) < 0)
+		return sq_fail(err, -EINVAL, "%s: %s",
+		               text_safe(shown, sizeof shown, operand, strlen(operand)), why.text);
+	if (url.tls)
+		return sq_fail(err, -EINVAL, "%s: https is not in this version yet", url.text);
+	return json_put_text(plan, "url", url.text);
+}
+
+/* Two -H of one name cannot stand side by side in a plan, and neither may get lost. */
+static int check_headers(const struct options *o, struct sq_err *err)
+{
+	for (size_t i = 0; i < o->field_count; i++)
+		for (size_t j = 0; j < i; j++) {
+			const char *a = o->fields[i].value, *b = o->fields[j].value;
+			size_t len = strcspn(a, ":");
+
+			if (o->fields[i].row->put == plan_put_header &&
+			    o->fields[j].row->put == plan_put_header && strcspn(b, ":") == len &&
+			    strncasecmp(a, b, len) == 0)
+				return sq_fail(err, -EINVAL, "-H \"%.*s\" is there twice", (int)len, a);
+		}
+	return 0;
+}
+
+static int put_fields(struct json_object *plan, const struct options *o, struct sq_err *err)
+{
+	int r = check_headers(o, err);
+
+	for (size_t i = 0; r == 0 && i < o->field_count; i++) {
+		r = o->fields[i].row->put(plan, o->fields[i].row, o->fields[i].value, err);
+		if (r == -ENOMEM)
+			sq_fail(err, r, "no memory");
+	}
+	return r;
+}
+
+static bool is_given(const struct options *o, const char *field)
+{
+	for (size_t i = 0; i < o->field_count; i++)
+		if (o->fields[i].row->field && strcmp(o->fields[i].row->field, field) == 0)
+			return true;
+	return false;
+}
+
+static int put_default(struct json_object *plan, const char *field, int64_t value)
+{
+	return member_get(plan, field) ? 0 : json_put(plan, field, json_object_new_int64(value));
+}
+
+/* No load given: 10/s for 10 s with 1 worker. */
+static int put_defaults(struct json_object *plan, const struct options *o, struct sq_err *err)
+{
+	if (is_given(o, "max_connections") && !member_get(plan, "hits_per_sec"))
+		return sq_fail(err, -EINVAL,
+		               "-c without -r (as fast as the connections go) is not in this version yet");
+	if (put_default(plan, "hits_per_sec", 10) < 0 || put_default(plan, "duration_sec", 10) < 0 ||
+	    put_default(plan, "workers", 1) < 0)
+		return sq_fail(err, -ENOMEM, "no memory");
+	return 0;
+}
+
+int plan_build(const struct options *o, struct json_object **ret, struct sq_err *err)
+{
+	struct json_object *plan = NULL;
+	int r = 0;
+
+	if (o->plan_file)
+		r = read_file(o->plan_file, &plan, err);
+	else if (!(plan = json_object_new_object()))
+		r = sq_fail(err, -ENOMEM, "no memory");
+	if (r < 0)
+		return r;
+	if (o->operand)
+		r = put_url(plan, o->operand, err);
+	if (r == 0)
+		r = put_fields(plan, o, err);
+	if (r == 0)
+		r = put_defaults(plan, o, err);
+	if (r < 0)
+		json_object_put(plan);
+	else
+		*ret = plan;
+	return r;
+}
+
+/* A number of the plan in whole units of 1 / scale, at most what keeps the sums below in range. */
+static int read_scaled(struct json_object *plan, const char *field, double scale, double most, int64_t *ret,
+                       struct sq_err *err)
+{
+	double v;
+
+	if (!member_number(plan, field, &v))
+		return sq_fail(err, -EINVAL, "%s of the plan must be a number", field);
+	if (v <= 0 || v > most || llround(v * scale) == 0)
+		return sq_fail(err, -EINVAL, "%s of the plan is outside 0 .. %.0f", field, most);
+	*ret = llround(v * scale);
+	return 0;
+}
+
+int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err)
+{
+	static const char *const others[] = {"stages", "arrival", "mode", "connections"};
+	int64_t rate, duration;
+	int r;
+
+	for (size_t i = 0; i < SQ_LEN(others); i++)
+		if (member_get(plan, others[i]))
+			return sq_fail(err, -EINVAL, "%s is not in this version yet", others[i]);
+	r = read_scaled(plan, "hits_per_sec", RATE_ONE, 1e7, &rate, err);
+	if (r == 0)
+		r = read_scaled(plan, "duration_sec", SQ_S, 30 * 86400, &duration, err);
+	if (r < 0)
+		return r;
+	*ret_rate = rate;
+	*ret_duration = duration;
+	return 0;
+}
+
+bool plan_is_secret(const char *name, size_t len)
+{
+	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
+
+	for (size_t i = 0; i < SQ_LEN(secret); i++)
+		if (strlen(secret[i]) == len && strncasecmp(secret[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+int plan_hide(struct json_object *plan)
+{
+	struct json_object *headers = member_get(plan, "headers");
+	struct json_object_iter it;
+
+	if (!json_object_is_type(headers, json_type_object))
+		return 0;
+	json_object_object_foreachC(headers, it)
+	{
+		if (plan_is_secret(it.key, strlen(it.key)) && json_object_is_type(it.val, json_type_string) &&
+		    !json_object_set_string(it.val, "(hidden)"))
+			return -ENOMEM;
+	}
+	return 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * plan.h - the plan of squall run: a file, if any, and over it what the command line says.
+ *
+ * The gateway reads, checks and completes it; here it is only put together.
+ */
+#ifndef CLI_PLAN_H
+#define CLI_PLAN_H
+
+#include <stdint.h>
+
+#include <squall/util.h>
+
+#include "options.h"
+
+struct json_object;
+
+/* *ret is the caller's to put; written only on success. 0, or a negative errno with the reason. */
+int plan_build(const struct options *o, struct json_object **ret, struct sq_err *err);
+
+/* The constant load that a plan asks for; refused when it asks for another kind. */
+int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err);
+
+/* Headers whose values others must not read: name of len bytes, in any case of letters. */
+bool plan_is_secret(const char *name, size_t len);
+/* Replaces their values, for showing a plan. 0 or -ENOMEM: then it must not be shown. */
+int plan_hide(struct json_object *plan);
+
+#endif

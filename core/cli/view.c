@@ -1,0 +1,128 @@
+/* view.c - what is known of a running test. */
+#include "view.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "json.h"
+#include "rate.h"
+
+void view_init(struct view *v)
+{
+	*v = (struct view){.lag_p99 = -1, .response = hist_new(), .part = hist_new()};
+}
+
+void view_free(struct view *v)
+{
+	hist_free(v->response);
+	hist_free(v->part);
+	v->response = v->part = NULL;
+}
+
+static void copy_text(struct json_object *o, const char *name, char *out, size_t size)
+{
+	const char *text = json_text(o, name);
+
+	if (*text)
+		text_safe(out, size, text, strlen(text));
+}
+
+/* A number in whole units of 1 / scale, if it is one and fits. */
+static void copy_scaled(struct json_object *o, const char *name, double scale, int64_t *out)
+{
+	double n;
+
+	if (member_number(o, name, &n) && n > 0 && n * scale < (double)(INT64_MAX / 2))
+		*out = llround(n * scale);
+}
+
+static void take_plan(struct view *v, struct json_object *plan)
+{
+	copy_text(plan, "method", v->method, sizeof v->method);
+	copy_text(plan, "url", v->url, sizeof v->url);
+	copy_scaled(plan, "hits_per_sec", RATE_ONE, &v->rate);
+	copy_scaled(plan, "duration_sec", SQ_S, &v->duration);
+	member_count(plan, "workers", &v->workers);
+}
+
+static bool is(const struct view *v, const char *state)
+{
+	return strcmp(v->state, state) == 0;
+}
+
+bool view_over(const struct view *v)
+{
+	return is(v, "completed") || is(v, "failed") || is(v, "cancelled") || is(v, "timed_out");
+}
+
+bool view_measures(const struct view *v)
+{
+	return is(v, "running") || is(v, "draining") || v->rate_count > 0;
+}
+
+/* "3/5 ready, pod load-7f3k-2 ImagePullBackOff" */
+static void take_provisioning(struct view *v, struct json_object *record)
+{
+	struct json_object *p = member_get(record, "provisioning");
+	char ready[TEXT_MAX], wanted[TEXT_MAX], reason[WORDS_MAX];
+
+	*v->why = '\0';
+	if (!is(v, "provisioning") || !p)
+		return;
+	member_text(p, "reason", reason);
+	snprintf(v->why, sizeof v->why, "%s/%s ready%s%.150s", text_count(ready, member_total(p, "ready")),
+	         text_count(wanted, member_total(p, "wanted")), *reason ? ", " : "", reason);
+}
+
+void view_state(struct view *v, struct json_object *step)
+{
+	if (!*json_text(step, "state") || strcmp(json_text(step, "state"), v->state) == 0)
+		return;
+	copy_text(step, "state", v->state, sizeof v->state);
+	v->since = v->deadline = 0;
+	*v->why = '\0';
+	copy_scaled(step, "at", 1, &v->since);
+}
+
+void view_record(struct view *v, struct json_object *record)
+{
+	struct json_object *history = member_get(record, "history");
+	size_t steps = json_object_is_type(history, json_type_array) ? json_object_array_length(history) : 0;
+
+	copy_text(record, "test_id", v->id, sizeof v->id);
+	take_plan(v, member_get(record, "effective_plan"));
+	copy_text(record, "state", v->state, sizeof v->state);
+	v->deadline = 0;
+	copy_scaled(record, "deadline_at", 1, &v->deadline);
+	if (steps > 0)
+		copy_scaled(json_object_array_get_idx(history, steps - 1), "at", 1, &v->since);
+	take_provisioning(v, record);
+}
+
+static void merge_latencies(struct view *v, const char *blob)
+{
+	if (v->response && v->part && *blob && hist_decode(v->part, blob, strlen(blob), NULL) == 0)
+		hist_merge(v->response, v->part);
+}
+
+bool view_point(struct view *v, struct json_object *point)
+{
+	uint64_t second, sent;
+
+	if (!member_count(point, "t", &second) || (int64_t)second < v->next || second > INT32_MAX ||
+	    !member_count(point, "sent", &sent))
+		return false;
+	/* Points of long tests are merged, and stand for several seconds then. */
+	v->second_rate = (double)sent / (double)((int64_t)second + 1 - v->next);
+	v->rates[v->rate_count++ % VIEW_SPARKS] = v->second_rate;
+	v->next = (int64_t)second + 1;
+	v->sent += sent;
+	v->errors += member_total(point, "errors");
+	if (!member_number(point, "lag_p99", &v->lag_p99))
+		v->lag_p99 = -1;
+	merge_latencies(v, json_text(point, "hist"));
+	return true;
+}
