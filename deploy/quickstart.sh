@@ -19,11 +19,11 @@ die() { printf 'quickstart.sh: %s\n' "$*" >&2; exit 1; }
 
 remove() {
 	if [ -s "$record" ]; then
-		read -ra packages < <(tr '\n' ' ' <"$record")
-		say "removing the packages that were installed: ${packages[*]}"
+		mapfile -t packages <"$record"
+		say "removing the ${#packages[@]} packages that were installed: ${packages[*]}"
 		as_root=()
 		[ "$(id -u)" -eq 0 ] || as_root=(sudo)
-		"${as_root[@]}" apt-get remove -y -q --auto-remove "${packages[@]}" >/dev/null
+		"${as_root[@]}" apt-get purge -y -q "${packages[@]}" >/dev/null
 	fi
 	rm -rf "$build"
 	echo "removed $build"

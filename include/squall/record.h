@@ -107,7 +107,7 @@ struct sq_store_append {
 	uint64_t seq; /* out: its number; on -SQ_ECONFLICT the highest stored */
 };
 
-/* The entries first .. last become one, numbered last: how old timeline points are thinned. */
+/* The entries first .. last become one, numbered last, which must exist (-EINVAL): thins a timeline. */
 struct sq_store_merge {
 	struct sq_op op;
 	const char *id, *log; /* in */

@@ -41,7 +41,8 @@ struct sq_counter {
 
 /* Each item is one step, the request is not: after -SQ_EUNCERTAIN any of them may have been added.
  * Between two resets no two requests see the same number, also across kill -9; numbers may be
- * skipped then (the store's own documentation says how many). */
+ * skipped then (the store's own documentation says how many). add and reset: -EBUSY when the store
+ * lets one process alone own the counters and that is another one, -ERANGE beyond 2^63-1. */
 struct sq_store_count {
 	struct sq_op op;
 	struct sq_counter *items; /* caller's, in and out, untouched by the caller until done() */

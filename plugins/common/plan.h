@@ -25,6 +25,7 @@ struct json_object;
 #define PLAN_TEXT_MAX (2 << 20) /* bytes of a plan's JSON text */
 
 enum plan_timer { PLAN_TIMER_AUTO, PLAN_TIMER_PRECISE, PLAN_TIMER_BALANCED, PLAN_TIMER_ECONOMY };
+extern const char *const plan_timer_name[]; /* in the order of the enum, closed by NULL */
 
 struct plan_header {
 	char *name, *value;

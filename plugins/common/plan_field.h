@@ -28,7 +28,6 @@ struct plan_field {
 
 #define PLAN_FIELDS_MAX 64
 extern const struct plan_field plan_fields[]; /* in reading order, closed by a row without name */
-extern const char *const plan_timer_name[];
 
 const struct plan_field *plan_field(const char *name); /* NULL for an unknown one */
 

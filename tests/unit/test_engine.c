@@ -10,6 +10,7 @@
 #include <ev.h>
 
 #include "plugins/role/worker/clock.h"
+#include "plugins/role/worker/dispatch.h"
 #include "plugins/role/worker/engine.h"
 #include "tests/failmalloc.h"
 #include "tests/tap.h"
@@ -354,6 +355,42 @@ static void test_stop(void)
 	bench_close(&b);
 }
 
+static void dispatch_until_idle(struct bench *b, struct dispatch *d)
+{
+	int64_t limit = clock_now() + 10 * SQ_S;
+
+	while (d->live > 0 && clock_now() < limit)
+		ev_run(b->loop, EVRUN_NOWAIT);
+}
+
+/* A kept-alive connection was reset before the loop could hear of it: the request, of which no byte
+ * had left, goes out on another one. */
+static void test_stale(void)
+{
+	struct dispatch d;
+	struct bench b;
+	int64_t now;
+
+	bench_open(&b, ANSWERS, 1, SQ_S);
+	b.books = books_new(0);
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
+	              b.books);
+	now = clock_now();
+	dispatch_due(&d, 0, now, now);
+	dispatch_until_idle(&b, &d);
+	is_int(b.books->ledger.ok, 1, "a first request is answered");
+	peer_end(&b.target, &b.target.peers[0], true);
+	now = clock_now();
+	dispatch_due(&d, 1, now, now);
+	dispatch_until_idle(&b, &d);
+	is_int(b.books->ledger.ok, 2, "its connection is dead: the second is answered on a new one");
+	is_int(b.books->opened, 2, "that was opened for it");
+	dispatch_close(&d);
+	ok(books_closed(b.books), "the books are closed");
+	dispatch_free(&d);
+	bench_close(&b);
+}
+
 static void test_no_memory(void)
 {
 	struct bench b;
@@ -389,6 +426,7 @@ int main(void)
 	test_classes();
 	test_scarce();
 	test_stop();
+	test_stale();
 	test_no_memory();
 	return tap_done();
 }

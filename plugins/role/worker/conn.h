@@ -21,10 +21,10 @@
 
 #include <squall/util.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 #include "core/base/buf.h"
 #include "core/base/http_parse.h"
-#include "list.h"
+#include "plugins/common/list.h"
 #include "plugins/common/books.h"
 
 #define CONN_BUFFER (64 * 1024) /* of one recv */

@@ -22,9 +22,9 @@
 
 #include <squall/util.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 #include "conn.h"
-#include "list.h"
+#include "plugins/common/list.h"
 #include "plugins/common/books.h"
 #include "plugins/common/plan.h"
 #include "slab.h"

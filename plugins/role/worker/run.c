@@ -9,20 +9,20 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 #include "clock.h"
 #include "core/base/result_text.h"
 #include "engine.h"
 #include "machine.h"
 #include "output.h"
 #include "pacer.h"
-#include "plugins/common/plan_field.h"
 #include "plugins/common/result.h"
 #include "progress.h"
 #include "reach.h"
 #include "request.h"
 
 #define RUN_MAGIC 0x72756e21u
+#define EXIT_FAILED 97 /* of the command line: cancelled or failed */
 #define RUN_LEAD (20 * SQ_MS) /* from the decision to T0: time to write the headline and the first marks */
 #define RUN_REACH_MAX (10 * SQ_S) /* longest wait for an address to accept */
 #define RUN_CANCEL_DRAIN (2 * SQ_S) /* longest wait for answers once it was cancelled */
@@ -89,6 +89,7 @@ static void run_stop_timers(struct run *r)
 	h->timer_stop(h->ctx, &r->limit);
 }
 
+/* Over the time of the load: a long wait for the last answers would thin out what happened in it. */
 static void run_health(struct run *r, struct health *health)
 {
 	struct machine_marks now;
@@ -96,21 +97,47 @@ static void run_health(struct run *r, struct health *health)
 	machine_read("", clock_now(), &now);
 	machine_between(&r->marks, &now, health);
 	engine_health(r->engine, health);
+	health->elapsed = r->stopped > r->t0 ? r->stopped - r->t0 : 0;
 }
 
-/* In text a run that never began says nothing but its error line. */
-static void run_print(const struct run *r, struct json_object *doc)
+/* The result on standard output; in text a run that never began says nothing but its error line.
+ * 0 or -ENOMEM. */
+static int run_print(const struct run *r, struct json_object *doc)
 {
+	const int format = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
 	struct buf text = {0};
+	const char *json;
+	int rc = 0;
 
-	if (r->set.output == RUN_JSON)
-		buf_printf(&text, "%s\n",
-		           json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN |
-		                                                   JSON_C_TO_STRING_NOSLASHESCAPE));
-	else if (r->engine)
+	if (r->set.output == RUN_JSON) {
+		json = json_object_to_json_string_ext(doc, format);
+		if (json)
+			buf_printf(&text, "%s\n", json);
+		else
+			rc = -ENOMEM;
+	} else if (r->engine) {
 		result_text(doc, output_is_terminal(), &text);
-	output_write(text.data, text.len);
+	}
+	if (buf_failed(&text))
+		rc = -ENOMEM;
+	if (rc == 0)
+		output_write(text.data, text.len);
 	buf_free(&text);
+	return rc;
+}
+
+/* Writes the document and puts it; the exit code it asks for. */
+static int run_conclude(const struct run *r, const struct result_input *in)
+{
+	struct json_object *doc = result_write(in);
+	int code = EXIT_FAILED;
+
+	if (!doc || run_print(r, doc) < 0)
+		SQ_ERROR(r->set.host, SQ_KV({"test", r->test_id}), "no memory left to write the result");
+	else
+		code = result_exit_code(doc, r->set.strict, r->set.allow_invalid);
+	json_object_put(doc);
+	return code;
 }
 
 static void run_end(struct run *r, const char *state, const char *reason)
@@ -135,29 +162,19 @@ static void run_end(struct run *r, const char *state, const char *reason)
 	                          .ended = h->wall(h->ctx),
 	                          .planned = 1,
 	                          .audit = "n/a"};
-	struct json_object *doc;
-	int code = 97;
 
 	r->stage = RUN_OVER;
 	run_stop_timers(r);
 	if (r->engine) {
 		engine_close(r->engine);
 		run_health(r, &health);
-		in.elapsed = r->stopped > r->t0 ? r->stopped - r->t0 : 0;
+		in.elapsed = health.elapsed;
 		in.armed = in.reported = 1;
 	}
 	if (!books_closed(r->books))
 		SQ_ERROR(h, SQ_KV({"test", r->test_id}),
 		         "the ledger does not balance: this is a bug of squall, please report it");
-	doc = result_write(&in);
-	if (doc) {
-		run_print(r, doc);
-		code = result_exit_code(doc, r->set.strict, r->set.allow_invalid);
-		json_object_put(doc);
-	} else {
-		SQ_ERROR(h, SQ_KV({"test", r->test_id}), "no memory left to write the result");
-	}
-	r->set.over(r->set.owner, code);
+	r->set.over(r->set.owner, run_conclude(r, &in));
 }
 
 static void run_fail(struct run *r, const char *reason, const char *text)

@@ -14,7 +14,6 @@
 
 #include "plugins/common/doc.h"
 #include "plugins/common/plan.h"
-#include "plugins/common/plan_field.h"
 #include "run.h"
 
 #define WORKER_MAGIC 0x776f726bu

@@ -228,9 +228,9 @@ static void batch_done(struct sq_op *op, int status)
 {
 	struct batch *b = sq_container(op, struct batch, work.op);
 
-	if (status < 0) /* no thread: nothing has run */
+	if (status < 0) /* no thread could be had, nothing has run */
 		for (struct job *j = b->running; j; j = j->next)
-			job_fail(j, status);
+			job_fail(j, -ENOMEM);
 	else if (b->error || b->wrote)
 		b->outcome(b, b->error);
 	while (b->running) {

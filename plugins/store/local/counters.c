@@ -1,7 +1,6 @@
 /* counters.c - the verbs add, read and reset. */
 #include "counters.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

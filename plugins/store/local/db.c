@@ -1,7 +1,6 @@
 /* db.c - transactions and statements of the SQLite file. */
 #include "db.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>

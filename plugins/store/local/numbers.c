@@ -1,7 +1,6 @@
 /* numbers.c - the counters in memory. */
 #include "numbers.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * list.h - a ring of links that live inside what they link. The head is a link of its own.
  */
-#ifndef WORKER_LIST_H
-#define WORKER_LIST_H
+#ifndef COMMON_LIST_H
+#define COMMON_LIST_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,10 @@
 /*
  * address.h - where the target is: its addresses, and which of them may be loaded at all.
+ *
+ * Pure, but for address_resolve.
  */
-#ifndef WORKER_ADDRESS_H
-#define WORKER_ADDRESS_H
+#ifndef COMMON_ADDRESS_H
+#define COMMON_ADDRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,13 +25,25 @@ struct addresses {
 	struct address list[ADDRESS_MAX];
 };
 
-/* Why squall never loads this address (link-local, a cloud's metadata service), or NULL. */
+/* Why squall never loads this address (link-local, a cloud's metadata service, ...), or NULL. */
 const char *address_refused(const struct sockaddr *sa);
+/* Whether it leads to this machine or into a private network: nothing that is reached from anywhere. */
+bool address_private(const struct sockaddr *sa);
+
+/* IPv4 is kept as ::ffff:0:0/96, so that one comparison serves both. */
+struct range {
+	uint8_t ip[16];
+	uint8_t bits;
+};
+
+/* "10.0.0.0/8", "10.0.0.7", "fd00::/8", "::1". 0 or -EINVAL. */
+int range_parse(const char *s, struct range *out);
+bool range_has(const struct range *r, const struct sockaddr *sa);
 
 /*
  * All addresses of a name, once each, in the resolver's order. Blocks: for a thread of the pool.
  * Refused addresses are left out; when no other is left that is an error. 0, or negative with
- * the reason.
+ * the reason; out is written in every case.
  */
 int address_resolve(const char *host, uint16_t port, struct addresses *out, struct sq_err *err);
 
