@@ -35,6 +35,18 @@ void books_free(struct books *b)
 	free(b);
 }
 
+void books_reset(struct books *b)
+{
+	struct hist *hist[H_COUNT];
+	int64_t t0 = b->t0;
+
+	memcpy(hist, b->hist, sizeof hist);
+	*b = (struct books){.t0 = t0};
+	memcpy(b->hist, hist, sizeof hist);
+	for (int i = 0; i < H_COUNT; i++)
+		hist_reset(hist[i]);
+}
+
 static int64_t pickup_of(const struct request_times *r)
 {
 	return r->picked - r->due;
@@ -273,7 +285,8 @@ void books_merge(struct books *into, const struct books *from)
 	assert(into != from);
 	ledger_add(&into->ledger, &from->ledger);
 	for (int i = 0; i < H_COUNT; i++)
-		hist_merge(into->hist[i], from->hist[i]);
+		if (from->hist[i])
+			hist_merge(into->hist[i], from->hist[i]);
 	for (unsigned i = 0; i < LEDGER_STATUSES; i++)
 		into->status[i] += from->status[i];
 	into->opened += from->opened;

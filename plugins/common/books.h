@@ -120,8 +120,11 @@ void books_connected(struct books *b, int64_t dns, int64_t connect, int64_t tls)
  */
 bool books_closed(const struct books *b);
 
+void books_reset(struct books *b); /* as books_new() made them, t0 included */
+
 /* Adds the books of another worker of the same test. The result does not depend on the order;
- * sample offsets count from each worker's own t0, which is the same T0. */
+ * sample offsets count from each worker's own t0, which is the same T0. A histogram of from that is
+ * NULL counts as empty. */
 void books_merge(struct books *into, const struct books *from);
 
 #endif

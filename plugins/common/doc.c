@@ -1,7 +1,11 @@
-/* doc.c - building JSON documents; json-c behind functions that own what they are given. */
+/* doc.c - building and parsing JSON documents; json-c behind functions that own what they are given. */
 #include "doc.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
+#include <string.h>
 
 #include "core/base/buf.h"
 #include "decimal.h"
@@ -101,4 +105,69 @@ struct json_object *doc_close(struct json_object *o, bool good)
 		return o;
 	json_object_put(o);
 	return NULL;
+}
+
+struct json_object *doc_copy(struct json_object *o)
+{
+	struct json_object *copy = NULL;
+
+	if (!o)
+		return NULL;
+	return json_object_deep_copy(o, &copy, NULL) == 0 ? copy : doc_close(copy, false);
+}
+
+const char *doc_text(struct json_object *o, size_t *ret_len)
+{
+	/* json_object_to_json_string_length() would do both, but cannot tell that memory ran out. */
+	const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+	                                                         JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	if (text)
+		*ret_len = strlen(text);
+	return text;
+}
+
+/* Why the text is no JSON, and where; or NULL. */
+static const char *parse(struct json_tokener *tok, struct sq_slice text, struct json_object **ret,
+                         size_t *ret_at)
+{
+	enum json_tokener_error e;
+
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	*ret = json_tokener_parse_ex(tok, text.len ? text.data : "", (int)text.len);
+	*ret_at = json_tokener_get_parse_end(tok);
+	/* A number or a word ends where another character follows. */
+	if (json_tokener_get_error(tok) == json_tokener_continue)
+		*ret = json_tokener_parse_ex(tok, " ", 1);
+	e = json_tokener_get_error(tok);
+	if (e == json_tokener_continue)
+		return "it ends too early";
+	if (e != json_tokener_success)
+		return json_tokener_error_desc(e);
+	for (; *ret_at < text.len; ++*ret_at)
+		if (!isspace((unsigned char)text.data[*ret_at]))
+			return "something follows it";
+	return NULL;
+}
+
+int doc_parse(struct sq_slice text, int depth, struct json_object **ret, struct sq_err *err)
+{
+	struct json_tokener *tok;
+	struct json_object *o = NULL;
+	const char *why;
+	size_t at;
+
+	if (text.len > INT_MAX)
+		return sq_fail(err, -EBADMSG, "it is %zu bytes long", text.len);
+	tok = json_tokener_new_ex(depth);
+	if (!tok)
+		return sq_fail(err, -ENOMEM, "not enough memory");
+	why = parse(tok, text, &o, &at);
+	json_tokener_free(tok);
+	if (!why) {
+		*ret = o;
+		return 0;
+	}
+	json_object_put(o);
+	return sq_fail(err, -EBADMSG, "%s at byte %zu", why, at);
 }

@@ -1,7 +1,7 @@
 /*
- * doc.h - building JSON documents without a check behind every line.
+ * doc.h - building JSON documents without a check behind every line, and reading strict ones.
  *
- * Each function takes its value over, also when it fails; a value or object that is NULL counts
+ * Each doc_put takes its value over, also when it fails; a value or object that is NULL counts
  * as failed, so calls nest. They return false without memory:
  *
  *     good = doc_put_count(o, "opened", n) && doc_put(o, "name", json_object_new_string(name));
@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <squall/util.h>
 
 struct json_object;
 
@@ -26,6 +28,16 @@ bool doc_put_decimal(struct json_object *o, const char *name, int64_t scaled, un
 /* ns as ms, null when negative. */
 bool doc_put_ms(struct json_object *o, const char *name, int64_t ns);
 bool doc_append(struct json_object *array, struct json_object *value);
+
+struct json_object *doc_copy(struct json_object *o); /* a deep one; NULL for NULL and without memory */
+/* The text without blanks, o's own and valid until it changes. NULL without memory. */
+const char *doc_text(struct json_object *o, size_t *ret_len);
+
+/*
+ * The one JSON value that the text is: strict, UTF-8, nested at most depth deep. 0, -ENOMEM, or
+ * -EBADMSG with the reason and its place in err; *ret is the caller's to put, NULL for a null.
+ */
+int doc_parse(struct sq_slice text, int depth, struct json_object **ret, struct sq_err *err);
 
 /* good ? o : NULL, with o freed. Closes a function that builds one object. */
 struct json_object *doc_close(struct json_object *o, bool good);

@@ -181,22 +181,24 @@ static int read_status(const char *name)
 	return (name[0] - '0') * 100 + (name[1] - '0') * 10 + (name[2] - '0');
 }
 
-static int read_statuses(struct json_object *o, struct ledger *l, struct sq_err *err)
+int ledger_read_statuses(struct json_object *o, const char *what, uint64_t n[LEDGER_STATUSES],
+                         struct sq_err *err)
 {
 	struct json_object_iter it;
 
 	if (!json_object_is_type(o, json_type_object))
-		return refuse(err, (struct place){NULL, "http_error"}, o ? "is not an object" : "is missing");
+		return sq_fail(err, -EINVAL, "%s is %s", what, o ? "not an object" : "missing");
 	json_object_object_foreachC(o, it)
 	{
-		struct place at = {"http_error", it.key};
-		int r, status = read_status(it.key);
+		int status = read_status(it.key);
+		int64_t count = json_object_get_int64(it.val);
 
 		if (status < 0)
-			return refuse(err, at, "is not a status");
-		r = read_count(it.val, at, &l->http_error[status - LEDGER_STATUS_MIN], err);
-		if (r < 0)
-			return r;
+			return sq_fail(err, -EINVAL, "%s.%.64s is not a status", what, it.key);
+		if (!json_object_is_type(it.val, json_type_int) || count < 0 || (uint64_t)count > COUNT_MAX)
+			return sq_fail(err, -EINVAL, "%s.%s is not a whole number of 0 .. 2^53", what,
+			               it.key);
+		n[status - LEDGER_STATUS_MIN] = (uint64_t)count;
 	}
 	return 0;
 }
@@ -230,7 +232,8 @@ int ledger_read(struct json_object *doc, struct ledger *out, struct sq_err *err)
 		                   : read_count(v, (struct place){NULL, parts[i].name}, n, err);
 	}
 	if (r == 0)
-		r = read_statuses(json_object_object_get(doc, "http_error"), &l, err);
+		r = ledger_read_statuses(json_object_object_get(doc, "http_error"), "ledger.http_error",
+		                         l.http_error, err);
 	if (r == 0)
 		*out = l;
 	return r;

@@ -69,6 +69,9 @@ void ledger_add(struct ledger *into, const struct ledger *from);
 struct json_object *ledger_write(const struct ledger *l);
 /* {"503": n, ...}: those that are not 0. NULL without memory. */
 struct json_object *ledger_write_statuses(const uint64_t n[LEDGER_STATUSES]);
+/* The reverse; statuses that are not named stay as they are in n. what: the object's name in err. */
+int ledger_read_statuses(struct json_object *doc, const char *what, uint64_t n[LEDGER_STATUSES],
+                         struct sq_err *err);
 /* The reverse of ledger_write, for merging reports: -EINVAL with the member's name in err. Every
  * member must be there, since a count that is left out would be lost silently; an unknown one is
  * refused for the same reason. Counts go up to 2^53. "balanced" is not believed: ask

@@ -1,7 +1,6 @@
 /* plan_read.c - a plan from JSON: each field by its row of the table, every problem at once. */
 #include "plan.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "decimal.h"
+#include "doc.h"
 #include "plan_field.h"
 #include "schedule.h"
 
@@ -255,53 +255,24 @@ int plan_read(struct json_object *doc, const char *default_url, struct plan **ou
 	return r;
 }
 
-/* Why the text is no JSON, and where; or NULL. */
-static const char *parse(struct json_tokener *tok, const char *text, size_t len, struct json_object **ret,
-                         size_t *ret_at)
-{
-	enum json_tokener_error e;
-
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	*ret = json_tokener_parse_ex(tok, text, (int)len);
-	*ret_at = json_tokener_get_parse_end(tok);
-	/* A number or a word ends where another character follows. */
-	if (json_tokener_get_error(tok) == json_tokener_continue)
-		*ret = json_tokener_parse_ex(tok, " ", 1);
-	e = json_tokener_get_error(tok);
-	if (e == json_tokener_continue)
-		return "it ends too early";
-	if (e != json_tokener_success)
-		return json_tokener_error_desc(e);
-	for (; *ret_at < len; ++*ret_at)
-		if (!isspace((unsigned char)text[*ret_at]))
-			return "something follows it";
-	return NULL;
-}
-
 int plan_read_text(const char *text, size_t len, const char *default_url, struct plan **out,
                    struct json_object **ret_doc, struct plan_problems *problems)
 {
-	struct json_tokener *tok;
 	struct json_object *doc = NULL;
-	const char *why;
-	size_t at;
+	struct sq_err err;
 	int r;
 
 	if (len > PLAN_TEXT_MAX) {
 		plan_problem(problems, "plan", "is %zu bytes long; the most is %d", len, PLAN_TEXT_MAX);
 		return plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
 	}
-	tok = json_tokener_new_ex(DEPTH_MAX);
-	if (!tok)
-		return -ENOMEM;
-	why = parse(tok, text, len, &doc, &at);
-	if (why) {
-		plan_problem(problems, "plan", "is not JSON: %s at byte %zu", why, at);
+	r = doc_parse((struct sq_slice){text, len}, DEPTH_MAX, &doc, &err);
+	if (r == -EBADMSG) {
+		plan_problem(problems, "plan", "is not JSON: %s", err.text);
 		r = plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
-	} else {
+	} else if (r == 0) {
 		r = plan_read(doc, default_url, out, problems);
 	}
-	json_tokener_free(tok);
 	if (r == 0 && ret_doc)
 		*ret_doc = doc;
 	else

@@ -192,11 +192,7 @@ static struct json_object *hidden(struct json_object *plan)
 
 static struct json_object *copy_given(const struct result_input *in)
 {
-	struct json_object *copy = NULL;
-
-	if (!in->plan_as_given)
-		return plan_write(in->plan);
-	return json_object_deep_copy(in->plan_as_given, &copy, NULL) == 0 ? copy : doc_close(copy, false);
+	return in->plan_as_given ? doc_copy(in->plan_as_given) : plan_write(in->plan);
 }
 
 static bool put_plans(struct json_object *o, const struct result_input *in)

@@ -1,0 +1,254 @@
+/* merge.c - the latest report of each worker, kept small, and their sum. */
+#include "merge.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A histogram without its empty cells: 10,000 workers are not 10,000 times 2.7 MB. */
+struct sparse {
+	struct hist_totals {
+		uint64_t count, censored;
+		int64_t min, max;
+		unsigned __int128 sum;
+	} totals;
+	uint32_t used;
+	struct cell {
+		uint32_t index;
+		uint64_t count;
+	} * cells;
+};
+
+struct worker {
+	struct report report; /* its books have no histograms of their own */
+	struct sparse hist[H_COUNT];
+};
+
+struct merger {
+	struct worker **workers; /* in order of first appearance */
+	uint32_t count, room;
+	struct books *sum;
+	bool stale; /* a report was taken after sum was made */
+};
+
+/* --- sparse histograms ----------------------------------------------------------------------- */
+
+static int sparse_from(struct sparse *s, const struct hist *h)
+{
+	uint32_t used = 0;
+
+	*s = (struct sparse){.totals = {h->count, h->censored, h->min, h->max, h->sum}};
+	for (uint32_t i = h->low; h->count > 0 && i <= h->high; i++)
+		used += h->cells[i] != 0;
+	if (used == 0)
+		return 0;
+	s->cells = malloc(used * sizeof *s->cells);
+	if (!s->cells)
+		return -ENOMEM;
+	for (uint32_t i = h->low; i <= h->high; i++)
+		if (h->cells[i] != 0)
+			s->cells[s->used++] = (struct cell){i, h->cells[i]};
+	return 0;
+}
+
+static void sparse_add(const struct sparse *s, struct hist *into)
+{
+	const struct hist_totals *t = &s->totals;
+
+	if (s->used == 0)
+		return;
+	for (uint32_t i = 0; i < s->used; i++)
+		into->cells[s->cells[i].index] += s->cells[i].count;
+	if (into->count == 0 || t->min < into->min)
+		into->min = t->min;
+	if (into->count == 0 || t->max > into->max)
+		into->max = t->max;
+	if (s->cells[0].index < into->low)
+		into->low = s->cells[0].index;
+	if (into->low > into->high || s->cells[s->used - 1].index > into->high)
+		into->high = s->cells[s->used - 1].index;
+	into->count += t->count;
+	into->censored += t->censored;
+	into->sum += t->sum;
+}
+
+/* --- workers --------------------------------------------------------------------------------- */
+
+static void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	free(w->report.books); /* without histograms */
+	for (int i = 0; i < H_COUNT; i++)
+		free(w->hist[i].cells);
+	free(w);
+}
+
+/* A small copy of what r says; NULL without memory. */
+static struct worker *worker_new(const struct report *r)
+{
+	struct worker *w = calloc(1, sizeof *w);
+	bool good = w;
+
+	if (!w)
+		return NULL;
+	w->report = *r;
+	w->report.books = malloc(sizeof *r->books);
+	if (w->report.books) {
+		*w->report.books = *r->books;
+		memset(w->report.books->hist, 0, sizeof w->report.books->hist);
+	}
+	good = w->report.books;
+	for (int i = 0; good && i < H_COUNT; i++)
+		good = sparse_from(&w->hist[i], r->books->hist[i]) == 0;
+	if (!good) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+struct merger *merger_new(void)
+{
+	struct merger *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return NULL;
+	m->sum = books_new(0);
+	if (!m->sum) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void merger_free(struct merger *m)
+{
+	if (!m)
+		return;
+	for (uint32_t i = 0; i < m->count; i++)
+		worker_free(m->workers[i]);
+	free(m->workers);
+	books_free(m->sum);
+	free(m);
+}
+
+static struct worker **find(const struct merger *m, const char *uid)
+{
+	for (uint32_t i = 0; i < m->count; i++)
+		if (strcmp(m->workers[i]->report.uid, uid) == 0)
+			return &m->workers[i];
+	return NULL;
+}
+
+static int make_room(struct merger *m)
+{
+	uint32_t room = m->room ? m->room * 2 : 8;
+	struct worker **workers;
+
+	if (m->count < m->room)
+		return 0;
+	workers = realloc(m->workers, room * sizeof *workers);
+	if (!workers)
+		return -ENOMEM;
+	m->workers = workers;
+	m->room = room;
+	return 0;
+}
+
+int merger_take(struct merger *m, const struct report *r)
+{
+	struct worker **known = find(m, r->uid), *w;
+
+	if (known && (*known)->report.seq >= r->seq)
+		return 0;
+	w = worker_new(r);
+	if (!w || (!known && make_room(m) < 0)) {
+		worker_free(w);
+		return -ENOMEM;
+	}
+	if (known) {
+		worker_free(*known);
+		*known = w;
+	} else {
+		m->workers[m->count++] = w;
+	}
+	m->stale = true;
+	return 1;
+}
+
+const struct report *merger_report(const struct merger *m, const char *uid)
+{
+	struct worker **w = find(m, uid);
+
+	return w ? &(*w)->report : NULL;
+}
+
+uint32_t merger_count(const struct merger *m)
+{
+	return m->count;
+}
+
+const struct report *merger_at(const struct merger *m, uint32_t i)
+{
+	assert(i < m->count);
+	return &m->workers[i]->report;
+}
+
+/* --- the sum --------------------------------------------------------------------------------- */
+
+const struct books *merger_books(struct merger *m)
+{
+	if (!m->stale)
+		return m->sum;
+	books_reset(m->sum);
+	for (uint32_t i = 0; i < m->count; i++) {
+		books_merge(m->sum, m->workers[i]->report.books);
+		for (int h = 0; h < H_COUNT; h++)
+			sparse_add(&m->workers[i]->hist[h], m->sum->hist[h]);
+	}
+	m->stale = false;
+	return m->sum;
+}
+
+/* Adds up what is known; -1 while nothing is. */
+static void add_known(int64_t *to, int64_t n)
+{
+	if (n >= 0)
+		*to = *to < 0 ? n : *to + n;
+}
+
+static void take_worst(int64_t *to, int64_t n)
+{
+	*to = n > *to ? n : *to;
+}
+
+/* part / whole of the worst worker, as a part of *elapsed. */
+static void take_worst_share(int64_t *to, int64_t part, int64_t whole, int64_t elapsed)
+{
+	if (part >= 0 && whole > 0)
+		take_worst(to, (int64_t)((double)part / (double)whole * (double)elapsed));
+}
+
+struct health merger_health(const struct merger *m)
+{
+	struct health sum = {0, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+
+	for (uint32_t i = 0; i < m->count; i++)
+		take_worst(&sum.elapsed, m->workers[i]->report.health.elapsed);
+	for (uint32_t i = 0; i < m->count; i++) {
+		const struct health *h = &m->workers[i]->report.health;
+
+		add_known(&sum.cpu, h->cpu);
+		take_worst_share(&sum.throttled, h->throttled, h->elapsed, sum.elapsed);
+		take_worst_share(&sum.run_queue, h->run_queue, h->elapsed, sum.elapsed);
+		take_worst_share(&sum.steal, h->steal, h->elapsed, sum.elapsed);
+		take_worst(&sum.loop_lag_p99, h->loop_lag_p99);
+		add_known(&sum.retransmits, h->retransmits);
+		add_known(&sum.segments, h->segments);
+		add_known(&sum.fd_exhausted, h->fd_exhausted);
+		add_known(&sum.port_exhausted, h->port_exhausted);
+	}
+	return sum;
+}

@@ -1,0 +1,73 @@
+/* record_view.c - a record as those see it who ask for a test. */
+#include <json-c/json.h>
+
+#include "core/base/text.h"
+#include "doc.h"
+#include "record_doc.h"
+
+static bool put_time(struct json_object *o, const char *name, int64_t unix_ms)
+{
+	char text[TEXT_MAX];
+
+	return doc_put_text(o, name, unix_ms ? text_time(text, unix_ms) : NULL);
+}
+
+static bool put_times(struct json_object *o, const struct test_record *r)
+{
+	return put_time(o, "submitted_at", r->submitted_at) && put_time(o, "started_at", r->started_at) &&
+	       put_time(o, "ended_at", r->ended_at);
+}
+
+/* json-c keeps the order in which members are added, and the place of one that is added again. */
+static bool overlay(struct json_object *o, struct json_object *with)
+{
+	struct json_object_iter it;
+
+	if (!o)
+		return false;
+	json_object_object_foreachC(with, it)
+	{
+		if (!(it.val ? doc_put(o, it.key, json_object_get(it.val)) : doc_put_null(o, it.key)))
+			return false;
+	}
+	return true;
+}
+
+struct json_object *record_answer(const struct test_record *r)
+{
+	struct json_object *o = json_object_new_object(), *own = record_json(r);
+	bool good = doc_put_text(o, "schema", "squall.result/1") && own && overlay(o, own) && put_times(o, r);
+
+	json_object_put(own);
+	if (good && r->result)
+		good = overlay(o, r->result) && doc_put(o, "history", json_object_get(r->history));
+	if (good) {
+		json_object_object_del(o, "format");
+		json_object_object_del(o, "token_sha256");
+		json_object_object_del(o, "result");
+	}
+	return doc_close(o, good);
+}
+
+static bool put_shared(struct json_object *o, const char *name, struct json_object *from)
+{
+	struct json_object *v = json_object_object_get(from, name);
+
+	return v ? doc_put(o, name, json_object_get(v)) : doc_put_null(o, name);
+}
+
+struct json_object *record_summary(const struct test_record *r)
+{
+	struct json_object *o = json_object_new_object(), *status = NULL;
+	bool good;
+
+	if (r->validity)
+		status = json_object_object_get(r->validity, "status");
+	good = doc_put_text(o, "test_id", r->test_id) && doc_put_text(o, "name", r->name) &&
+	       doc_put_text(o, "state", lifecycle_word(r->state)) && doc_put_text(o, "verdict", r->verdict) &&
+	       (status ? doc_put(o, "validity", json_object_get(status)) : doc_put_null(o, "validity")) &&
+	       put_times(o, r) && put_shared(o, "hits_per_sec", r->effective_plan) &&
+	       put_shared(o, "duration_sec", r->effective_plan) &&
+	       put_shared(o, "workers", r->effective_plan);
+	return doc_close(o, good);
+}

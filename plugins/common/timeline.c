@@ -1,0 +1,123 @@
+/* timeline.c - what happened in one second, as the difference of two cumulative books. */
+#include "timeline.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "core/base/buf.h"
+#include "doc.h"
+
+/* Cumulative counts, so that a point is a difference. */
+struct counts {
+	uint64_t offered, sent, ok, errors;
+};
+
+struct timeline {
+	struct counts before;
+	struct hist *response, *lag; /* before */
+	struct hist *response_now, *lag_now; /* the interval, scratch */
+};
+
+void timeline_free(struct timeline *t)
+{
+	if (!t)
+		return;
+	hist_free(t->response);
+	hist_free(t->lag);
+	hist_free(t->response_now);
+	hist_free(t->lag_now);
+	free(t);
+}
+
+struct timeline *timeline_new(void)
+{
+	struct timeline *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->response = hist_new();
+	t->lag = hist_new();
+	t->response_now = hist_new();
+	t->lag_now = hist_new();
+	if (t->response && t->lag && t->response_now && t->lag_now)
+		return t;
+	timeline_free(t);
+	return NULL;
+}
+
+static struct counts count(const struct timeline_now *now)
+{
+	const struct ledger *l = &now->books->ledger;
+
+	return (struct counts){
+	    .offered = now->offered,
+	    .sent = ledger_sent(l),
+	    .ok = l->ok,
+	    .errors = ledger_unsent(l) + ledger_http_errors(l) + l->check_failed + ledger_errors(l),
+	};
+}
+
+/* A worker whose books were lost with it, or replaced, is no reason for a negative number. */
+static bool put_since(struct json_object *o, const char *name, uint64_t now, uint64_t before)
+{
+	return doc_put_count(o, name, now > before ? now - before : 0);
+}
+
+static void interval(struct hist *out, const struct hist *now, const struct hist *before)
+{
+	if (hist_since(out, now, before) < 0)
+		hist_reset(out);
+}
+
+static bool put_percentile(struct json_object *o, const char *name, const struct hist *h, double percent)
+{
+	return doc_put_ms(o, name, h->count ? hist_percentile(h, percent) : -1);
+}
+
+static bool put_latencies(struct json_object *o, const struct timeline *t)
+{
+	const struct hist *h = t->response_now;
+
+	return put_percentile(o, "p50", h, 50) && put_percentile(o, "p90", h, 90) &&
+	       put_percentile(o, "p95", h, 95) && put_percentile(o, "p99", h, 99) &&
+	       put_percentile(o, "p99_9", h, 99.9) && doc_put_ms(o, "max", h->count ? h->max : -1) &&
+	       put_percentile(o, "lag_p99", t->lag_now, 99);
+}
+
+static bool put_blob(struct json_object *o, const struct hist *h)
+{
+	struct buf blob = {0};
+	bool good = hist_encode(h, &blob) == 0 && doc_put_text(o, "hist", blob.data);
+
+	buf_free(&blob);
+	return good;
+}
+
+static void remember(struct timeline *t, const struct counts *counts, const struct books *b)
+{
+	t->before = *counts;
+	hist_reset(t->response);
+	hist_merge(t->response, b->hist[H_RESPONSE]);
+	hist_reset(t->lag);
+	hist_merge(t->lag, b->hist[H_LAG]);
+}
+
+struct json_object *timeline_point(struct timeline *t, const struct timeline_now *now)
+{
+	struct json_object *o = json_object_new_object();
+	struct counts counts = count(now);
+	const struct counts *before = &t->before;
+	bool good;
+
+	interval(t->response_now, now->books->hist[H_RESPONSE], t->response);
+	interval(t->lag_now, now->books->hist[H_LAG], t->lag);
+	good = doc_put_count(o, "t", now->second) &&
+	       put_since(o, "offered", counts.offered, before->offered) &&
+	       put_since(o, "sent", counts.sent, before->sent) && put_since(o, "ok", counts.ok, before->ok) &&
+	       put_since(o, "errors", counts.errors, before->errors) && put_latencies(o, t) &&
+	       doc_put_count(o, "in_flight", now->books->in_flight) &&
+	       doc_put_count(o, "workers", now->workers) && put_blob(o, t->response_now);
+	if (good)
+		remember(t, &counts, now->books);
+	return doc_close(o, good);
+}

@@ -1,0 +1,34 @@
+/*
+ * timeline.h - one point of a test's timeline: a second, by difference of cumulative books. Pure.
+ */
+#ifndef COMMON_TIMELINE_H
+#define COMMON_TIMELINE_H
+
+#include <stdint.h>
+
+#include "books.h"
+
+struct json_object;
+struct timeline;
+
+struct timeline *timeline_new(void); /* NULL without memory */
+void timeline_free(struct timeline *t);
+
+struct timeline_now {
+	uint64_t second; /* 0 = the first after T0 */
+	uint64_t offered; /* ticks that were due so far */
+	const struct books *books; /* merged, so far */
+	uint32_t workers; /* that take part */
+};
+
+/*
+ * The point for what happened since the last one:
+ *     {"t","offered","sent","ok","errors","p50","p90","p95","p99","p99_9","max","lag_p99","in_flight",
+ *      "workers","hist"}
+ * Latencies are response times in ms, null when nothing ended; errors are the requests that ended
+ * otherwise than ok, sent or not, but for dropped ones; hist is the blob of the response times. NULL without
+ * memory, and then it may be asked for again.
+ */
+struct json_object *timeline_point(struct timeline *t, const struct timeline_now *now);
+
+#endif
