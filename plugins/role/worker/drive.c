@@ -290,13 +290,7 @@ void drive_vitals(struct drive *d, struct vitals *v)
 	const struct sq_host *h = d->set.host;
 	int64_t until = d->stopped ? d->stopped : h->now(h->ctx);
 
-	*v = (struct vitals){.health = {.cpu = -1,
-	                                .throttled = -1,
-	                                .run_queue = -1,
-	                                .steal = -1,
-	                                .loop_lag_p99 = -1,
-	                                .retransmits = -1,
-	                                .segments = -1}};
+	*v = (struct vitals){.health = MACHINE_UNKNOWN};
 	if (!d->engine)
 		return;
 	v->from = d->marks;
