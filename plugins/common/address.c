@@ -55,10 +55,10 @@ int address_resolve(const char *host, uint16_t port, struct addresses *out, stru
 	int r;
 
 	snprintf(service, sizeof service, "%u", port);
+	out->count = 0;
 	r = getaddrinfo(host, service, &hints, &all);
 	if (r)
 		return address_error(host, r, err);
-	out->count = 0;
 	for (const struct addrinfo *ai = all; ai && out->count < ADDRESS_MAX; ai = ai->ai_next) {
 		struct address *a = &out->list[out->count];
 
@@ -75,8 +75,9 @@ int address_resolve(const char *host, uint16_t port, struct addresses *out, stru
 	freeaddrinfo(all);
 	if (out->count > 0)
 		return 0;
-	if (why)
-		return sq_fail(err, -EPERM, "target %s is never loaded: it resolves to %s, which is %s", host,
-		               refused.text, why);
-	return sq_fail(err, -ENOENT, "the name %s has no IPv4 or IPv6 address", host);
+	if (!why)
+		return sq_fail(err, -ENOENT, "the name %s has no IPv4 or IPv6 address", host);
+	out->list[out->count++] = refused;
+	return sq_fail(err, -EPERM, "target %s is never loaded: it resolves to %s, which is %s", host,
+	               refused.text, why);
 }

@@ -42,8 +42,8 @@ bool range_has(const struct range *r, const struct sockaddr *sa);
 
 /*
  * All addresses of a name, once each, in the resolver's order. Blocks: for a thread of the pool.
- * Refused addresses are left out; when no other is left that is an error. 0, or negative with
- * the reason; out is written in every case.
+ * Refused addresses are left out; when no other is left that is -EPERM, and out holds one of them, as
+ * policy_filter() wants to see it. 0, or negative with the reason and no address in out.
  */
 int address_resolve(const char *host, uint16_t port, struct addresses *out, struct sq_err *err);
 

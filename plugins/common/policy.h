@@ -39,8 +39,8 @@ struct policy_place {
 };
 
 /*
- * Leaves in found (what address_resolve gave) what may be loaded. found->count = 0 when the name could
- * not be resolved: a trusted one is let pass then, as the workers will say what is wrong with it.
+ * Leaves in found (what address_resolve gave, whatever it returned) what may be loaded. No address:
+ * the name could not be resolved; a trusted one passes, as the workers will say what is wrong with it.
  * 0, or -EPERM with the refusal in err: it names the target, its address, and the cure.
  */
 int policy_filter(const struct policy *p, const struct url *url, struct addresses *found,

@@ -65,7 +65,7 @@ static const struct member provisioning_members[] = {ROW("ready", M_COUNT, provi
 static const struct member members[] = {
     {"format", M_FORMAT, false, 0, 0, NULL},
     TEXT("test_id", test_id, false),
-    TEXT("name", name, true),
+    TEXT("name", name, false),
     ROW("state", M_STATE, state, false),
     TEXT("reason", reason, true),
     TEXT("detail", detail, true),
