@@ -113,6 +113,8 @@ static void dispatch_send(struct dispatch *d, struct conn *c, int64_t now)
 		return;
 	}
 	books_sent(d->books, &r->times, now, !fresh);
+	if (d->start_lag < 0)
+		d->start_lag = now - r->times.due;
 	d->waiting_count--;
 	list_remove(&r->link);
 	list_add_last(&d->sent, &r->link);
@@ -353,6 +355,12 @@ void dispatch_drop_waiting(struct dispatch *d)
 		dispatch_drop(d, r, DROPPED_ABORTED);
 }
 
+void dispatch_tally(struct dispatch *d)
+{
+	d->books->bytes_sent = d->env->bytes_sent;
+	d->books->bytes_received = d->env->bytes_received;
+}
+
 static void dispatch_close_list(struct dispatch *d, struct link *list)
 {
 	struct conn *c;
@@ -378,8 +386,7 @@ void dispatch_close(struct dispatch *d)
 	dispatch_close_list(d, &d->connecting);
 	d->connecting_count = 0;
 	ev_timer_stop(d->loop, &d->limit);
-	d->books->bytes_sent = d->env->bytes_sent;
-	d->books->bytes_received = d->env->bytes_received;
+	dispatch_tally(d);
 }
 
 int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
@@ -400,6 +407,7 @@ int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *p
 	list_init(&d->idle);
 	ev_timer_init(&d->limit, dispatch_expire, 0, 0);
 	d->limit_at = CLOCK_NEVER;
+	d->start_lag = -1;
 	d->env = calloc(1, sizeof *d->env);
 	if (!d->env)
 		return -ENOMEM;

@@ -58,6 +58,7 @@ struct dispatch {
 	uint32_t next_address;
 	bool worked; /* set whenever something was done; the engine clears it */
 	struct dispatch_limits limits;
+	int64_t start_lag; /* of the first request that was sent: sent - due; -1 = none yet */
 };
 
 int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
@@ -69,6 +70,8 @@ void dispatch_free(struct dispatch *d); /* books nothing */
 void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now);
 
 void dispatch_drop_waiting(struct dispatch *d); /* aborted */
+
+void dispatch_tally(struct dispatch *d); /* brings the bytes in the books up to date */
 
 /* The end of waiting: what is in flight is booked as unanswered, what still waits as aborted, and
  * every connection is closed. */

@@ -104,13 +104,22 @@ void engine_close(struct engine *e)
 	dispatch_close(&e->dispatch);
 }
 
-void engine_health(const struct engine *e, struct health *h)
+int64_t engine_health(const struct engine *e, struct health *h)
 {
 	const struct hist *lag = e->pacer.lag;
 
 	h->loop_lag_p99 = lag->count ? hist_percentile(lag, 99) : -1;
 	h->fd_exhausted = e->dispatch.limits.fd_exhausted;
 	h->port_exhausted = e->dispatch.limits.port_exhausted;
-	if (h->cpu >= 0)
-		h->cpu = h->cpu > e->pacer.spun ? h->cpu - e->pacer.spun : 0;
+	return e->pacer.spun;
+}
+
+int64_t engine_start_lag(const struct engine *e)
+{
+	return e->dispatch.start_lag;
+}
+
+void engine_tally(struct engine *e)
+{
+	dispatch_tally(&e->dispatch);
 }

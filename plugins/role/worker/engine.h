@@ -49,8 +49,13 @@ void engine_stop(struct engine *e);
 /* The end of waiting: closes the books and every connection. Nothing is called afterwards. */
 void engine_close(struct engine *e);
 
-/* Adds what the engine knows about itself: loop lag and exhausted resources; and takes the CPU spent
- * on waiting precisely out of h->cpu, since that is no sign of saturation. */
-void engine_health(const struct engine *e, struct health *h);
+/* Adds what the engine knows about itself: loop lag and exhausted resources. Returns the ns of CPU spent
+ * on waiting precisely, which are no sign of saturation. */
+int64_t engine_health(const struct engine *e, struct health *h);
+
+int64_t
+engine_start_lag(const struct engine *e); /* of the first request that was sent: sent - due; -1 = none yet */
+
+void engine_tally(struct engine *e); /* brings the bytes in the books up to date */
 
 #endif

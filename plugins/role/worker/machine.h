@@ -29,6 +29,16 @@ struct machine_marks {
 
 void machine_read(const char *root, int64_t now, struct machine_marks *m);
 
+/* Nothing was measured. */
+#define MACHINE_UNKNOWN                      \
+	((struct health){.cpu = -1,          \
+	                 .throttled = -1,    \
+	                 .run_queue = -1,    \
+	                 .steal = -1,        \
+	                 .loop_lag_p99 = -1, \
+	                 .retransmits = -1,  \
+	                 .segments = -1})
+
 /* What happened between two moments: fills all of *h that the marks know. */
 void machine_between(const struct machine_marks *from, const struct machine_marks *to, struct health *h);
 

@@ -1,8 +1,10 @@
 /*
- * worker.c - the role "worker": drives the load of one plan and prints the result.
+ * worker.c - the role "worker": drives the load of one plan.
  *
- * Standalone: the plan comes from the options, i.e. TARGET_URL, HITS_PER_SEC and DURATION_SEC. The
- * process ends with the run, with the exit code that the result asks for.
+ * With control_url it serves the orchestrator there: the plan, the time to begin and its share come from
+ * it, and what was measured goes to it (session.h). Otherwise it is on its own: the plan comes from the
+ * options, i.e. TARGET_URL, HITS_PER_SEC and DURATION_SEC, and the result is printed (run.h). The process
+ * ends with the load.
  */
 #include <assert.h>
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include "plugins/common/doc.h"
 #include "plugins/common/plan.h"
 #include "run.h"
+#include "session.h"
 
 #define WORKER_MAGIC 0x776f726bu
 
@@ -27,6 +30,8 @@ struct worker_conf {
 	int timer;
 	int output;
 	bool strict, allow_invalid;
+	const char *const *control_url;
+	const char *test_id, *token, *worker;
 };
 
 struct worker {
@@ -34,7 +39,8 @@ struct worker {
 	const struct sq_host *host;
 	const struct worker_conf *conf;
 	struct plan *plan;
-	struct run *run;
+	struct run *run; /* on its own */
+	struct session *session; /* under an orchestrator */
 	bool over;
 	struct sq_op *drained; /* completed when the run is over */
 };
@@ -71,6 +77,18 @@ static const struct sq_opt worker_opts[] = {
     SQ_BOOL(struct worker_conf, strict, "false",
             "Exit with 98 also when the generator's verdict is suspect."),
     SQ_BOOL(struct worker_conf, allow_invalid, "false", "Never exit with 98 for the generator's verdict."),
+    SQ_LIST(
+        struct worker_conf, control_url, NULL,
+        "Orchestrators to serve, as http://host:port; the next one is asked when one does not answer. The "
+        "plan comes from there, and the options above are not used. The scheduler sets this and what "
+        "follows. Empty: run the options' own plan.",
+        .flags = SQ_F_EXPERT, .env = "SQUALL_CONTROL_URL"),
+    SQ_STRING(struct worker_conf, test_id, "", "The test to serve.", .flags = SQ_F_EXPERT,
+              .env = "SQUALL_TEST_ID"),
+    SQ_SECRET(struct worker_conf, token, "What proves to the orchestrator that this worker is the test's.",
+              .flags = SQ_F_EXPERT, .env = "SQUALL_TOKEN"),
+    SQ_STRING(struct worker_conf, worker, "", "The name of this process with the scheduler.",
+              .flags = SQ_F_EXPERT, .env = "SQUALL_WORKER"),
     SQ_OPTS_END,
 };
 
@@ -119,11 +137,64 @@ static int worker_plan(const struct worker_conf *c, struct plan **ret, struct sq
 	return r;
 }
 
+/* --- under an orchestrator ------------------------------------------------------------------- */
+
+static bool worker_is_name(const char *s)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+
+	return strlen(s) <= SQ_ID_MAX && s[strspn(s, letters)] == '\0';
+}
+
+static int worker_check_url(const char *text, struct sq_err *err)
+{
+	struct sq_err why;
+	struct url url;
+
+	if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+		return sq_fail(err, -EINVAL, "control_url \"%.128s\" does not begin with http:// or https://",
+		               text);
+	if (url_parse(text, &url, &why) < 0)
+		return sq_fail(err, -EINVAL, "control_url \"%.128s\": %.256s", text, why.text);
+	if (strcmp(url.path, "/") != 0 || text[strlen(text) - 1] == '/')
+		return sq_fail(err, -EINVAL, "control_url \"%.128s\" has a path: http://host:port is all",
+		               text);
+	return 0;
+}
+
+static int worker_check_session(const struct worker_conf *c, struct sq_err *err)
+{
+	int r = 0;
+
+	for (const char *const *url = c->control_url; *url && r == 0; url++)
+		r = worker_check_url(*url, err);
+	if (r < 0)
+		return r;
+	if (!*c->test_id || !worker_is_name(c->test_id))
+		return sq_fail(err, -EINVAL,
+		               "test_id \"%.128s\" is no test's id; with control_url it is needed",
+		               c->test_id);
+	if (!worker_is_name(c->worker))
+		return sq_fail(err, -EINVAL,
+		               "worker \"%.128s\" is not a name of at most %d letters, digits and ._:-",
+		               c->worker, SQ_ID_MAX);
+	return 0;
+}
+
+static bool worker_is_alone(const struct worker_conf *c)
+{
+	return !c->control_url[0];
+}
+
 static int worker_check(const void *conf, struct sq_err *err)
 {
+	const struct worker_conf *c = conf;
 	struct plan *plan;
-	int r = worker_plan(conf, &plan, err);
+	int r;
 
+	if (!worker_is_alone(c))
+		return worker_check_session(c, err);
+	r = worker_plan(c, &plan, err);
 	if (r == 0)
 		plan_free(plan);
 	return r;
@@ -151,7 +222,7 @@ static int worker_create(const struct sq_host *host, const void *conf, void **re
 	w->magic = WORKER_MAGIC;
 	w->host = host;
 	w->conf = conf;
-	r = worker_plan(conf, &w->plan, err);
+	r = worker_is_alone(conf) ? worker_plan(conf, &w->plan, err) : 0;
 	if (r < 0) {
 		free(w);
 		return r;
@@ -160,9 +231,8 @@ static int worker_create(const struct sq_host *host, const void *conf, void **re
 	return 0;
 }
 
-static int worker_start(void *self, struct sq_err *err)
+static int worker_start_run(struct worker *w, struct sq_err *err)
 {
-	struct worker *w = worker_of(self);
 	struct run_setup setup = {.host = w->host,
 	                          .plan = w->plan,
 	                          .output = (enum run_output)w->conf->output,
@@ -174,16 +244,43 @@ static int worker_start(void *self, struct sq_err *err)
 	return run_start(&setup, &w->run, err);
 }
 
+static int worker_start_session(struct worker *w, struct sq_err *err)
+{
+	const struct worker_conf *c = w->conf;
+	struct session_setup setup = {.host = w->host,
+	                              .urls = c->control_url,
+	                              .test_id = c->test_id,
+	                              .token = c->token,
+	                              .name = c->worker,
+	                              .over = worker_over,
+	                              .owner = w};
+
+	if (!*c->token)
+		return sq_fail(err, -EINVAL,
+		               "token is missing (variable SQUALL_TOKEN): with control_url it is needed");
+	return session_start(&setup, &w->session, err);
+}
+
+static int worker_start(void *self, struct sq_err *err)
+{
+	struct worker *w = worker_of(self);
+
+	return worker_is_alone(w->conf) ? worker_start_run(w, err) : worker_start_session(w, err);
+}
+
 static void worker_drain(void *self, struct sq_op *op)
 {
 	struct worker *w = worker_of(self);
 
-	if (!w->run || w->over) {
+	if ((!w->run && !w->session) || w->over) {
 		w->host->op_done(w->host->ctx, op, 0);
 		return;
 	}
 	w->drained = op;
-	run_cancel(w->run);
+	if (w->run)
+		run_cancel(w->run);
+	else
+		session_terminate(w->session);
 }
 
 static void worker_destroy(void *self)
@@ -191,6 +288,7 @@ static void worker_destroy(void *self)
 	struct worker *w = worker_of(self);
 
 	run_free(w->run);
+	session_free(w->session);
 	plan_free(w->plan);
 	w->magic = 0;
 	free(w);

@@ -1,0 +1,314 @@
+/* drive.c - one load of this process, from the target's name to the last answer. */
+#include "drive.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "engine.h"
+#include "pacer.h"
+#include "reach.h"
+#include "request.h"
+
+#define DRIVE_MAGIC 0x64726976u
+#define DRIVE_REACH_MAX (10 * SQ_S) /* longest wait for an address to accept */
+#define DRIVE_STOP_DRAIN (2 * SQ_S) /* longest wait for answers once it was stopped */
+
+struct drive {
+	uint32_t magic;
+	struct drive_setup set;
+	enum drive_stage stage;
+	bool stopping;
+
+	struct sq_work resolve;
+	struct sq_err resolve_err;
+	struct addresses addresses;
+	struct reach reach;
+
+	struct buf request;
+	struct schedule schedule;
+	struct engine *engine;
+	enum plan_timer timer;
+	struct sq_timer limit; /* the end of the schedule or of the drain */
+	struct machine_marks marks;
+
+	int64_t t0; /* monotonic ns */
+	int64_t stopped; /* the same: the end of the schedule, or the stop; 0 before */
+};
+
+static struct drive *drive_of(void *owner)
+{
+	struct drive *d = owner;
+
+	assert(d && d->magic == DRIVE_MAGIC);
+	return d;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void drive_end(struct drive *d)
+{
+	d->stage = DRIVE_OVER;
+	if (d->engine)
+		engine_close(d->engine);
+	d->set.ended(d->set.owner);
+}
+
+static void drive_fail(struct drive *d, const char *reason, const char *detail)
+{
+	d->stage = DRIVE_OVER;
+	d->set.prepared(d->set.owner, reason, detail);
+}
+
+static void drive_limit(struct sq_timer *t)
+{
+	drive_end(sq_container(t, struct drive, limit));
+}
+
+/* --- the load -------------------------------------------------------------------------------- */
+
+/* The schedule lasts for its whole duration, also behind the last request; then answers are
+ * awaited. */
+static void drive_scheduled(void *owner)
+{
+	struct drive *d = drive_of(owner);
+	const struct sq_host *h = d->set.host;
+	int64_t now = h->now(h->ctx), end = d->t0 + d->set.plan->duration;
+
+	if (d->stopping)
+		return;
+	d->stage = DRIVE_DRAINING;
+	d->stopped = now > end ? now : end;
+	h->timer_start(h->ctx, &d->limit, d->stopped - now + d->set.plan->drain);
+}
+
+static void drive_ended(void *owner)
+{
+	struct drive *d = drive_of(owner);
+	const struct sq_host *h = d->set.host;
+	int64_t now = h->now(h->ctx);
+
+	h->timer_start(h->ctx, &d->limit, d->stopped > now ? d->stopped - now : 0);
+}
+
+int drive_start(struct drive *d, const struct slots *slots, uint64_t until_tick, int64_t t0)
+{
+	struct engine_setup setup = {.loop = d->set.host->loop,
+	                             .plan = d->set.plan,
+	                             .schedule = &d->schedule,
+	                             .slots = slots,
+	                             .until_tick = until_tick < d->schedule.total ? until_tick
+	                                                                          : d->schedule.total,
+	                             .addresses = &d->addresses,
+	                             .request = {d->request.data, d->request.len},
+	                             .timer = d->timer,
+	                             .t0 = t0,
+	                             .books = d->set.books,
+	                             .scheduled = drive_scheduled,
+	                             .ended = drive_ended,
+	                             .owner = d};
+	int r;
+
+	assert(d->stage == DRIVE_PREPARED);
+	r = engine_new(&setup, &d->engine);
+	if (r < 0)
+		return r;
+	d->stage = DRIVE_LOADING;
+	d->t0 = d->set.books->t0 = t0;
+	machine_read("", clock_now(), &d->marks);
+	return 0;
+}
+
+void drive_stop(struct drive *d)
+{
+	const struct sq_host *h = d->set.host;
+	int64_t now = h->now(h->ctx), drain = d->set.plan->drain;
+
+	if (d->stopping || d->stage == DRIVE_OVER)
+		return;
+	d->stopping = true;
+	if (d->engine) {
+		d->stage = DRIVE_DRAINING;
+		d->stopped = d->stopped && d->stopped < now ? d->stopped : now;
+		h->timer_start(h->ctx, &d->limit, drain < DRIVE_STOP_DRAIN ? drain : DRIVE_STOP_DRAIN);
+		engine_stop(d->engine);
+	} else if (d->stage == DRIVE_RESOLVING) {
+		h->cancel(h->ctx, &d->resolve.op);
+	} else {
+		reach_stop(&d->reach);
+		drive_end(d);
+	}
+}
+
+/* --- before the load ------------------------------------------------------------------------- */
+
+/* "connection refused": the system's words, without their capital. */
+static const char *drive_error_text(int error, char *out, size_t size)
+{
+	snprintf(out, size, "%s", strerror(error));
+	if (out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a')
+		out[0] += 'a' - 'A';
+	return out;
+}
+
+static void drive_unreachable(struct drive *d)
+{
+	const struct url *url = &d->set.plan->url;
+	struct buf text = {0};
+	struct sq_err err;
+	char why[64];
+
+	for (uint32_t i = 0; i < d->addresses.count; i++)
+		buf_printf(&text, "%s%s%s%s", i ? ", " : "", url->numeric ? "" : d->addresses.list[i].text,
+		           url->numeric ? "" : " ",
+		           drive_error_text(d->reach.tries[i].error, why, sizeof why));
+	sq_fail(&err, -EHOSTUNREACH, "cannot connect to %s%s%s:%u (%.300s): is the target running there?",
+	        strchr(url->host, ':') ? "[" : "", url->host, strchr(url->host, ':') ? "]" : "", url->port,
+	        text.data ? text.data : "");
+	buf_free(&text);
+	drive_fail(d, "target_unreachable", err.text);
+}
+
+static void drive_reached(struct reach *reach)
+{
+	struct drive *d = sq_container(reach, struct drive, reach);
+	struct addresses accepted;
+	char why[64];
+
+	reach_accepted(reach, &accepted);
+	if (accepted.count == 0) {
+		drive_unreachable(d);
+		return;
+	}
+	for (uint32_t i = 0; i < d->addresses.count; i++)
+		if (reach->tries[i].error)
+			SQ_WARN(d->set.host, SQ_KV({"test", d->set.test_id}), "address %s is left out (%s)",
+			        d->addresses.list[i].text,
+			        drive_error_text(reach->tries[i].error, why, sizeof why));
+	d->addresses = accepted;
+	d->stage = DRIVE_PREPARED;
+	d->set.prepared(d->set.owner, NULL, NULL);
+}
+
+static int drive_resolve(struct sq_work *w)
+{
+	struct drive *d = sq_container(w, struct drive, resolve);
+	const struct url *url = &d->set.plan->url;
+
+	return address_resolve(url->host, url->port, &d->addresses, &d->resolve_err);
+}
+
+static void drive_resolved(struct sq_op *op, int status)
+{
+	struct drive *d = sq_container(op, struct drive, resolve.op);
+	int64_t timeout = d->set.plan->timeout;
+
+	if (d->stopping) {
+		drive_end(d);
+	} else if (status < 0) {
+		drive_fail(d, "target_unreachable", d->resolve_err.text);
+	} else {
+		d->stage = DRIVE_REACHING;
+		d->reach.loop = d->set.host->loop;
+		d->reach.all = &d->addresses;
+		d->reach.done = drive_reached;
+		reach_start(&d->reach, timeout < DRIVE_REACH_MAX ? timeout : DRIVE_REACH_MAX);
+	}
+}
+
+int drive_new(const struct drive_setup *setup, struct drive **ret, struct sq_err *err)
+{
+	const struct sq_host *h = setup->host;
+	const struct plan *plan = setup->plan;
+	struct drive *d = calloc(1, sizeof *d);
+	int r;
+
+	if (!d)
+		return sq_fail(err, -ENOMEM, "not enough memory for a load");
+	d->magic = DRIVE_MAGIC;
+	d->set = *setup;
+	d->limit.fire = drive_limit;
+	d->timer = pacer_mode((enum plan_timer)plan->timer, machine_whole_cpu(""));
+	d->resolve = (struct sq_work){
+	    .op.done = drive_resolved, .run = drive_resolve, .what = "name lookup", .lane = SQ_LANE_NET};
+	schedule_constant(&d->schedule, plan->rate, plan->duration);
+	r = request_render(plan, h->version, setup->test_id, &d->request);
+	if (r == 0)
+		r = h->work(h->ctx, &d->resolve);
+	if (r < 0) {
+		drive_free(d);
+		return sq_fail(err, r, "cannot begin the load (%s)", strerror(-r));
+	}
+	*ret = d;
+	return 0;
+}
+
+void drive_free(struct drive *d)
+{
+	if (!d)
+		return;
+	d->set.host->timer_stop(d->set.host->ctx, &d->limit);
+	reach_stop(&d->reach);
+	engine_free(d->engine);
+	buf_free(&d->request);
+	d->magic = 0;
+	free(d);
+}
+
+/* --- how it goes ----------------------------------------------------------------------------- */
+
+enum drive_stage drive_stage(const struct drive *d)
+{
+	return d->stage;
+}
+
+enum plan_timer drive_timer(const struct drive *d)
+{
+	return d->timer;
+}
+
+uint64_t drive_total(const struct drive *d)
+{
+	return d->schedule.total;
+}
+
+uint32_t drive_addresses(const struct drive *d)
+{
+	return d->addresses.count;
+}
+
+int64_t drive_start_lag(const struct drive *d)
+{
+	return d->engine ? engine_start_lag(d->engine) : -1;
+}
+
+void drive_vitals(struct drive *d, struct vitals *v)
+{
+	const struct sq_host *h = d->set.host;
+	int64_t until = d->stopped ? d->stopped : h->now(h->ctx);
+
+	*v = (struct vitals){.health = MACHINE_UNKNOWN};
+	if (!d->engine)
+		return;
+	v->from = d->marks;
+	v->elapsed = until > d->t0 ? until - d->t0 : 0;
+	engine_tally(d->engine);
+	v->spun = engine_health(d->engine, &v->health);
+}
+
+/* A long wait for the last answers would thin out what happened in the load, so the time is that of the
+ * load alone. */
+void vitals_measure(struct vitals *v)
+{
+	struct machine_marks now;
+
+	if (v->from.at) {
+		machine_read("", clock_now(), &now);
+		machine_between(&v->from, &now, &v->health);
+	}
+	v->health.elapsed = v->elapsed;
+	if (v->health.cpu >= 0)
+		v->health.cpu = v->health.cpu > v->spun ? v->health.cpu - v->spun : 0;
+}
