@@ -294,7 +294,7 @@ static void reply(struct sq_http *rq, int status, const char *type, const void *
 	take(r, body, len);
 }
 
-static void problem(struct sq_http *rq, int status, const char *detail_fmt, ...)
+static void SQ_PRINTF(3, 4) problem(struct sq_http *rq, int status, const char *detail_fmt, ...)
 {
 	char text[1024];
 	va_list ap;
