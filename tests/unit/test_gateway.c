@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "gateway_rig.h"
-#include "plugins/common/doc.h"
+#include "plugins/common/report.h"
 #include "tests/failmalloc.h"
 #include "tests/tap.h"
 #include "tests/unit/record_doc.h"
@@ -225,6 +225,47 @@ static void test_away(void)
 		}
 }
 
+/* --- the spectrum ---------------------------------------------------------------------------- */
+
+/* What a worker would have written down about n answers of 1 ms each. */
+static void write_report(const char *uid, int n, struct buf *out)
+{
+	struct report report = {.seq = 1, .state = WORKER_ENDED, .final = true, .books = books_new(0)};
+
+	snprintf(report.uid, sizeof report.uid, "%s", uid);
+	for (int i = 0; i < n; i++) {
+		struct request_times t = {0};
+
+		books_due(report.books, &t, (uint64_t)i, 0, 0);
+		books_sent(report.books, &t, 0, i > 0);
+		books_answered(report.books, &t, SQ_MS, 200, true, true, NULL);
+	}
+	report_write(&report, out);
+	books_free(report.books);
+}
+
+static void test_spectrum(void)
+{
+	struct buf one = {0}, two = {0};
+	struct sq_part parts[2];
+
+	write_report("w1", 3, &one);
+	write_report("w2", 4, &two);
+	parts[0] = (struct sq_part){.name = "snap.w1", .data = {one.data, one.len}};
+	parts[1] = (struct sq_part){.name = "snap.w2", .data = {two.data, two.len}};
+	rig_open(&r);
+	put_running_record();
+	r.parts = parts;
+	r.part_count = 2;
+	rig_ask(&r, handle_report_hgrm, "t", NULL, NULL, NULL);
+	ok(r.status == 200 && strstr(r.body, "Total count    =            7]"),
+	   "the spectrum is that of all workers");
+	ok(strstr(r.body, "#[Max     =        1.000"), "in milliseconds");
+	rig_close(&r);
+	buf_free(&one);
+	buf_free(&two);
+}
+
 /* --- streams --------------------------------------------------------------------------------- */
 
 static void test_watch(void)
@@ -334,6 +375,7 @@ int main(void)
 	test_uncertain_message();
 	test_busy_record();
 	test_away();
+	test_spectrum();
 	test_watch();
 	test_create_memory();
 	for (size_t i = 0; i < SQ_LEN(asks); i++)
