@@ -133,7 +133,7 @@ static void test_refusals(void)
 	refused("http_error", "0503", "1", "ledger.http_error.0503 is not a status");
 	refused("http_error", "099", "1", "ledger.http_error.099 is not a status");
 	refused("http_error", "50x", "1", "ledger.http_error.50x is not a status");
-	refused("http_error", "503", "true", "ledger.http_error.503 is not a whole number");
+	refused("http_error", "503", "true", "ledger.http_error.503 is not a whole number of 0 .. 2^53");
 	is_int(ledger_read(NULL, &out, &err), -EINVAL, "no document");
 }
 
