@@ -7,14 +7,14 @@
 #   bench   test, and the peers that tests/bench compares with
 #
 # Debian 12 or newer; nothing comes from anywhere but Debian. Needs root or sudo, and only when a
-# package is missing. With SQUALL_DEPS_RECORD=FILE the names of what was newly installed are added
-# to FILE, so that deploy/quickstart.sh --remove can undo it.
+# package is missing. With SQUALL_DEPS_RECORD=FILE the names of all that was newly installed, also
+# what the packages brought with them, are added to FILE, so that quickstart.sh --remove can undo it.
 set -eu
 
 run="libev4 libconfig9 libjson-c5 libsqlite3-0 libssl3 libcurl4 zlib1g"
 build="gcc libc6-dev make autoconf automake libtool pkg-config curl
 	libev-dev libconfig-dev libjson-c-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
-test="binutils python3 groff-base shellcheck xz-utils procps
+test="binutils mount python3 groff-base shellcheck xz-utils procps
 	libhdrhistogram-java openjdk-17-jdk-headless"
 bench="nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
 
@@ -49,7 +49,10 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
 fi
 
+installed() { dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u; }
+
 echo "installing:$missing"
+[ -z "${SQUALL_DEPS_RECORD:-}" ] || installed >"$SQUALL_DEPS_RECORD.before"
 export DEBIAN_FRONTEND=noninteractive
 # A package index that is there may still be too old to download from, hence the second try.
 # shellcheck disable=SC2086 # the list is meant to be split
@@ -57,4 +60,7 @@ if ! $as_root apt-get install -y -q --no-install-recommends $missing >/dev/null 
 	$as_root apt-get update -q >/dev/null
 	$as_root apt-get install -y -q --no-install-recommends $missing >/dev/null
 fi
-[ -z "${SQUALL_DEPS_RECORD:-}" ] || echo "$missing" >>"$SQUALL_DEPS_RECORD"
+if [ -n "${SQUALL_DEPS_RECORD:-}" ]; then
+	installed | comm -13 "$SQUALL_DEPS_RECORD.before" - >>"$SQUALL_DEPS_RECORD"
+	rm -f "$SQUALL_DEPS_RECORD.before"
+fi

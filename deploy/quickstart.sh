@@ -19,11 +19,14 @@ die() { printf 'quickstart.sh: %s\n' "$*" >&2; exit 1; }
 
 remove() {
 	if [ -s "$record" ]; then
-		read -ra packages < <(tr '\n' ' ' <"$record")
-		say "removing the packages that were installed: ${packages[*]}"
+		mapfile -t packages <"$record"
+		say "removing the ${#packages[@]} packages that were installed: ${packages[*]}"
 		as_root=()
 		[ "$(id -u)" -eq 0 ] || as_root=(sudo)
-		"${as_root[@]}" apt-get remove -y -q --auto-remove "${packages[@]}" >/dev/null
+		"${as_root[@]}" apt-get purge -y -q "${packages[@]}" >/dev/null
+	fi
+	if [ -e "$build/autogen-was-run" ]; then
+		rm -rf aclocal.m4 autom4te.cache build-aux config.h.in configure m4 Makefile.in
 	fi
 	rm -rf "$build"
 	echo "removed $build"
@@ -54,7 +57,7 @@ SQUALL_DEPS_RECORD=$record ./deploy/install-deps.sh build
 
 say "building in ./build (log: build/build.log)"
 {
-	[ -x configure ] || ./autogen.sh
+	[ -x configure ] || { ./autogen.sh && touch "$build/autogen-was-run"; }
 	cd "$build"
 	[ -f Makefile ] || ../configure --prefix=/usr/local --sysconfdir=/etc --localstatedir=/var
 	make -j"$(nproc)"

@@ -50,9 +50,11 @@ static int chunk_line(struct http_body *b, char c)
 	int digit = b->state == SIZE ? hex_digit(c) : -1;
 
 	if (digit >= 0) {
-		/* As long as an int64_t counts. */
-		if (b->digits++ == SIZE_DIGITS_MAX || b->left > INT64_MAX >> 4)
+		/* As long as an int64_t counts. A refused byte changes nothing: behind data it is looked
+		 * at twice. */
+		if (b->digits == SIZE_DIGITS_MAX || b->left > INT64_MAX >> 4)
 			return -HTTP_ECHUNK;
+		b->digits++;
 		b->left = b->left << 4 | (unsigned)digit;
 		return SIZE;
 	}

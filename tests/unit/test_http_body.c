@@ -63,6 +63,7 @@ static const struct body chunked[] = {
     {"1g", BOTH, "1g\r\na\r\n", "", -HTTP_ECHUNK},
     {"digits of another class", BOTH, "\x11\r\na\r\n", "", -HTTP_ECHUNK},
     {"17 digits", BOTH, "00000000000000001\r\na\r\n", "", -HTTP_ECHUNK},
+    {"17 digits behind data", BOTH, "1\r\na\r\n00000000000000001\r\na\r\n0\r\n\r\n", "a", -HTTP_ECHUNK},
     {"size beyond int64", BOTH, "8000000000000000\r\na", "", -HTTP_ECHUNK},
     {"size that wraps", BOTH, "10000000000000001\r\na", "", -HTTP_ECHUNK},
     {"largest size", BOTH, "7fffffffffffffff\r\nabc", "abc", -1},

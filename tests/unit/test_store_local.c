@@ -258,6 +258,21 @@ static void cancelled_count(void)
 	clear_dir();
 }
 
+static void cancelled_in_drain(void)
+{
+	struct store s;
+	struct call put, drain = {.op.done = call_done};
+
+	store_open(&s, NULL);
+	begin_put(&s, &put, "called-back", 0);
+	sq_plugin_store_local.drain(s.self, &drain.op);
+	is_int(s.vt->cancel(s.self, &put.op), 0, "what waits when the store drains can be called back");
+	host_settle(&s.h);
+	ok(drain.over, "and the store drains all the same");
+	store_crash(&s);
+	clear_dir();
+}
+
 /* --- when the disk fails --- */
 
 static void full_disk(void)
@@ -426,6 +441,46 @@ static void no_memory(void)
 	ok(false, "the scenario ends");
 }
 
+/* Another process, right between two looks of the first one at the new file. */
+static int meanwhile(unsigned what, void *begun, void *stmt, void *text)
+{
+	static struct store other;
+	struct sq_err err;
+	bool *once = begun;
+
+	(void)what, (void)stmt;
+	if (*once || strcmp(text, "PRAGMA user_version") != 0)
+		return 0;
+	*once = true;
+	if (store_open(&other, &err) == 0)
+		store_crash(&other);
+	return 0;
+}
+
+static bool made_meanwhile;
+
+static int watch(sqlite3 *db, char **why, const void *api)
+{
+	(void)why, (void)api;
+	return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, meanwhile, &made_meanwhile);
+}
+
+static void two_at_once(void)
+{
+	struct store s;
+	struct sq_err err = {0};
+	int r;
+
+	sqlite3_auto_extension((void (*)(void))watch);
+	r = store_open(&s, &err);
+	ok(r == 0, "a file that another process makes at the same moment is ours: %s", err.text);
+	sqlite3_reset_auto_extension();
+	ok(made_meanwhile, "and one did");
+	if (r == 0)
+		store_stop(&s);
+	clear_dir();
+}
+
 int main(void)
 {
 	snprintf(dir, sizeof dir, "/tmp/squall-unit-XXXXXX");
@@ -433,9 +488,11 @@ int main(void)
 		return 1;
 	fail_vfs_install();
 	conf_fill();
+	two_at_once();
 	group_commit();
 	counter_life();
 	cancelled_count();
+	cancelled_in_drain();
 	full_disk();
 	fail_each(SQLITE_FULL, 1, "full once");
 	fail_each(SQLITE_FULL, 5, "full");

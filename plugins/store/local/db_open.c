@@ -106,6 +106,21 @@ static int read_format(struct opening *o)
 	return (int)format;
 }
 
+/* In one transaction: another process may be making the file right now, and half of what it writes
+ * would look like a stranger's. */
+static int check_format(struct opening *o)
+{
+	int r = open_exec(o, "BEGIN"), end;
+
+	if (r < 0)
+		return r;
+	r = read_format(o);
+	if (r < 0)
+		return r;
+	end = open_exec(o, "COMMIT");
+	return end < 0 ? end : r;
+}
+
 static int make_id(struct opening *o)
 {
 	unsigned char raw[16];
@@ -144,7 +159,7 @@ static int use_wal(struct opening *o, int64_t busy_timeout_ns)
 
 		if (rc == SQLITE_OK)
 			return 0;
-		if (rc != SQLITE_BUSY || left <= 0)
+		if ((rc & 0xff) != SQLITE_BUSY || left <= 0)
 			return open_failed(o, "preparing");
 		sqlite3_sleep(RETRY_MS);
 	}
@@ -152,7 +167,7 @@ static int use_wal(struct opening *o, int64_t busy_timeout_ns)
 
 static int prepare(struct opening *o, int64_t busy_timeout_ns)
 {
-	int r = read_format(o);
+	int r = check_format(o);
 
 	if (r >= 0)
 		r = use_wal(o, busy_timeout_ns);
@@ -249,7 +264,7 @@ int db_probe(const char *dir, struct sq_err *err)
 		               strerror(errno));
 	r = open_handle(&o, SQLITE_OPEN_READONLY, SQ_S);
 	if (r == 0)
-		r = read_format(&o);
+		r = check_format(&o);
 	db_close(&db);
 	return r < 0 ? r : 0;
 }
