@@ -19,7 +19,7 @@ import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from squall import PATIENCE, Squalld, Tap, free_port, wait_until  # noqa: E402
+from squall import PATIENCE, PLUGINS, SOURCE, Squalld, Tap, free_port, squalld, wait_until  # noqa: E402
 
 tap = Tap()
 UUID = re.compile("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -629,6 +629,23 @@ def keys():
         tap.contains(d.log, "cannot read api_keys_file /no/such/file", "rather than open to everybody")
 
 
+# --- the sample .conf ---------------------------------------------------------------------------
+
+def sample():
+    with open(os.path.join(SOURCE, "conf/gateway.conf"), encoding="utf-8") as f:
+        text = f.read().replace('transport = { plugin = "local"; }', 'transport = { plugin = "fake"; }')
+    shown = re.sub(r"(?m)^(\t*)#([a-z_]+ = .*;)$", r"\1\2", text)
+    tap.ok(shown.count("max_") > text.count("\tmax_"), "conf/gateway.conf shows defaults")
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+        for what, conf_text in ("as it is", text), ("with all that it shows", shown):
+            f.seek(0)
+            f.truncate()
+            f.write(conf_text)
+            f.flush()
+            done = squalld("-t", "-c", f.name, "-p", PLUGINS)
+            tap.ok(done.returncode == 0, "conf/gateway.conf %s can be used" % what, done.stdout + done.stderr)
+
+
 # --- things that break --------------------------------------------------------------------------
 
 class State:
@@ -735,6 +752,6 @@ def full_disk():
 
 
 for part in (specification, stats, bad_plans, limits, policy, names, secrets, idempotency, at_once, lists, cancelling,
-             reports, events, slow_reader, keys, queue_away, store_away, killed, client_gone, full_disk):
+             reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk):
     part()
 tap.done()

@@ -137,7 +137,7 @@ static char *changed(const char *from, const char *to)
 
 	memcpy(text, RECORD_FULL, before);
 	strcpy(text + before, to);
-	strcat(text, RECORD_FULL + before + strlen(from));
+	strcat(text, &RECORD_FULL[before + strlen(from)]);
 	return text;
 }
 

@@ -16,36 +16,49 @@ struct stats {
 	char url[320];
 };
 
-/* {"total_hits": N}, and nothing else that the target may say. */
-static struct json_object *stats_document(struct sq_slice answer)
+/* The N of {"total_hits": N}, whatever else the target says. 0, -EBADMSG or -ENOMEM. */
+static int stats_read(struct sq_slice answer, int64_t *ret)
 {
-	struct json_object *o = NULL, *hits, *ret = NULL;
+	struct json_object *o = NULL, *hits;
+	int r = doc_parse(answer, 4, &o, NULL);
 
-	if (doc_parse(answer, 4, &o, NULL) == 0 && json_object_is_type(o, json_type_object)) {
-		hits = json_object_object_get(o, "total_hits");
-		if (json_object_is_type(hits, json_type_int)) {
-			ret = json_object_new_object();
-			ret = doc_close(ret, doc_put(ret, "total_hits", json_object_get(hits)));
-		}
-	}
+	if (r < 0)
+		return r;
+	hits = json_object_is_type(o, json_type_object) ? json_object_object_get(o, "total_hits") : NULL;
+	if (json_object_is_type(hits, json_type_int))
+		*ret = json_object_get_int64(hits);
+	else
+		r = -EBADMSG;
 	json_object_put(o);
-	return ret;
+	return r;
+}
+
+static void stats_answer(struct stats *s)
+{
+	struct json_object *o;
+	int64_t hits = 0;
+	int r = s->fetch.status == 200 ? stats_read(s->fetch.answer, &hits) : -EBADMSG;
+
+	if (r == -ENOMEM) {
+		answer_memory(&s->call);
+	} else if (r < 0) {
+		answer_problem(
+		    &s->call, 502,
+		    "%s answered %d, not {\"total_hits\": N}: is TARGET_URL that of squall's target?", s->url,
+		    s->fetch.status);
+	} else {
+		o = json_object_new_object();
+		answer_json(&s->call, 200,
+		            doc_close(o, doc_put(o, "total_hits", json_object_new_int64(hits))));
+	}
 }
 
 static void stats_fetched(struct sq_op *op, int status)
 {
 	struct stats *s = sq_container(op, struct stats, fetch.op);
-	struct json_object *doc = NULL;
 
-	if (status >= 0 && s->fetch.status == 200)
-		doc = stats_document(s->fetch.answer);
-	if (doc)
-		answer_json(&s->call, 200, doc);
-	else if (status >= 0)
-		answer_problem(
-		    &s->call, 502,
-		    "%s answered %d, not {\"total_hits\": N}: is TARGET_URL that of squall's target?", s->url,
-		    s->fetch.status);
+	if (status >= 0)
+		stats_answer(s);
 	else
 		answer_problem(&s->call, 502, "%s cannot be reached (%s): is the target running there?",
 		               s->url, s->fetch.why ? s->fetch.why : strerror(-status));

@@ -212,27 +212,13 @@ static void stored(struct sq_op *op, int status)
 	}
 }
 
-/* The whole effective plan, for the workers. */
-static void write_secret(const struct plan *plan, struct buf *out)
-{
-	struct json_object *o = plan_write(plan);
-	size_t len = 0;
-	const char *text = o ? doc_text(o, &len) : NULL;
-
-	if (text)
-		buf_add(out, text, len);
-	else
-		out->failed = true;
-	json_object_put(o);
-}
-
 static void submit_record(struct submit *s)
 {
 	const struct sq_host *host = s->call.gw->host;
 
 	if (record_begin(&s->record, s->call.id, s->plan, s->posted, s->info.now, host->instance) == 0) {
 		record_write(&s->record, &s->body);
-		write_secret(s->plan, &s->secret);
+		doc_write(plan_write(s->plan), &s->secret); /* for the workers */
 	} else {
 		s->body.failed = true;
 	}
