@@ -11,9 +11,9 @@
 # what the packages brought with them, are added to FILE, so that quickstart.sh --remove can undo it.
 set -eu
 
-run="libev4 libconfig9 libjson-c5 libsqlite3-0 libssl3 libcurl4 zlib1g"
+run="libev4 libconfig9 libcurl4 libjson-c5 libsqlite3-0 libssl3 zlib1g"
 build="gcc libc6-dev make autoconf automake libtool pkg-config curl
-	libev-dev libconfig-dev libjson-c-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev zlib1g-dev"
+	libev-dev libconfig-dev libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libssl-dev zlib1g-dev"
 test="binutils mount python3 groff-base shellcheck xz-utils procps
 	libhdrhistogram-java openjdk-17-jdk-headless"
 bench="nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"

@@ -127,6 +127,18 @@ const char *doc_text(struct json_object *o, size_t *ret_len)
 	return text;
 }
 
+void doc_write(struct json_object *o, struct buf *out)
+{
+	size_t len = 0;
+	const char *text = o ? doc_text(o, &len) : NULL;
+
+	if (text)
+		buf_add(out, text, len);
+	else
+		out->failed = true;
+	json_object_put(o);
+}
+
 /* Why the text is no JSON, and where; or NULL. */
 static const char *parse(struct json_tokener *tok, struct sq_slice text, struct json_object **ret,
                          size_t *ret_at)

@@ -15,6 +15,7 @@
 
 #include <squall/util.h>
 
+struct buf;
 struct json_object;
 
 bool doc_put(struct json_object *o, const char *name, struct json_object *value);
@@ -32,6 +33,9 @@ bool doc_append(struct json_object *array, struct json_object *value);
 struct json_object *doc_copy(struct json_object *o); /* a deep one; NULL for NULL and without memory */
 /* The text without blanks, o's own and valid until it changes. NULL without memory. */
 const char *doc_text(struct json_object *o, size_t *ret_len);
+
+/* Appends that text and takes o over; NULL, as without memory, makes out fail. */
+void doc_write(struct json_object *o, struct buf *out);
 
 /*
  * The one JSON value that the text is: strict, UTF-8, nested at most depth deep. 0, -ENOMEM, or

@@ -65,7 +65,7 @@ static const struct member provisioning_members[] = {ROW("ready", M_COUNT, provi
 static const struct member members[] = {
     {"format", M_FORMAT, false, 0, 0, NULL},
     TEXT("test_id", test_id, false),
-    TEXT("name", name, true),
+    TEXT("name", name, false),
     ROW("state", M_STATE, state, false),
     TEXT("reason", reason, true),
     TEXT("detail", detail, true),
@@ -384,13 +384,5 @@ struct json_object *record_json(const struct test_record *r)
 
 void record_write(const struct test_record *r, struct buf *out)
 {
-	struct json_object *o = record_json(r);
-	size_t len = 0;
-	const char *text = o ? doc_text(o, &len) : NULL;
-
-	if (text)
-		buf_add(out, text, len);
-	else
-		out->failed = true;
-	json_object_put(o);
+	doc_write(record_json(r), out);
 }

@@ -107,6 +107,14 @@ struct json_object *record_answer(const struct test_record *r);
 /* The same in the few members that GET /tests lists. */
 struct json_object *record_summary(const struct test_record *r);
 
+/*
+ * The body of the message that waits in the queue: test_id, plan_sha256, the three numbers of every
+ * plan, and the plan as posted, which is left out when the body would be longer than
+ * RECORD_MESSAGE_MAX; the record has it. Appended; ask buf_failed().
+ */
+#define RECORD_MESSAGE_MAX (64 << 10)
+void record_message(const struct test_record *r, struct buf *out);
+
 /* The fingerprint of what a plan asks for: SHA-256 of the effective plan's text. 0 or -ENOMEM. */
 int record_plan_hash(const struct plan *plan, char out[SHA256_TEXT]);
 

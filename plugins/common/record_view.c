@@ -1,4 +1,5 @@
 /* record_view.c - a record as those see it who ask for a test. */
+#include <errno.h>
 #include <json-c/json.h>
 
 #include "core/base/text.h"
@@ -56,6 +57,13 @@ static bool put_shared(struct json_object *o, const char *name, struct json_obje
 	return v ? doc_put(o, name, json_object_get(v)) : doc_put_null(o, name);
 }
 
+static bool put_numbers(struct json_object *o, const struct test_record *r)
+{
+	return put_shared(o, "hits_per_sec", r->effective_plan) &&
+	       put_shared(o, "duration_sec", r->effective_plan) &&
+	       put_shared(o, "workers", r->effective_plan);
+}
+
 struct json_object *record_summary(const struct test_record *r)
 {
 	struct json_object *o = json_object_new_object(), *status = NULL;
@@ -66,8 +74,41 @@ struct json_object *record_summary(const struct test_record *r)
 	good = doc_put_text(o, "test_id", r->test_id) && doc_put_text(o, "name", r->name) &&
 	       doc_put_text(o, "state", lifecycle_word(r->state)) && doc_put_text(o, "verdict", r->verdict) &&
 	       (status ? doc_put(o, "validity", json_object_get(status)) : doc_put_null(o, "validity")) &&
-	       put_times(o, r) && put_shared(o, "hits_per_sec", r->effective_plan) &&
-	       put_shared(o, "duration_sec", r->effective_plan) &&
-	       put_shared(o, "workers", r->effective_plan);
+	       put_times(o, r) && put_numbers(o, r);
 	return doc_close(o, good);
+}
+
+/* Members of the plan that are there already keep their place. */
+static struct json_object *message(const struct test_record *r, bool with_plan)
+{
+	struct json_object *o = json_object_new_object();
+	bool good = doc_put_text(o, "test_id", r->test_id) &&
+	            doc_put_text(o, "plan_sha256", r->plan_sha256) && put_numbers(o, r) &&
+	            (!with_plan || overlay(o, r->plan)) && put_numbers(o, r);
+
+	return doc_close(o, good);
+}
+
+/* 0, -E2BIG or -ENOMEM. */
+static int write_message(const struct test_record *r, bool with_plan, struct buf *out)
+{
+	struct json_object *o = message(r, with_plan);
+	size_t len = 0;
+	const char *text = o ? doc_text(o, &len) : NULL;
+	int status = !text ? -ENOMEM : len > RECORD_MESSAGE_MAX ? -E2BIG : 0;
+
+	if (status == 0)
+		buf_add(out, text, len);
+	json_object_put(o);
+	return status;
+}
+
+void record_message(const struct test_record *r, struct buf *out)
+{
+	int status = write_message(r, true, out);
+
+	if (status == -E2BIG)
+		status = write_message(r, false, out);
+	if (status < 0)
+		out->failed = true;
 }

@@ -16,7 +16,8 @@ static const char *const fake_fail_words[] = {"never", "create", "start", NULL};
 
 struct fake_conf {
 	int fail;
-	bool hang_drain, hang_ops;
+	bool hang_drain, hang_ops, away;
+	int64_t uncertain;
 	int64_t ready_after; /* 0 = says nothing about being ready */
 };
 
@@ -24,6 +25,9 @@ static const struct sq_opt fake_opts[] = {
     SQ_ENUM(struct fake_conf, fail, "never", fake_fail_words, "Where to fail."),
     SQ_BOOL(struct fake_conf, hang_drain, "false", "Never end drain()."),
     SQ_BOOL(struct fake_conf, hang_ops, "false", "Never complete an operation."),
+    SQ_BOOL(struct fake_conf, away, "false", "Refuse operations as not connected."),
+    SQ_INT(struct fake_conf, uncertain, "0", 0, 100,
+           "How many operations end uncertain before one does not."),
     SQ_DURATION(struct fake_conf, ready_after, "0", 0, 3600 * SQ_S, "Time until it says that it is ready."),
     SQ_OPTS_END};
 

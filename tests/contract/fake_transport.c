@@ -6,6 +6,7 @@ struct carrier {
 	struct sq_post deliver;
 	struct sq_delivery delivery;
 	uint32_t credit;
+	int64_t published;
 	bool held; /* published and not settled */
 };
 
@@ -32,12 +33,18 @@ static void deliver_later(void)
 static int publish(void *self, struct sq_publish *rq)
 {
 	struct fake *f = carrier.fake = self;
+	const struct sq_message *m = &rq->msg;
+	bool uncertain = carrier.published++ < f->conf->uncertain;
 
+	if (f->conf->away)
+		return -ENOTCONN;
+	SQ_INFO(f->host, NULL, "published %s edition %u submitted %lld: %.*s", m->id, m->edition,
+	        (long long)m->submitted_at, (int)m->body.len, m->body.data);
 	if (f->conf->hang_ops)
 		return 0;
 	carrier.held = true;
 	deliver_later();
-	f->host->op_done(f->host->ctx, &rq->op, 0);
+	f->host->op_done(f->host->ctx, &rq->op, uncertain ? -SQ_EUNCERTAIN : 0);
 	return 0;
 }
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#include "plugins/role/worker/address.h"
+#include "plugins/common/address.h"
 #include "tests/tap.h"
 
 static const char *refused(const char *ip)
@@ -20,12 +20,28 @@ static const char *refused(const char *ip)
 
 static void test_refused(void)
 {
-	static const char *const never[] = {"169.254.169.254", "169.254.0.1",   "100.100.100.200",
-	                                    "192.0.0.192",     "168.63.129.16", "fe80::1",
-	                                    "febf::1",         "fd00:ec2::254", "::ffff:169.254.169.254"};
+	static const char *const never[] = {"169.254.169.254",
+	                                    "169.254.0.1",
+	                                    "100.100.100.200",
+	                                    "192.0.0.192",
+	                                    "168.63.129.16",
+	                                    "fe80::1",
+	                                    "febf::1",
+	                                    "fd00:ec2::254",
+	                                    "::ffff:169.254.169.254",
+	                                    "0.0.0.0",
+	                                    "0.1.2.3",
+	                                    "::",
+	                                    "224.0.0.1",
+	                                    "239.255.255.255",
+	                                    "255.255.255.255",
+	                                    "ff02::1",
+	                                    "64:ff9b::a9fe:a9fe",
+	                                    "2002:a9fe:a9fe::1"};
 	static const char *const fine[] = {
-	    "127.0.0.1", "10.0.0.7",    "169.253.255.255",  "169.255.0.0",    "::1",
-	    "fd00::1",   "2001:db8::1", "::ffff:127.0.0.1", "100.100.100.201"};
+	    "127.0.0.1", "10.0.0.7",       "169.253.255.255",  "169.255.0.0",     "::1",
+	    "fd00::1",   "2001:db8::1",    "::ffff:127.0.0.1", "100.100.100.201", "223.255.255.255",
+	    "1.0.0.0",   "64:ff9b::a00:7", "2002:a00:7::1"};
 
 	for (size_t i = 0; i < SQ_LEN(never); i++)
 		ok(refused(never[i]), "%s is refused", never[i]);

@@ -137,7 +137,7 @@ static char *changed(const char *from, const char *to)
 
 	memcpy(text, RECORD_FULL, before);
 	strcpy(text + before, to);
-	strcat(text, RECORD_FULL + before + strlen(from));
+	strcat(text, &RECORD_FULL[before + strlen(from)]);
 	return text;
 }
 
@@ -276,6 +276,53 @@ static void test_answer(void)
 	record_free(&r);
 }
 
+static char *big_plan(void)
+{
+	char *text = malloc(100 << 10);
+
+	memset(text, 'x', 100 << 10);
+	memcpy(text, "{\"url\":\"t\",\"body\":\"", 19);
+	strcpy(text + (70 << 10), "\"}");
+	return text;
+}
+
+static void test_message(void)
+{
+	struct json_object *doc = NULL;
+	char *big = big_plan(), hash[SHA256_TEXT], want[512];
+	struct plan *p = plan_of(posted, &doc);
+	struct test_record r;
+	struct buf out = {0};
+
+	record_begin(&r, ID, p, doc, 1000, "g");
+	record_message(&r, &out);
+	snprintf(want, sizeof want,
+	         "{\"test_id\":\"" ID "\",\"plan_sha256\":\"%s\",\"hits_per_sec\":500,\"duration_sec\":1.5,"
+	         "\"workers\":5,\"url\":\"http://t/hit\",\"headers\":{\"authorization\":\"(hidden)\"},"
+	         "\"name\":\"mine\"}",
+	         r.plan_sha256);
+	is_str(out.data, want, "a message holds the plan without its secrets");
+	record_free(&r);
+	plan_free(p);
+	json_object_put(doc);
+
+	buf_reset(&out);
+	p = plan_of(big, &doc);
+	record_plan_hash(p, hash);
+	record_begin(&r, ID, p, doc, 1000, "g");
+	record_message(&r, &out);
+	snprintf(want, sizeof want,
+	         "{\"test_id\":\"" ID "\",\"plan_sha256\":\"%s\",\"hits_per_sec\":10,\"duration_sec\":60,"
+	         "\"workers\":1}",
+	         hash);
+	is_str(out.data, want, "but not a large one");
+	record_free(&r);
+	plan_free(p);
+	json_object_put(doc);
+	buf_free(&out);
+	free(big);
+}
+
 /* --- memory --- */
 
 static struct plan *used_plan;
@@ -306,6 +353,7 @@ static int use_show(void)
 	answer = record_answer(&r);
 	summary = record_summary(&r);
 	record_write(&r, &out);
+	record_message(&r, &out);
 	status = answer && summary && !buf_failed(&out) ? 0 : -ENOMEM;
 	json_object_put(answer);
 	json_object_put(summary);
@@ -339,6 +387,7 @@ int main(void)
 	test_formats();
 	test_set();
 	test_answer();
+	test_message();
 	used_plan = plan_of(posted, &used_doc);
 	test_memory(use_begin, "beginning and moving on");
 	plan_free(used_plan);

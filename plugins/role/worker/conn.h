@@ -21,7 +21,7 @@
 
 #include <squall/util.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 #include "core/base/buf.h"
 #include "core/base/http_parse.h"
 #include "plugins/common/list.h"

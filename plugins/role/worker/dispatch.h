@@ -22,7 +22,7 @@
 
 #include <squall/util.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 #include "conn.h"
 #include "plugins/common/list.h"
 #include "plugins/common/books.h"

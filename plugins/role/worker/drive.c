@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
 #include "clock.h"
 #include "engine.h"
 #include "pacer.h"

@@ -12,7 +12,7 @@
 
 #include <squall/util.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 #include "plugins/common/books.h"
 #include "plugins/common/plan.h"
 #include "plugins/common/schedule.h"

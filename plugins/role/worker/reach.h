@@ -9,7 +9,7 @@
 
 #include <ev.h>
 
-#include "address.h"
+#include "plugins/common/address.h"
 
 struct reach;
 

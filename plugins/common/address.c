@@ -8,51 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* IPv4, in host order. 169.254/16: link-local (RFC 3927), where most clouds keep their metadata;
- * the others are those of Alibaba, Oracle and Azure. */
-static const struct {
-	uint32_t net, mask;
-	const char *why;
-} refused_v4[] = {
-    {0xa9fe0000, 0xffff0000, "link-local (metadata services live there)"},
-    {0x646464c8, 0xffffffff, "a cloud's metadata service"},
-    {0xc00000c0, 0xffffffff, "a cloud's metadata service"},
-    {0xa83f8110, 0xffffffff, "a cloud's metadata service"},
-};
-
-static const char *address_refused_v4(uint32_t ip)
-{
-	for (size_t i = 0; i < SQ_LEN(refused_v4); i++)
-		if ((ip & refused_v4[i].mask) == refused_v4[i].net)
-			return refused_v4[i].why;
-	return NULL;
-}
-
-static const char *address_refused_v6(const struct in6_addr *ip)
-{
-	/* fd00:ec2::254, the metadata service of AWS. */
-	static const struct in6_addr aws = {{{0xfd, 0, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}}};
-	uint32_t v4;
-
-	if (IN6_IS_ADDR_LINKLOCAL(ip))
-		return refused_v4[0].why;
-	if (IN6_ARE_ADDR_EQUAL(ip, &aws))
-		return refused_v4[1].why;
-	if (IN6_IS_ADDR_V4MAPPED(ip)) {
-		memcpy(&v4, &ip->s6_addr[12], sizeof v4);
-		return address_refused_v4(ntohl(v4));
-	}
-	return NULL;
-}
-
-const char *address_refused(const struct sockaddr *sa)
-{
-	if (sa->sa_family == AF_INET)
-		return address_refused_v4(
-		    ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr));
-	return address_refused_v6(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
-}
-
 static void address_fill(struct address *a, const struct addrinfo *from)
 {
 	char host[INET6_ADDRSTRLEN], port[8];
@@ -100,10 +55,10 @@ int address_resolve(const char *host, uint16_t port, struct addresses *out, stru
 	int r;
 
 	snprintf(service, sizeof service, "%u", port);
+	out->count = 0;
 	r = getaddrinfo(host, service, &hints, &all);
 	if (r)
 		return address_error(host, r, err);
-	out->count = 0;
 	for (const struct addrinfo *ai = all; ai && out->count < ADDRESS_MAX; ai = ai->ai_next) {
 		struct address *a = &out->list[out->count];
 
@@ -120,8 +75,9 @@ int address_resolve(const char *host, uint16_t port, struct addresses *out, stru
 	freeaddrinfo(all);
 	if (out->count > 0)
 		return 0;
-	if (why)
-		return sq_fail(err, -EPERM, "target %s is never loaded: it resolves to %s, which is %s", host,
-		               refused.text, why);
-	return sq_fail(err, -ENOENT, "the name %s has no IPv4 or IPv6 address", host);
+	if (!why)
+		return sq_fail(err, -ENOENT, "the name %s has no IPv4 or IPv6 address", host);
+	out->list[out->count++] = refused;
+	return sq_fail(err, -EPERM, "target %s is never loaded: it resolves to %s, which is %s", host,
+	               refused.text, why);
 }

@@ -1,0 +1,35 @@
+/* test_limits.c - plans against the limits of an installation. */
+#include "plugins/common/limits.h"
+#include "plugins/common/plan.h"
+#include "tests/tap.h"
+
+static const char *problems_of(struct limits limits, int64_t rate, int64_t workers, int64_t duration)
+{
+	static char text[1024];
+	const struct plan plan = {.rate = rate, .workers = workers, .duration = duration};
+	struct plan_problems problems = {0};
+
+	limits_check(&limits, &plan, &problems);
+	snprintf(text, sizeof text, "%s", problems.count ? problems.text.data : "");
+	plan_problems_free(&problems);
+	return text;
+}
+
+int main(void)
+{
+	const struct limits limits = {.rate = 100, .workers = 5, .duration = 60 * SQ_S};
+
+	is_str(problems_of(limits, 100 * PLAN_RATE_ONE, 5, 60 * SQ_S), "", "the most is allowed");
+	is_str(problems_of(limits, 100 * PLAN_RATE_ONE + 1, 5, 60 * SQ_S),
+	       "hits_per_sec: is more than this installation allows (max_rate = 100)\n",
+	       "a rate above it is not");
+	is_str(problems_of(limits, 1, 6, 60 * SQ_S),
+	       "workers: are more than this installation allows (max_workers = 5)\n", "nor more workers");
+	is_str(problems_of(limits, 1, 5, 60 * SQ_S + 1),
+	       "duration_sec: is more than this installation allows (max_duration = 1 min)\n",
+	       "nor a longer test");
+	is_str(problems_of((struct limits){0}, INT64_MAX, INT64_MAX, INT64_MAX), "", "0 is no limit");
+	ok(strchr(strchr(problems_of(limits, INT64_MAX, 6, 1), '\n') + 1, '\n') != NULL,
+	   "all problems come at once");
+	return tap_done();
+}

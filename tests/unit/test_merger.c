@@ -1,0 +1,302 @@
+/*
+ * test_merger.c - reports of many workers in any order, lost and repeated: the sum is what one worker
+ * would have written down that saw everything; and the seconds of its timeline add up to it.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "plugins/common/merge.h"
+#include "plugins/common/timeline.h"
+#include "tests/failmalloc.h"
+#include "tests/tap.h"
+#include "tests/unit/report_sample.h"
+
+#define WORKERS 5
+#define STEPS 30
+#define PER_STEP 40
+
+static void report_into(struct merger *m, const char *uid, uint64_t seq, struct books *b)
+{
+	struct report r = {.seq = seq, .books = b, .health = {.cpu = (int64_t)seq}};
+
+	snprintf(r.uid, sizeof r.uid, "%s", uid);
+	if (merger_take(m, &r) < 0)
+		abort();
+}
+
+static bool same_books(const struct books *a, const struct books *b)
+{
+	bool same = memcmp(&a->ledger, &b->ledger, sizeof a->ledger) == 0 &&
+	            memcmp(a->status, b->status, sizeof a->status) == 0 && a->pending == b->pending &&
+	            a->in_flight == b->in_flight && a->opened == b->opened && a->reused == b->reused &&
+	            a->bytes_sent == b->bytes_sent && a->picked == b->picked &&
+	            a->late_unsent == b->late_unsent && a->slowest_count == b->slowest_count;
+
+	for (int i = 0; i < H_COUNT; i++) {
+		const struct hist *x = a->hist[i], *y = b->hist[i];
+
+		same &= hist_equal(x, y) && x->min == y->min && x->max == y->max && x->sum == y->sum &&
+		        x->censored == y->censored && x->low == y->low && x->high == y->high;
+	}
+	for (uint32_t i = 0; i < a->slowest_count; i++)
+		same &= a->slowest[i].tick == b->slowest[i].tick;
+	for (int kind = 0; kind < SAMPLE_KINDS; kind++) {
+		same &= a->error_count[kind] == b->error_count[kind];
+		for (uint32_t i = 0; same && i < a->error_count[kind]; i++)
+			same &= a->errors[kind][i].tick == b->errors[kind][i].tick;
+	}
+	return same;
+}
+
+/* A copy as it was at one moment: reports overtake each other. */
+static struct books *snapshot(const struct books *b)
+{
+	struct books *copy = books_new(b->t0);
+
+	books_merge(copy, b);
+	return copy;
+}
+
+struct scene {
+	struct merger *m;
+	struct books *worker[WORKERS], *one;
+	struct books *late[WORKERS]; /* a report that comes after newer ones */
+	uint64_t random;
+};
+
+static void setup(struct scene *s)
+{
+	*s = (struct scene){.m = merger_new(), .one = books_new(0), .random = 4711};
+	for (int i = 0; i < WORKERS; i++)
+		s->worker[i] = books_new(0);
+}
+
+static void clean(struct scene *s)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		books_free(s->worker[i]);
+		books_free(s->late[i]);
+	}
+	books_free(s->one);
+	merger_free(s->m);
+}
+
+static void load(struct scene *s, int step)
+{
+	for (int i = 0; i < PER_STEP; i++) {
+		uint64_t tick = (uint64_t)(step * PER_STEP + i);
+
+		sample_request((struct books *[]){s->worker[tick % WORKERS], s->one}, 2, tick, &s->random);
+	}
+}
+
+static void exchange(struct scene *s, int step)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		char uid[16];
+
+		snprintf(uid, sizeof uid, "w%d", i);
+		if (step == 3)
+			s->late[i] = snapshot(s->worker[i]);
+		if (step != STEPS - 1 && sample_random(&s->random) % 3 == 0)
+			continue; /* lost */
+		report_into(s->m, uid, (uint64_t)step + 1, s->worker[i]);
+		if (step % 4 == 0)
+			report_into(s->m, uid, (uint64_t)step + 1, s->worker[i]); /* repeated */
+		if (step == 9)
+			report_into(s->m, uid, 4, s->late[i]); /* overtaken */
+	}
+}
+
+static void test_sum(void)
+{
+	struct scene s;
+
+	setup(&s);
+	for (int step = 0; step < STEPS; step++) {
+		load(&s, step);
+		exchange(&s, step);
+		merger_books(s.m);
+	}
+	is_int(merger_count(s.m), WORKERS, "workers");
+	is_int(merger_report(s.m, "w3")->seq, STEPS, "the highest seq stays");
+	ok(!merger_report(s.m, "w9"), "one that never reported is unknown");
+	ok(same_books(merger_books(s.m), s.one), "the sum is what one alone would have seen, cell by cell");
+	is_int(merger_health(s.m).cpu, WORKERS * STEPS, "CPU time adds up");
+	clean(&s);
+}
+
+static void test_health(void)
+{
+	struct merger *m = merger_new();
+	struct books *b = books_new(0);
+	struct report r = {.uid = "a", .seq = 1, .books = b};
+	struct health h;
+
+	r.health = (struct health){.elapsed = 100,
+	                           .cpu = 50,
+	                           .throttled = 10,
+	                           .run_queue = -1,
+	                           .steal = 0,
+	                           .loop_lag_p99 = 7,
+	                           .retransmits = 3,
+	                           .segments = 30,
+	                           .fd_exhausted = -1};
+	merger_take(m, &r);
+	r.health = (struct health){.elapsed = 50,
+	                           .cpu = -1,
+	                           .throttled = 10,
+	                           .run_queue = -1,
+	                           .steal = 1,
+	                           .loop_lag_p99 = 5,
+	                           .retransmits = 4,
+	                           .segments = 40,
+	                           .fd_exhausted = -1};
+	memcpy(r.uid, "b", 2);
+	merger_take(m, &r);
+	h = merger_health(m);
+	is_int(h.elapsed, 100, "the longest");
+	is_int(h.cpu, 50, "known ones add up");
+	is_int(h.throttled, 20, "the share of the worst, as a part of the longest");
+	is_int(h.run_queue, -1, "nobody could measure it");
+	is_int(h.loop_lag_p99, 7, "the worst");
+	ok(h.retransmits == 7 && h.segments == 70, "counts add up");
+	is_int(h.fd_exhausted, -1, "unknown stays unknown");
+	books_free(b);
+	merger_free(m);
+}
+
+static int64_t number(struct json_object *point, const char *name)
+{
+	return json_object_get_int64(json_object_object_get(point, name));
+}
+
+static void test_timeline(void)
+{
+	struct timeline *t = timeline_new();
+	struct hist *sum = hist_new(), *part = hist_new();
+	int64_t sent = 0, good = 0, errors = 0, offered = 0;
+	struct scene s;
+
+	setup(&s);
+	for (int step = 0; step < STEPS; step++) {
+		struct timeline_now now = {.second = (uint64_t)step, .workers = WORKERS};
+		struct json_object *point, *blob;
+
+		load(&s, step);
+		exchange(&s, step);
+		now.offered = (uint64_t)(step + 1) * PER_STEP;
+		now.books = merger_books(s.m);
+		point = timeline_point(t, &now);
+		blob = json_object_object_get(point, "hist");
+		hist_decode(part, json_object_get_string(blob), (size_t)json_object_get_string_len(blob),
+		            NULL);
+		hist_merge(sum, part);
+		sent += number(point, "sent");
+		good += number(point, "ok");
+		errors += number(point, "errors");
+		offered += number(point, "offered");
+		json_object_put(point);
+	}
+	ok(hist_equal(sum, s.one->hist[H_RESPONSE]), "the seconds' histograms add up to the whole");
+	is_int(sent, ledger_sent(&s.one->ledger), "so do the sent ones");
+	is_int(good, s.one->ledger.ok, "the good ones");
+	is_int(offered, STEPS * PER_STEP, "and what was due");
+	ok(errors > 0 && good + errors <= offered, "errors are the rest that ended otherwise");
+	hist_free(sum);
+	hist_free(part);
+	timeline_free(t);
+	clean(&s);
+}
+
+/* A quiet second, and books that went back. */
+static void test_odd_seconds(void)
+{
+	struct timeline *t = timeline_new();
+	struct books *full = books_new(0), *empty = books_new(0);
+	struct timeline_now now = {.offered = 100, .books = full, .workers = 2};
+	struct json_object *point;
+	uint64_t random = 1;
+
+	for (uint64_t i = 0; i < 100; i++)
+		sample_request(&full, 1, i, &random);
+	json_object_put(timeline_point(t, &now));
+	now.second = 1;
+	point = timeline_point(t, &now);
+	is_int(number(point, "t"), 1, "the second");
+	is_int(number(point, "sent"), 0, "nothing was sent");
+	ok(json_object_object_get_ex(point, "p99", NULL) && !json_object_object_get(point, "p99") &&
+	       !json_object_object_get(point, "max"),
+	   "without answers there are no latencies");
+	is_int(number(point, "in_flight"), (int64_t)full->in_flight, "in flight");
+	json_object_put(point);
+	now.books = empty;
+	now.offered = 0;
+	point = timeline_point(t, &now);
+	ok(number(point, "sent") == 0 && number(point, "offered") == 0, "never negative");
+	json_object_put(point);
+	books_free(full);
+	books_free(empty);
+	timeline_free(t);
+}
+
+static void test_memory(void)
+{
+	struct scene s;
+	bool good = true;
+	int n;
+
+	setup(&s);
+	load(&s, 0);
+	for (n = 1;; n++) {
+		struct report r = {.uid = "w", .seq = (uint64_t)n, .books = s.one};
+		int status;
+
+		failmalloc_after((unsigned)n);
+		status = merger_take(s.m, &r);
+		if (!failmalloc_stop())
+			break;
+		good &= status == -ENOMEM && merger_count(s.m) == 0;
+	}
+	ok(good && n > 5 && merger_count(s.m) == 1, "taking without memory, %d places", n - 1);
+	for (n = 1;; n++) {
+		struct merger *m;
+		struct timeline *t;
+
+		failmalloc_after((unsigned)n);
+		m = merger_new();
+		t = timeline_new();
+		merger_free(m);
+		timeline_free(t);
+		if (!failmalloc_stop())
+			break;
+		good &= !m || !t;
+	}
+	ok(good, "beginning without memory, %d places", n - 1);
+	for (n = 1;; n++) {
+		struct timeline *t = timeline_new();
+		struct timeline_now now = {.books = s.one};
+		struct json_object *point;
+
+		failmalloc_after((unsigned)n);
+		point = timeline_point(t, &now);
+		good &= failmalloc_stop() ? !point : point != NULL;
+		timeline_free(t);
+		json_object_put(point);
+		if (point)
+			break;
+	}
+	ok(good && n > 10, "a point without memory, %d places", n - 1);
+	clean(&s);
+}
+
+int main(void)
+{
+	test_sum();
+	test_health();
+	test_timeline();
+	test_odd_seconds();
+	test_memory();
+	return tap_done();
+}

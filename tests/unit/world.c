@@ -1,0 +1,465 @@
+/* world.c - what surrounds an orchestrator, in virtual time. */
+#include "world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void broken(struct world *w, const char *what)
+{
+	if (!*w->broken)
+		snprintf(w->broken, sizeof w->broken, "%s at %.2f s", what, (double)w->now / SQ_S);
+}
+
+void world_init(struct world *w, const struct test_setup *setup, int64_t ttl)
+{
+	*w = (struct world){.now = 0, .ttl = ttl, .setup = *setup};
+	w->record.version = 1;
+	w->record.holder = -1;
+	w->record.s.state = T_QUEUED;
+	w->record.deadline = setup->limits.queued;
+}
+
+void world_free(struct world *w)
+{
+	for (int i = 0; i < 2; i++)
+		if (w->o[i].active)
+			test_end(&w->o[i].t);
+}
+
+/* --- the store ------------------------------------------------------------------------------- */
+
+static int lease(struct world *w, int who, uint64_t *fence)
+{
+	if (lifecycle_terminal(w->record.s.state))
+		return -SQ_EFINAL;
+	if (*fence && *fence != w->record.fence)
+		return -SQ_EFENCED;
+	if (!*fence && w->record.holder >= 0 && w->record.holder != who && w->now < w->record.until)
+		return -SQ_ECONFLICT;
+	if (!*fence)
+		*fence = ++w->record.fence;
+	w->record.holder = who;
+	w->record.until = w->now + w->ttl;
+	return 0;
+}
+
+static int check_write(const struct world *w, uint64_t fence)
+{
+	if (lifecycle_terminal(w->record.s.state))
+		return -SQ_EFINAL;
+	return fence != w->record.fence ? -SQ_EFENCED : 0;
+}
+
+static void check_commit(struct world *w, const struct orchestrator *o, const struct standing *draft)
+{
+	if (!draft->committed || w->record.s.committed)
+		return;
+	if (++w->record.committed > 1)
+		broken(w, "T0 was written twice");
+	for (uint32_t i = 0; i < w->setup.workers; i++)
+		memcpy(w->record.uid[i], o->t.workers[i].uid, sizeof w->record.uid[i]);
+}
+
+static int put(struct world *w, struct orchestrator *o)
+{
+	const struct standing *draft = &o->store.draft;
+	int r = check_write(w, o->t.fence);
+	bool cancel = w->record.s.cancel;
+
+	if (r < 0)
+		return r;
+	if (o->store.version != w->record.version)
+		return -SQ_ECONFLICT;
+	if (w->record.s.committed && (!draft->committed || draft->t0 != w->record.s.t0))
+		broken(w, "a T0 that was written is another one now");
+	check_commit(w, o, draft);
+	w->record.s = *draft;
+	w->record.s.cancel = cancel;
+	w->record.version++;
+	o->store.version = w->record.version;
+	w->record.deadline = o->t.deadline;
+	snprintf(w->record.reason, sizeof w->record.reason, "%s",
+	         o->t.life.outcome.state != T_STATES && o->t.life.outcome.reason ? o->t.life.outcome.reason
+	                                                                         : "");
+	if (lifecycle_terminal(draft->state))
+		w->record.holder = -1;
+	return 0;
+}
+
+/* Done at the store; -SQ_EUNCERTAIN when no answer came. */
+static int at_store(struct world *w, struct orchestrator *o)
+{
+	int r = 0;
+
+	if (o->store.fate == FATE_FAILS)
+		return -EIO;
+	if (o->store.fate == FATE_LOST)
+		return -SQ_EUNCERTAIN;
+	if (o->store.what == STORE_WRITE)
+		r = put(w, o);
+	else
+		o->store.version = w->record.version;
+	return o->store.fate == FATE_UNANSWERED ? -SQ_EUNCERTAIN : r;
+}
+
+static void serve_store(struct world *w, struct orchestrator *o)
+{
+	struct standing found;
+	int r;
+
+	if (!o->store.pending || o->store.fate == FATE_HANGS)
+		return;
+	r = at_store(w, o);
+	o->store.pending = false;
+	o->store.fate = o->store.fate == FATE_FAILS ? FATE_FAILS : FATE_OK;
+	found = w->record.s;
+	if (o->store.what == STORE_WRITE)
+		test_was_written(&o->t, w->now, r);
+	else
+		test_was_read(&o->t, w->now, r, r == 0 ? &found : NULL);
+}
+
+/* --- the scheduler --------------------------------------------------------------------------- */
+
+static void spawn(struct world *w)
+{
+	for (uint32_t i = 0; i < w->setup.workers; i++) {
+		struct worker_process *p = &w->w[i], was = *p;
+
+		*p = (struct worker_process){.alive = true,
+		                             .born = w->now,
+		                             .slow = was.slow,
+		                             .mute = was.mute,
+		                             .unreachable = was.unreachable};
+		snprintf(p->name, sizeof p->name, "w%u", (unsigned)i + 1);
+		snprintf(p->uid, sizeof p->uid, "u%u-%u", (unsigned)i + 1, w->job.resumed);
+	}
+}
+
+static void kill_all(struct world *w)
+{
+	for (uint32_t i = 0; i < w->setup.workers; i++)
+		w->w[i].alive = w->w[i].sending = false;
+}
+
+static int at_scheduler(struct world *w, struct orchestrator *o)
+{
+	bool exists = w->job.state != OBJECT_NONE;
+
+	if (exists && o->t.fence < w->job.fence)
+		return -SQ_EFENCED;
+	switch (o->job.what) {
+	case JOB_PREPARE:
+		w->job.prepared += !exists;
+		w->job.state = exists ? w->job.state : OBJECT_PREPARED;
+		break;
+	case JOB_RESUME:
+		if (!exists)
+			return -ENOENT;
+		if (w->job.state == OBJECT_RUNNING)
+			break;
+		if (w->record.s.committed)
+			broken(w, "a test with T0 was launched again");
+		w->job.state = OBJECT_RUNNING;
+		w->job.resumed++;
+		spawn(w);
+		break;
+	case JOB_CLAIM:
+		if (!exists)
+			return -ENOENT;
+		break;
+	default:
+		kill_all(w);
+		w->job.state = OBJECT_NONE;
+		return 0;
+	}
+	w->job.fence = o->t.fence;
+	return 0;
+}
+
+static void serve_job(struct world *w, struct orchestrator *o)
+{
+	enum fate fate = o->job.fate;
+	int r = 0;
+
+	if (!o->job.pending || fate == FATE_HANGS)
+		return;
+	o->job.pending = false;
+	if (o->job.what == JOB_CHECK) {
+		struct standing found = w->record.s;
+
+		r = o->t.fence == w->record.fence ? 0 : -SQ_EFENCED;
+		test_was_checked(&o->t, w->now, r, r == 0 ? &found : NULL);
+		return;
+	}
+	o->job.fate = fate == FATE_FAILS ? FATE_FAILS : FATE_OK;
+	if (fate == FATE_OK || fate == FATE_UNANSWERED)
+		r = at_scheduler(w, o);
+	if (fate == FATE_LOST || fate == FATE_UNANSWERED)
+		r = -SQ_EUNCERTAIN;
+	test_job_done(&o->t, w->now, fate == FATE_FAILS ? -EACCES : r, NULL);
+}
+
+/* --- workers --------------------------------------------------------------------------------- */
+
+static void obey(struct world *w, struct worker_process *p, uint64_t fence, const struct order *o)
+{
+	if (fence < p->fence)
+		return;
+	p->fence = fence;
+	if (o->state == DIRECTIVE_STOP && !p->stopped) {
+		p->stopped = true;
+		p->ended_at = w->now;
+	} else if (o->state == DIRECTIVE_ARM && !p->stopped && !p->run) {
+		p->state = WORKER_ARMED;
+		p->epoch = o->epoch;
+		p->t0 = o->t0;
+	} else if (o->state == DIRECTIVE_RUN && !p->stopped && p->state == WORKER_ARMED && !p->run) {
+		if (o->epoch == p->epoch && w->now < o->t0)
+			p->run = true;
+		else if (w->now >= o->t0 && !p->ended_at)
+			p->late = true, p->ended_at = w->now;
+	}
+	if (p->final_seq && o->stored >= p->final_seq)
+		p->alive = false;
+	p->poll_at = w->now + o->poll;
+}
+
+static struct report report_of(struct world *w, struct worker_process *p)
+{
+	struct report r = {.seq = ++p->seq, .state = p->state, .epoch = p->epoch, .fence = p->fence};
+
+	if (p->ended_at && w->now >= p->ended_at + 200 * SQ_MS) {
+		r.state = p->state = WORKER_ENDED;
+		r.final = true;
+		if (!p->final_seq)
+			p->final_seq = p->seq;
+	}
+	r.stop_ack = p->stopped;
+	snprintf(r.uid, sizeof r.uid, "%s", p->uid);
+	if (p->late || p->unreachable)
+		snprintf(r.reason, sizeof r.reason, "%s", p->late ? "late_start" : "target_unreachable");
+	return r;
+}
+
+static void store_snapshot(struct world *w, struct orchestrator *o, int place, const struct report *r)
+{
+	if (!r->final || o->store.fate == FATE_FAILS || check_write(w, o->t.fence) < 0)
+		return;
+	w->record.snapshot[place] = r->seq;
+	w->record.final[place] = true;
+	test_stored(&o->t, w->now, (uint32_t)place, r->seq);
+}
+
+/* One request to the orchestrator that it knows, or else to the other. */
+static void talk(struct world *w, struct worker_process *p)
+{
+	struct orchestrator *o = &w->o[p->talks_to];
+	struct order order;
+	struct report r;
+	int place;
+
+	p->poll_at = w->now + 100 * SQ_MS;
+	if (!o->active || o->paused || o->t.given_up) {
+		p->talks_to = !p->talks_to;
+		return;
+	}
+	if (!p->registered) {
+		p->registered = test_register(&o->t, w->now, p->uid, p->name) >= 0;
+		return;
+	}
+	if (p->slow)
+		return;
+	r = report_of(w, p);
+	place = test_report(&o->t, w->now, &r);
+	if (place < 0) {
+		p->registered = false;
+		return;
+	}
+	store_snapshot(w, o, place, &r);
+	if (test_order(&o->t, w->now, (uint32_t)place, &order) == 0)
+		obey(w, p, o->t.fence, &order);
+}
+
+static void live(struct world *w, struct worker_process *p)
+{
+	if (!p->alive)
+		return;
+	p->sending = p->run && !p->stopped && w->now >= p->t0 && w->now < p->t0 + w->setup.duration;
+	p->sent |= p->sending;
+	if (p->sending)
+		p->state = WORKER_RUNNING;
+	if (p->run && !p->ended_at && w->now >= p->t0 + w->setup.duration)
+		p->ended_at = w->now;
+	if (p->sending && (!w->record.s.committed || w->record.s.t0 != p->t0))
+		broken(w, "a worker sends by a T0 that is not the record's");
+	if (p->sending && lifecycle_terminal(w->record.s.state))
+		broken(w, "a worker sends after the end was written");
+	if (!p->mute && w->now >= p->poll_at && w->now >= p->born + 300 * SQ_MS)
+		talk(w, p);
+}
+
+struct worker_process *world_worker(struct world *w, const char *name)
+{
+	for (uint32_t i = 0; i < w->setup.workers; i++)
+		if (w->w[i].name[0] && strcmp(w->w[i].name, name) == 0)
+			return &w->w[i];
+	return NULL;
+}
+
+/* Its process ends, and the scheduler tells whoever listens. */
+void world_kill(struct world *w, struct worker_process *p)
+{
+	uint32_t alive = 0;
+
+	p->alive = p->sending = false;
+	for (uint32_t i = 0; i < w->setup.workers; i++)
+		alive += w->w[i].alive;
+	for (int i = 0; i < 2; i++)
+		if (w->o[i].active && !w->o[i].paused && !w->o[i].t.given_up) {
+			test_worker_gone(&w->o[i].t, w->now, p->name);
+			test_job_seen(&w->o[i].t, w->now, w->setup.workers - alive, alive, "killed");
+		}
+}
+
+/* --- orchestrators --------------------------------------------------------------------------- */
+
+static void renew(struct world *w, int who)
+{
+	struct orchestrator *o = &w->o[who];
+	uint64_t fence = o->t.fence, version = w->record.version;
+	int r;
+
+	if (w->now < o->renew_at || o->cut)
+		return;
+	o->renew_at = w->now + w->ttl / 10;
+	r = lease(w, who, &fence);
+	if (r == 0) {
+		test_leased(&o->t, w->now + w->ttl);
+		if (version != o->store.version && !o->store.pending)
+			test_changed(&o->t);
+	} else if (r == -SQ_EFENCED) {
+		test_fenced(&o->t);
+	} else if (!o->store.pending) {
+		test_changed(&o->t);
+	}
+}
+
+static void work(struct world *w, int who)
+{
+	struct orchestrator *o = &w->o[who];
+	struct standing draft;
+	struct step step;
+
+	if (!o->active || o->paused)
+		return;
+	if (!test_over(&o->t))
+		renew(w, who);
+	serve_store(w, o);
+	serve_job(w, o);
+	test_tick(&o->t, w->now);
+	while (test_take_step(&o->t, &step)) {
+	}
+	if (!o->store.pending) {
+		o->store.what = test_want_store(&o->t, w->now, &draft);
+		o->store.pending = o->store.what != STORE_NOTHING;
+		o->store.draft = draft;
+	}
+	if (!o->job.pending) {
+		o->job.what = test_want_job(&o->t, w->now);
+		o->job.pending = o->job.what != JOB_NOTHING;
+	}
+	if (test_next(&o->t, w->now) <= w->now)
+		broken(w, "the next look would be at once, for ever");
+}
+
+/* A new process; what the script said about its surroundings stays. */
+static void wake_up(struct orchestrator *o)
+{
+	struct orchestrator was = *o;
+
+	*o = (struct orchestrator){.active = true, .cut = was.cut};
+	o->store.fate = was.store.fate;
+	o->job.fate = was.job.fate;
+}
+
+int world_deliver(struct world *w, int who)
+{
+	struct orchestrator *o = &w->o[who];
+	uint64_t fence = 0;
+	int r = lease(w, who, &fence);
+
+	if (r == 0 && w->record.s.state != T_QUEUED)
+		r = -EALREADY;
+	if (r < 0)
+		return r;
+	wake_up(o);
+	o->store.version = w->record.version;
+	return test_begin(&o->t, &w->setup, fence, w->now + w->ttl, w->now, w->record.deadline);
+}
+
+static struct outcome decided(const struct world *w)
+{
+	struct outcome o = {T_STATES, NULL};
+
+	if (w->record.s.state == T_DRAINING && *w->record.reason) {
+		o.state = strcmp(w->record.reason, "cancelled") == 0 ? T_CANCELLED : T_FAILED;
+		o.reason = o.state == T_CANCELLED ? "cancelled" : "as it was";
+	}
+	return o;
+}
+
+int world_adopt(struct world *w, int who)
+{
+	struct orchestrator *o = &w->o[who];
+	struct outcome how = decided(w);
+	uint64_t fence = 0;
+	int r = lease(w, who, &fence);
+
+	if (r < 0)
+		return r;
+	if (o->active)
+		test_end(&o->t);
+	wake_up(o);
+	o->store.version = w->record.version;
+	r = test_adopt(&o->t, &w->setup, fence, w->now + w->ttl, w->now, &w->record.s, &how,
+	               w->record.deadline);
+	for (uint32_t i = 0; r == 0 && w->record.s.committed && i < w->setup.workers; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "w%u", (unsigned)i + 1);
+		test_restore(&o->t, i, w->record.uid[i], name, w->record.snapshot[i], w->record.final[i]);
+	}
+	return r;
+}
+
+/* Under a mortal scheduler the workers end with it. */
+void world_crash(struct world *w, int who)
+{
+	test_end(&w->o[who].t);
+	w->o[who] = (struct orchestrator){.active = false};
+	if (w->setup.mortal) {
+		kill_all(w);
+		w->job.state = OBJECT_NONE;
+	}
+}
+
+void world_cancel(struct world *w)
+{
+	if (lifecycle_terminal(w->record.s.state))
+		return;
+	w->record.s.cancel = true;
+	w->record.version++;
+}
+
+void world_run(struct world *w, int64_t until)
+{
+	while (w->now < until && !*w->broken) {
+		w->now += WORLD_STEP;
+		work(w, 0);
+		work(w, 1);
+		for (uint32_t i = 0; i < w->setup.workers; i++)
+			live(w, &w->w[i]);
+	}
+}

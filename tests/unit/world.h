@@ -1,0 +1,90 @@
+/*
+ * world.h - two orchestrators, a store, a scheduler and workers in virtual time, for scenarios.
+ *
+ * The store and the scheduler keep their contracts (store.h, scheduler.h), the workers obey control.h.
+ * What must never happen is checked in every step of time.
+ */
+#ifndef TESTS_UNIT_WORLD_H
+#define TESTS_UNIT_WORLD_H
+
+#include "plugins/role/orchestrator/test.h"
+
+#define WORLD_WORKERS 24
+#define WORLD_STEP (10 * SQ_MS)
+
+/* How the next requests to the store or the scheduler fare. */
+enum fate {
+	FATE_OK,
+	FATE_LOST, /* it never arrives, and nobody knows */
+	FATE_UNANSWERED, /* it is done, and the answer is lost */
+	FATE_FAILS, /* refused, nothing was done */
+	FATE_HANGS, /* neither done nor answered until the fate is another */
+};
+
+struct orchestrator {
+	struct test t;
+	bool active, paused;
+	bool cut; /* no renewal of the lease */
+	int64_t renew_at;
+	struct {
+		enum fate fate;
+		bool pending;
+		enum store_want what;
+		struct standing draft;
+		uint64_t version; /* that was read last, which a write expects */
+	} store;
+	struct {
+		enum fate fate;
+		bool pending;
+		enum job_want what;
+	} job;
+};
+
+struct worker_process {
+	bool alive, mute, slow, unreachable, registered;
+	char uid[16], name[16];
+	int64_t born, poll_at;
+	enum worker_state state;
+	uint64_t seq, epoch, fence, final_seq;
+	int64_t t0, ended_at;
+	bool run, stopped, sending, sent, late;
+	int talks_to;
+};
+
+struct world {
+	int64_t now, ttl;
+	struct test_setup setup;
+	struct orchestrator o[2];
+	struct worker_process w[WORLD_WORKERS];
+	struct {
+		uint64_t version, fence;
+		int holder; /* -1 = nobody */
+		int64_t until, deadline;
+		struct standing s;
+		char reason[64];
+		char uid[WORLD_WORKERS][16]; /* of each place, with T0 */
+		uint64_t snapshot[WORLD_WORKERS];
+		bool final[WORLD_WORKERS];
+		unsigned committed; /* times that T0 was written */
+	} record;
+	struct {
+		enum { OBJECT_NONE, OBJECT_PREPARED, OBJECT_RUNNING } state;
+		uint64_t fence;
+		unsigned prepared, resumed;
+	} job;
+	char broken[200]; /* what must never happen, and did */
+};
+
+void world_init(struct world *w, const struct test_setup *setup, int64_t ttl);
+void world_free(struct world *w);
+void world_run(struct world *w, int64_t until);
+
+/* 0, or negative as the lease was refused. */
+int world_deliver(struct world *w, int who);
+int world_adopt(struct world *w, int who);
+void world_crash(struct world *w, int who);
+void world_cancel(struct world *w);
+struct worker_process *world_worker(struct world *w, const char *name);
+void world_kill(struct world *w, struct worker_process *p);
+
+#endif
