@@ -178,7 +178,7 @@ static int pick(const struct run *runs, size_t count, const char *which, const s
 int runs_find(const char *which, char ret[PATH_MAX], struct sq_err *err)
 {
 	char folder[PATH_MAX];
-	const struct run *found;
+	const struct run *found = NULL;
 	struct run *runs;
 	size_t count;
 	int r;

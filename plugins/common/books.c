@@ -262,6 +262,21 @@ bool books_closed(const struct books *b)
 	       b->reused <= sent;
 }
 
+void books_lose(struct books *b, uint64_t unconfirmed, uint64_t never)
+{
+	struct ledger *l = &b->ledger;
+
+	l->scheduled += unconfirmed + never;
+	l->unconfirmed += unconfirmed + b->pending;
+	l->dropped[DROPPED_WORKER_LOST] += never;
+	l->in_flight_at_end += b->in_flight;
+	for (; b->in_flight > 0; b->in_flight--) {
+		hist_add_censored(b->hist[H_SERVICE], 0);
+		hist_add_censored(b->hist[H_RESPONSE], 0);
+	}
+	b->pending = 0;
+}
+
 static void merge_samples(struct books *into, const struct books *from)
 {
 	for (uint32_t i = 0; i < from->slowest_count; i++) {

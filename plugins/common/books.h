@@ -121,6 +121,13 @@ void books_connected(struct books *b, int64_t dns, int64_t connect, int64_t tls)
  */
 bool books_closed(const struct books *b);
 
+/*
+ * Closes the books of workers that were lost: what is pending nobody can know, what is in flight
+ * stays so for ever, with no lower bound but 0; unconfirmed more ticks nobody can know, never more were
+ * surely not sent.
+ */
+void books_lose(struct books *b, uint64_t unconfirmed, uint64_t never);
+
 void books_reset(struct books *b); /* as books_new() made them, t0 included */
 
 /* Adds the books of another worker of the same test. The result does not depend on the order;

@@ -119,16 +119,17 @@ class Squalld:
     stdout: a file of the caller's in place of d.out.
     """
 
-    def __init__(self, conf, args=(), env=None, ready=True, pass_fds=(), plugins=PLUGINS, stdout=None, wrapper=()):
+    def __init__(self, conf, args=(), env=None, ready=True, pass_fds=(), plugins=PLUGINS, wrapper=(),
+                 stdout=None):
         self.dir = tempfile.mkdtemp(prefix="squall-test-")
         self.conf = os.path.join(self.dir, "squalld.conf")
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(conf.replace("@dir@", self.dir))
         self._out = open(os.path.join(self.dir, "stdout"), "w+b")
         self._err = open(os.path.join(self.dir, "stderr"), "w+b")
-        self.process = subprocess.Popen([*wrapper, PROGRAM, "-c", self.conf, "-p", plugins, *args],
-                                        stdin=subprocess.DEVNULL, stdout=stdout or self._out, stderr=self._err,
-                                        env=environment(env),
+        command = [*wrapper, PROGRAM, "-c", self.conf, "-p", plugins, *args]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=stdout or self._out, stderr=self._err, env=environment(env),
                                         pass_fds=pass_fds)
         if ready:
             try:

@@ -201,10 +201,12 @@ static void test_reports(void)
 	answer(&s, d);
 	is_int(orders_next(&s.o), t0 + SECOND, "  and come each second");
 	ask(&s);
+	pass(&s, 50 * SQ_MS);
 	answer(&s, d);
 	s.load = DRIVE_DRAINING;
 	ask(&s);
 	is_int(s.report.state, WORKER_DRAINING, "draining while answers are awaited");
+	is_int(s.report.clock_error, SQ_MS, "  the clock's error is that of T0, whatever trips take now");
 	answer(&s, d);
 	load_ends(&s);
 	is_int(orders_next(&s.o), s.now, "the end is told at once");

@@ -40,6 +40,18 @@ int test_begin(struct test *t, const struct test_setup *setup, uint64_t fence, i
 	return 0;
 }
 
+int test_refuse(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
+                int64_t now, const char *reason, const char *detail)
+{
+	int r = init(t, setup, fence, lease_until, now);
+
+	if (r < 0)
+		return r;
+	t->saved.state = T_QUEUED;
+	ending_stop(t, now, T_FAILED, reason, "%s", detail);
+	return 0;
+}
+
 int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
                int64_t now, const struct standing *found, const struct outcome *decided, int64_t deadline)
 {

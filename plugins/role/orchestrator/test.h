@@ -134,6 +134,9 @@ struct test {
 /* The test was delivered and its lease granted; the record is queued, until deadline. 0 or -ENOMEM. */
 int test_begin(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
                int64_t now, int64_t deadline);
+/* The same, but it must not run: its record is to say why. */
+int test_refuse(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
+                int64_t now, const char *reason, const char *detail);
 /* The lease of somebody else's test was granted, and then its record read. deadline: of its state. */
 int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
                int64_t now, const struct standing *found, const struct outcome *decided, int64_t deadline);

@@ -131,6 +131,7 @@ void drive_stop(struct drive *d)
 	d->stopping = true;
 	if (d->engine) {
 		d->stage = DRIVE_DRAINING;
+		/* In the drain the schedule has ended already. */
 		d->stopped = d->stopped && d->stopped < now ? d->stopped : now;
 		h->timer_start(h->ctx, &d->limit, drain < DRIVE_STOP_DRAIN ? drain : DRIVE_STOP_DRAIN);
 		engine_stop(d->engine);
@@ -289,15 +290,14 @@ int64_t drive_start_lag(const struct drive *d)
 void drive_vitals(struct drive *d, struct vitals *v)
 {
 	const struct sq_host *h = d->set.host;
-	int64_t until = d->stopped ? d->stopped : h->now(h->ctx), load, last_sent;
+	int64_t until = d->stopped ? d->stopped : h->now(h->ctx), last_sent = d->set.books->last_sent;
 
 	*v = (struct vitals){.health = MACHINE_UNKNOWN};
 	if (!d->engine)
 		return;
 	v->from = d->marks;
-	load = until > d->t0 ? until - d->t0 : 0;
-	last_sent = d->set.books->last_sent;
-	v->elapsed = last_sent > load ? last_sent : load;
+	v->elapsed = until > d->t0 ? until - d->t0 : 0;
+	v->elapsed = last_sent > v->elapsed ? last_sent : v->elapsed;
 	engine_tally(d->engine);
 	v->spun = engine_health(d->engine, &v->health);
 }

@@ -75,7 +75,7 @@ uint64_t orders_ask(struct orders *o, int64_t now, enum drive_stage load, struct
 	r->stop_ack = o->stop_ack;
 	memcpy(r->reason, o->reason, sizeof r->reason);
 	memcpy(r->detail, o->detail, sizeof r->detail);
-	r->clock_error = trips_error(&o->trips);
+	r->clock_error = o->t0 ? o->t0_error : trips_error(&o->trips);
 	r->round_trip = o->trips.worst;
 	return ++o->asked;
 }
@@ -143,6 +143,12 @@ static unsigned orders_finish(struct orders *o, int64_t now)
 	return o->closed ? 0 : ORDERS_STOP;
 }
 
+static void orders_convert(struct orders *o)
+{
+	o->t0 = trips_convert(&o->trips, o->t0_theirs);
+	o->t0_error = trips_error(&o->trips);
+}
+
 static unsigned orders_arm(struct orders *o, int64_t now, const struct directive *d)
 {
 	bool again = o->stage == ORDERS_ARMED && d->epoch == o->epoch && d->t0 == o->t0_theirs;
@@ -155,7 +161,7 @@ static unsigned orders_arm(struct orders *o, int64_t now, const struct directive
 	o->epoch = d->epoch;
 	o->t0_theirs = d->t0;
 	o->armed_fence = d->fence;
-	o->t0 = trips_convert(&o->trips, d->t0);
+	orders_convert(o);
 	o->until_tick = d->until_tick;
 	if (!again)
 		orders_hurry(o, now);
@@ -170,7 +176,7 @@ static unsigned orders_run(struct orders *o, int64_t now, const struct directive
 		return 0;
 	/* The best conversion is the latest, as long as it is the clock that chose T0. */
 	if (d->fence == o->armed_fence)
-		o->t0 = trips_convert(&o->trips, d->t0);
+		orders_convert(o);
 	o->until_tick = d->until_tick;
 	if (now >= o->t0) {
 		snprintf(late, sizeof late, "the order to run came %lld ms after T0",

@@ -45,7 +45,7 @@ struct orders {
 	enum orders_stage stage; /* read only, as all of it */
 	struct slots slots; /* the whole place; owned; does not change from GO on */
 	uint64_t until_tick;
-	int64_t t0; /* by our clock, since ARMED */
+	int64_t t0, t0_error; /* by our clock, and the most that this is off; since ARMED */
 	int exit_code;
 
 	uint64_t epoch, fence;

@@ -1,0 +1,217 @@
+/* orchestrator.c - the plugin: takes tests from the queue, and looks after them until their end. */
+#include "orchestrator.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run.h"
+
+#define ORCHESTRATOR_MAGIC 0x6f726368u
+
+static const struct sq_opt orchestrator_opts[] = {
+    SQ_STRING(struct orchestrator_conf, target_url, "http://target-api:8000/hit",
+              "The target of a test that names none, which may always be loaded.", .env = "TARGET_URL"),
+    SQ_LIST(struct orchestrator_conf, allowed_targets, NULL,
+            "Other targets that may be loaded, as in the gateway's option of this name; looked at again "
+            "because messages may come from elsewhere."),
+    SQ_INT(struct orchestrator_conf, max_rate, "100000", 0, 10000000,
+           "Most requests per second of one test, over all workers; 0 = no limit."),
+    SQ_INT(struct orchestrator_conf, max_workers, "100", 0, 10000, "Most workers of one test; 0 = no limit."),
+    SQ_DURATION(struct orchestrator_conf, max_duration, "24h", 0, 30 * 86400 * SQ_S,
+                "Longest test; 0 = no limit."),
+    SQ_INT(struct orchestrator_conf, max_concurrent_tests, "4", 1, 1000,
+           "Tests that run here at the same time; others wait in the queue."),
+    SQ_DURATION(struct orchestrator_conf, lease_ttl, "10s", 500 * SQ_MS, 3600 * SQ_S,
+                "A test whose orchestrator is silent for so long is adopted by another one.",
+                .flags = SQ_F_EXPERT),
+    SQ_DURATION(struct orchestrator_conf, report_timeout, "5s", 2 * SQ_S, 600 * SQ_S,
+                "A worker that is silent for longer is lost.", .flags = SQ_F_EXPERT),
+    SQ_DURATION(struct orchestrator_conf, provisioning_timeout, "10m", 1 * SQ_S, 24 * 3600 * SQ_S,
+                "Longest time until all workers of a test are ready."),
+    SQ_OPTS_END,
+};
+
+struct orchestrator *orchestrator_of(void *self)
+{
+	struct orchestrator *o = self;
+
+	assert(o && o->magic == ORCHESTRATOR_MAGIC);
+	return o;
+}
+
+void orchestrator_began(struct orchestrator *o)
+{
+	o->open++;
+}
+
+void orchestrator_ended(struct orchestrator *o)
+{
+	assert(o->open > 0);
+	o->open--;
+	if (o->drain && o->open == 0)
+		o->host->op_done(o->host->ctx, o->drain, 0);
+}
+
+/* Whoever wrote last may have gone on while we saw nothing: adopters wait for one whole ttl. */
+void orchestrator_trouble(struct orchestrator *o)
+{
+	o->trouble_until = orchestrator_now(o) + o->conf->lease_ttl;
+	orchestrator_set_credit(o);
+}
+
+/* Free slots. Adopted tests take slots as well, but are taken without asking for one. */
+void orchestrator_set_credit(struct orchestrator *o)
+{
+	int64_t most = o->conf->max_concurrent_tests - *o->running;
+
+	for (const struct link *l = o->runs.next; l != &o->runs; l = l->next)
+		most += sq_container(l, const struct run, link)->delivery != NULL;
+	if (most < 0 || o->drain || orchestrator_now(o) < o->trouble_until)
+		most = 0;
+	if ((uint32_t)most == o->credit)
+		return;
+	o->credit = (uint32_t)most;
+	o->host->transport->credit(o->host->transport_self, o->credit);
+}
+
+struct run *orchestrator_find(const struct orchestrator *o, const char *id, size_t len)
+{
+	for (struct link *l = o->runs.next; l != &o->runs; l = l->next) {
+		struct run *r = sq_container(l, struct run, link);
+
+		if (strlen(r->id) == len && memcmp(r->id, id, len) == 0)
+			return r;
+	}
+	return NULL;
+}
+
+/* --- what the host brings -------------------------------------------------------------------- */
+
+static void orchestrator_deliver(void *self, struct sq_delivery *d)
+{
+	take_delivery(orchestrator_of(self), d);
+}
+
+static void orchestrator_lost(void *self, struct sq_delivery *d)
+{
+	take_lost(orchestrator_of(self), d);
+}
+
+static void orchestrator_job_changed(void *self, const struct sq_job_state *state)
+{
+	struct orchestrator *o = orchestrator_of(self);
+	struct run *r = orchestrator_find(o, state->id, strlen(state->id));
+
+	if (r)
+		run_job_changed(r, state);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static int orchestrator_check(const void *conf, struct sq_err *err)
+{
+	const struct orchestrator_conf *c = conf;
+	struct policy *p;
+	int r = policy_new(c->allowed_targets, c->target_url, &p, err);
+
+	if (r == 0)
+		policy_free(p);
+	return r;
+}
+
+static int orchestrator_create(const struct sq_host *host, const void *conf, void **ret_self,
+                               struct sq_err *err)
+{
+	struct orchestrator *o = calloc(1, sizeof *o);
+	int r;
+
+	if (!o)
+		return sq_fail(err, -ENOMEM, "no memory");
+	o->magic = ORCHESTRATOR_MAGIC;
+	o->host = host;
+	o->conf = conf;
+	o->limits = (struct limits){o->conf->max_rate, o->conf->max_workers, o->conf->max_duration};
+	list_init(&o->runs);
+	list_init(&o->takes);
+	r = policy_new(o->conf->allowed_targets, o->conf->target_url, &o->policy, err);
+	if (r < 0) {
+		free(o);
+		return r;
+	}
+	o->running = host->gauge(host->ctx, "orchestrator_tests_running", "Tests that run here.");
+	o->ended = host->counter(host->ctx, "orchestrator_tests_ended_total", "Tests that ended here.");
+	o->adopted = host->counter(host->ctx, "orchestrator_tests_adopted_total",
+	                           "Tests taken over from another orchestrator.");
+	o->dead = host->counter(host->ctx, "orchestrator_dead_messages_total", "Messages that were refused.");
+	*ret_self = o;
+	return 0;
+}
+
+static int orchestrator_start(void *self, struct sq_err *err)
+{
+	struct orchestrator *o = orchestrator_of(self);
+
+	o->clock = orchestrator_wall(o) * SQ_MS - orchestrator_now(o);
+	if (sweep_start(o) < 0)
+		return sq_fail(err, -ENOMEM, "no memory");
+	orchestrator_set_credit(o);
+	return 0;
+}
+
+static void orchestrator_drain(void *self, struct sq_op *op)
+{
+	struct orchestrator *o = orchestrator_of(self);
+	struct link *next;
+
+	o->drain = op;
+	sweep_stop(o);
+	orchestrator_set_credit(o);
+	orchestrator_began(o); /* until the end of this function */
+	for (struct link *l = o->runs.next; l != &o->runs; l = next) {
+		struct run *r = sq_container(l, struct run, link);
+
+		next = l->next;
+		test_shutdown(&r->test, orchestrator_now(o));
+		run_pump(r);
+	}
+	orchestrator_ended(o);
+}
+
+static void orchestrator_destroy(void *self)
+{
+	struct orchestrator *o = orchestrator_of(self);
+
+	assert(list_empty(&o->runs) && list_empty(&o->takes));
+	sweep_free(o);
+	policy_free(o->policy);
+	o->magic = 0;
+	free(o);
+}
+
+static const struct sq_route orchestrator_routes[] = {{.method = "POST",
+                                                       .path = "/control/tests/{id}/workers",
+                                                       .handle = handle_register,
+                                                       .help = "A worker asks for its place and the plan."},
+                                                      {.method = "POST",
+                                                       .path = "/control/tests/{id}/workers/{uid}",
+                                                       .handle = handle_report,
+                                                       .max_body = REPORT_TEXT_MAX,
+                                                       .help = "A worker reports, and is told what to do."},
+                                                      {.method = NULL}};
+
+static const struct sq_role orchestrator_role = {
+    .size = sizeof(struct sq_role),
+    .needs = SQ_NEEDS_TRANSPORT | SQ_NEEDS_STORE | SQ_NEEDS_SCHEDULER,
+    .routes = orchestrator_routes,
+    .deliver = orchestrator_deliver,
+    .lost = orchestrator_lost,
+    .job_changed = orchestrator_job_changed,
+};
+
+SQ_PLUGIN(role, SQ_ROLE, orchestrator, .version = PACKAGE_VERSION,
+          .summary = "Runs the tests of the queue: workers, their start, their results",
+          .opts = orchestrator_opts, .conf_size = sizeof(struct orchestrator_conf),
+          .check = orchestrator_check, .create = orchestrator_create, .start = orchestrator_start,
+          .drain = orchestrator_drain, .destroy = orchestrator_destroy, .vt.role = &orchestrator_role);

@@ -1,0 +1,279 @@
+/* run.c - one test that is ours: its beginning, its turns, its end. */
+#include "run.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugins/common/doc.h"
+#include "test_parts.h"
+
+#define TURN (250 * SQ_MS) /* longest time between two looks */
+
+/* --- memory ---------------------------------------------------------------------------------- */
+
+void run_free(struct run *r)
+{
+	if (!r)
+		return;
+	if (r->begun)
+		test_end(&r->test);
+	for (int64_t i = 0; r->snapshots && i < r->plan->workers; i++) {
+		buf_free(&r->snapshots[i].latest);
+		buf_free(&r->snapshots[i].sending);
+	}
+	free(r->snapshots);
+	record_free(&r->record);
+	plan_free(r->plan);
+	json_object_put(r->worker_plan);
+	slots_free(&r->slots);
+	merger_free(r->merger);
+	timeline_free(r->timeline);
+	buf_free(&r->body);
+	buf_free(&r->slots_text);
+	buf_free(&r->point);
+	for (size_t i = 0; i < SQ_LEN(r->env); i++)
+		buf_free(&r->env[i]);
+	explicit_bzero(r->token, sizeof r->token);
+	free(r);
+}
+
+static void turn(struct sq_timer *t)
+{
+	run_pump(sq_container(t, struct run, timer));
+}
+
+struct run *run_new(struct orchestrator *o, const char *id, struct test_record *record, struct plan *plan)
+{
+	struct run *r = calloc(1, sizeof *r);
+
+	if (!r) {
+		record_free(record);
+		plan_free(plan);
+		return NULL;
+	}
+	r->o = o;
+	record_set(r->id, sizeof r->id, id);
+	r->record = *record;
+	*record = (struct test_record){0};
+	r->plan = plan;
+	r->timer.fire = turn;
+	r->renew.fire = run_renew;
+	schedule_constant(&r->schedule, plan->rate, plan->duration);
+	r->worker_plan = plan_write(plan);
+	r->merger = merger_new();
+	r->timeline = timeline_new();
+	r->snapshots = calloc((size_t)plan->workers, sizeof *r->snapshots);
+	if (!r->worker_plan || !r->merger || !r->timeline || !r->snapshots ||
+	    slots_init(&r->slots, (uint32_t)plan->workers) < 0) {
+		run_free(r);
+		return NULL;
+	}
+	for (int64_t i = 0; i < plan->workers; i++)
+		r->snapshots[i].run = r;
+	return r;
+}
+
+/* --- beginning ------------------------------------------------------------------------------- */
+
+static struct test_setup setup_of(const struct run *r)
+{
+	const struct orchestrator *o = r->o;
+	struct test_setup s = {
+	    .workers = (uint32_t)r->plan->workers,
+	    .duration = r->plan->duration,
+	    .drain = r->plan->drain,
+	    .limits = lifecycle_limits(r->plan->duration, r->plan->drain),
+	    .report_timeout = o->conf->report_timeout,
+	    .on_loss = LOSS_DEGRADE,
+	    .mortal = o->host->scheduler->caps & SQ_SCHEDULER_MORTAL,
+	};
+
+	s.limits.provisioning = o->conf->provisioning_timeout;
+	return s;
+}
+
+struct standing run_standing(const struct orchestrator *o, const struct test_record *record)
+{
+	return (struct standing){
+	    .state = record->state,
+	    .committed = record->t0.set,
+	    .t0 = record->t0.set ? record->t0.unix_ns - o->clock : 0,
+	    .t0_epoch = record->t0.epoch,
+	    .epoch = record->epoch,
+	    .adoptions = record->adoptions,
+	    .cancel = record->cancel.set,
+	};
+}
+
+/* By the record's stamps, which are Unix ms. */
+static int64_t deadline_of(const struct run *r)
+{
+	int64_t left = r->record.deadline_at - orchestrator_wall(r->o);
+
+	return orchestrator_now(r->o) + (r->record.deadline_at ? left : 0) * SQ_MS;
+}
+
+static void enlist(struct run *r)
+{
+	struct orchestrator *o = r->o;
+
+	r->begun = true;
+	list_add_last(&o->runs, &r->link);
+	orchestrator_began(o);
+	++*o->running;
+	orchestrator_set_credit(o);
+	o->host->timer_start(o->host->ctx, &r->renew, 0);
+}
+
+int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct sq_err *refusal)
+{
+	struct test_setup setup = setup_of(r);
+	int64_t now = orchestrator_now(r->o);
+	int status;
+
+	if (refusal)
+		status = test_refuse(&r->test, &setup, fence, lease_until, now, "refused", refusal->text);
+	else
+		status = test_begin(&r->test, &setup, fence, lease_until, now, deadline_of(r));
+	if (status == 0)
+		enlist(r);
+	return status;
+}
+
+/* How it was decided to end, by the word that stands in the record while it drains. */
+static struct outcome decided(const struct run *r)
+{
+	static const struct outcome known[] = {
+	    {T_CANCELLED, "cancelled"},         {T_TIMED_OUT, "provisioning_timeout"},
+	    {T_FAILED, "workers_lost"},         {T_FAILED, "not_armed"},
+	    {T_FAILED, "not_started"},          {T_FAILED, "overrun"},
+	    {T_FAILED, "orchestrator_stopped"}, {T_FAILED, "launch_failed"},
+	    {T_FAILED, "target_unreachable"},
+	};
+
+	if (r->record.state != T_DRAINING || !*r->record.reason)
+		return (struct outcome){T_STATES, NULL};
+	for (size_t i = 0; i < SQ_LEN(known); i++)
+		if (strcmp(r->record.reason, known[i].reason) == 0)
+			return known[i];
+	return (struct outcome){T_FAILED, "failed_before_adoption"};
+}
+
+/* What happened under the last owner is in its points. */
+static void skip_points(struct run *r)
+{
+	int64_t since = orchestrator_now(r->o) - r->test.t0;
+	struct timeline_now before = {.offered = schedule_ticks_until(&r->schedule, since),
+	                              .books = merger_books(r->merger)};
+
+	r->second = since > 0 ? (uint64_t)(since / SQ_S) : 0;
+	json_object_put(timeline_point(r->timeline, &before));
+}
+
+int run_adopt(struct run *r, uint64_t fence, int64_t lease_until)
+{
+	struct test_setup setup = setup_of(r);
+	struct standing found = run_standing(r->o, &r->record);
+	struct outcome how = decided(r);
+	int status = test_adopt(&r->test, &setup, fence, lease_until, orchestrator_now(r->o), &found, &how,
+	                        deadline_of(r));
+
+	if (status < 0)
+		return status;
+	if (found.committed)
+		skip_points(r);
+	enlist(r);
+	++*r->o->adopted;
+	SQ_INFO(r->o->host, RUN_KV(r), "adopted in state %s", lifecycle_word(found.state));
+	return 0;
+}
+
+/* --- turns ----------------------------------------------------------------------------------- */
+
+static void note_steps(struct run *r, int64_t now)
+{
+	const struct sq_host *h = r->o->host;
+	int64_t wall = orchestrator_wall(r->o);
+	struct step s;
+
+	while (test_take_step(&r->test, &s)) {
+		const char *detail = *s.detail ? s.detail : NULL;
+
+		if (record_step(&r->record, wall, s.state, s.reason, detail, h->instance) < 0)
+			SQ_ERROR(h, RUN_KV(r), "no memory: a step is missing in the history");
+		if (!lifecycle_terminal(s.state))
+			r->record.deadline_at = wall + (r->test.deadline - now) / SQ_MS;
+		if (s.state >= T_DRAINING && !r->stopped)
+			r->stopped = now;
+		SQ_INFO(h, RUN_KV(r), "state=%s%s%s%s%s", lifecycle_word(s.state), s.reason ? " reason=" : "",
+		        s.reason ? s.reason : "", detail ? ": " : "", detail ? detail : "");
+	}
+}
+
+/* Once the record says so, or cannot be made to say anything by us. */
+static void settle(struct run *r)
+{
+	struct sq_delivery *d = r->delivery;
+	bool known = r->test.saved.state != T_QUEUED;
+
+	if (!d || (!known && !r->test.given_up))
+		return;
+	r->delivery = NULL;
+	if (known && r->refused)
+		delivery_settle(r->o, d, SQ_DEAD, "refused", r->record.detail);
+	else
+		delivery_settle(r->o, d, known ? SQ_ACK : SQ_RELEASE, NULL, NULL);
+}
+
+static void finish(struct run *r)
+{
+	struct orchestrator *o = r->o;
+
+	o->host->timer_stop(o->host->ctx, &r->timer);
+	o->host->timer_stop(o->host->ctx, &r->renew);
+	if (r->pending > 0)
+		return;
+	if (r->test.given_up) {
+		if (!lifecycle_terminal(r->test.saved.state))
+			SQ_INFO(o->host, RUN_KV(r), "given up: another orchestrator has it, or may take it");
+		lease_release(o, r->id, r->test.fence);
+	}
+	list_remove(&r->link);
+	--*o->running;
+	++*o->ended;
+	run_free(r);
+	orchestrator_set_credit(o);
+	orchestrator_ended(o);
+}
+
+void run_pump(struct run *r)
+{
+	const struct sq_host *h = r->o->host;
+	int64_t now, next;
+
+	r->again = true;
+	if (r->pumping)
+		return;
+	r->pumping = true;
+	while (r->again) {
+		r->again = false;
+		now = orchestrator_now(r->o);
+		test_tick(&r->test, now);
+		note_steps(r, now);
+		run_snapshots(r, now);
+		run_points(r, now);
+		run_ask_store(r);
+		run_ask_job(r);
+	}
+	r->pumping = false;
+	settle(r);
+	if (test_over(&r->test)) {
+		finish(r);
+		return;
+	}
+	now = orchestrator_now(r->o);
+	next = test_next(&r->test, now) - now;
+	h->timer_start(h->ctx, &r->timer, next < TURN ? next : TURN);
+}

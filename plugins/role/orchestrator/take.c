@@ -1,0 +1,553 @@
+/*
+ * take.c - from a message, or a test that nobody owns, to a run.
+ *
+ *     read the record -> lease -> read it again -> read its parts -> judge the plan -> run
+ *
+ * What the message says about the test does not count once there is a record. A message without one comes
+ * from somebody who writes no records: it is judged, and gets one.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugins/common/doc.h"
+#include "run.h"
+
+#define HOLD (1 * SQ_S) /* a message is held when the store fails, so that it does not come back at once */
+
+struct take {
+	struct orchestrator *o;
+	struct link link;
+	char id[SQ_ID_MAX + 1];
+	struct sq_delivery *delivery; /* NULL: it was lost, or there was none */
+	struct sq_store_get get;
+	struct sq_store_lease lease;
+	struct sq_store_parts parts;
+	struct sq_store_put put; /* of a foreign message's record */
+	struct sq_part part;
+	struct buf body, secret;
+	struct sq_work resolve;
+	struct addresses found;
+	struct sq_timer hold;
+	uint64_t fence;
+	int64_t asked;
+	struct run *run; /* not begun */
+};
+
+/* --- settling -------------------------------------------------------------------------------- */
+
+struct settling {
+	struct sq_settling rq;
+	struct orchestrator *o;
+	char reason[64], detail[RECORD_DETAIL];
+};
+
+static void settled(struct sq_op *op, int status)
+{
+	struct settling *s = sq_container(op, struct settling, rq.op);
+
+	(void)status; /* a message that comes again is settled again */
+	orchestrator_ended(s->o);
+	free(s);
+}
+
+void delivery_settle(struct orchestrator *o, struct sq_delivery *d, enum sq_settle how, const char *reason,
+                     const char *detail)
+{
+	struct settling *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return; /* its lock expires, and it comes again */
+	s->o = o;
+	record_set(s->reason, sizeof s->reason, reason);
+	record_set(s->detail, sizeof s->detail, detail);
+	s->rq = (struct sq_settling){.op = {.done = settled, .timeout = STORE_TIMEOUT},
+	                             .delivery = d,
+	                             .how = how,
+	                             .reason = s->reason,
+	                             .description = s->detail};
+	if (how == SQ_DEAD) {
+		++*o->dead;
+		SQ_WARN(o->host, SQ_KV({"test", d->msg.id}), "its message is dead (%s): %s", s->reason,
+		        s->detail);
+	}
+	orchestrator_began(o);
+	submitted(&s->rq.op, o->host->transport->settle(o->host->transport_self, &s->rq));
+}
+
+struct releasing {
+	struct sq_store_release rq;
+	struct orchestrator *o;
+	char id[SQ_ID_MAX + 1];
+};
+
+static void released(struct sq_op *op, int status)
+{
+	struct releasing *l = sq_container(op, struct releasing, rq.op);
+
+	(void)status; /* it ends by itself */
+	orchestrator_ended(l->o);
+	free(l);
+}
+
+void lease_release(struct orchestrator *o, const char *id, uint64_t fence)
+{
+	struct releasing *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return;
+	l->o = o;
+	record_set(l->id, sizeof l->id, id);
+	l->rq = (struct sq_store_release){
+	    .op = {.done = released, .timeout = STORE_TIMEOUT}, .id = l->id, .fence = fence};
+	orchestrator_began(o);
+	submitted(&l->rq.op, o->host->store->release(o->host->store_self, &l->rq));
+}
+
+/* --- the ends of a take ------------------------------------------------------------------------ */
+
+static void take_end(struct take *t)
+{
+	struct orchestrator *o = t->o;
+
+	list_remove(&t->link);
+	run_free(t->run);
+	buf_free(&t->body);
+	buf_free(&t->secret);
+	free(t);
+	orchestrator_ended(o);
+}
+
+static void take_settle(struct take *t, enum sq_settle how, const char *reason, const char *detail)
+{
+	if (t->delivery)
+		delivery_settle(t->o, t->delivery, how, reason, detail);
+	t->delivery = NULL;
+	take_end(t);
+}
+
+static void held(struct sq_timer *timer)
+{
+	take_settle(sq_container(timer, struct take, hold), SQ_RELEASE, NULL, NULL);
+}
+
+/* Our own trouble is never the message's fault: it goes back uncounted, but not at once. */
+static void take_give_up(struct take *t, int status, const char *what)
+{
+	const struct sq_host *h = t->o->host;
+
+	SQ_WARN(h, SQ_KV({"test", t->id}), "cannot be taken now (%s: error %d)", what, -status);
+	if (t->fence)
+		lease_release(t->o, t->id, t->fence);
+	orchestrator_trouble(t->o);
+	t->hold.fire = held;
+	h->timer_start(h->ctx, &t->hold, t->o->drain ? 0 : HOLD);
+}
+
+/* --- beginning the run -------------------------------------------------------------------------- */
+
+static void take_begin(struct take *t, const struct sq_err *refusal)
+{
+	struct run *r = t->run;
+	int64_t until = t->asked + t->lease.ttl;
+	int status;
+
+	if (t->o->drain) {
+		take_give_up(t, -ECANCELED, "this process is stopping");
+		return;
+	}
+	status = run_begin(r, t->fence, until, refusal);
+	if (status < 0) {
+		take_give_up(t, status, "no memory");
+		return;
+	}
+	r->refused = refusal != NULL;
+	r->delivery = t->delivery;
+	t->delivery = NULL;
+	t->run = NULL;
+	take_end(t);
+	run_pump(r);
+}
+
+static int resolve(struct sq_work *w)
+{
+	struct take *t = sq_container(w, struct take, resolve);
+
+	return address_resolve(t->run->plan->url.host, t->run->plan->url.port, &t->found, NULL);
+}
+
+static void resolved(struct sq_op *op, int status)
+{
+	static const struct policy_place place = {"orchestrator", "orchestrator.allowedTargets"};
+	struct take *t = sq_container(op, struct take, resolve.op);
+	struct sq_err why;
+
+	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
+	if (policy_filter(t->o->policy, &t->run->plan->url, &t->found, &place, &why) < 0)
+		take_begin(t, &why);
+	else
+		take_begin(t, NULL);
+}
+
+static void take_judge(struct take *t)
+{
+	struct plan_problems problems = {0};
+	struct sq_err why;
+	int status;
+
+	limits_check(&t->o->limits, t->run->plan, &problems);
+	if (problems.count > 0) {
+		sq_fail(&why, -EPERM, "%.*s", (int)strcspn(problems.text.data, "\n"), problems.text.data);
+		plan_problems_free(&problems);
+		take_begin(t, &why);
+		return;
+	}
+	plan_problems_free(&problems);
+	t->resolve = (struct sq_work){
+	    .op.done = resolved, .run = resolve, .what = "name of the target", .lane = SQ_LANE_NET};
+	status = t->o->host->work(t->o->host->ctx, &t->resolve);
+	if (status < 0)
+		take_give_up(t, status, "no thread");
+}
+
+/* --- the parts ---------------------------------------------------------------------------------- */
+
+static const struct sq_part *find_part(const struct sq_store_parts *p, const char *name)
+{
+	for (uint32_t i = 0; i < p->count; i++)
+		if (strcmp(p->parts[i].name, name) == 0)
+			return &p->parts[i];
+	return NULL;
+}
+
+static int take_token(struct take *t)
+{
+	struct run *r = t->run;
+	const struct sq_part *part = find_part(&t->parts, RECORD_SECRET_TOKEN);
+	char a[UUID_TEXT], b[UUID_TEXT];
+
+	if (part && part->data.len < sizeof r->token) {
+		memcpy(r->token, part->data.data, part->data.len);
+	} else if (uuid_random(a) < 0 || uuid_random(b) < 0) {
+		return -EIO;
+	} else {
+		snprintf(r->token, sizeof r->token, "%.32s%.31s", a, b);
+	}
+	return sha256_text(r->token, strlen(r->token), r->record.token_sha256);
+}
+
+/* What the workers had reported when their orchestrator was lost. */
+static void take_snapshots(struct take *t)
+{
+	size_t prefix = strlen(RECORD_SNAPSHOT);
+
+	for (uint32_t i = 0; i < t->parts.count; i++) {
+		const struct sq_part *p = &t->parts.parts[i];
+		struct report report;
+		struct sq_err err;
+
+		if (strncmp(p->name, RECORD_SNAPSHOT, prefix) != 0)
+			continue;
+		if (report_read(p->data, &report, &err) < 0 || merger_take(t->run->merger, &report) < 0) {
+			SQ_ERROR(t->o->host, SQ_KV({"test", t->id}), "part %s cannot be read", p->name);
+			continue;
+		}
+		report_free(&report);
+	}
+}
+
+/* Past queued: it was somebody's, who is lost. */
+static void take_adopt(struct take *t)
+{
+	struct run *r = t->run;
+	const struct sq_part *slots = find_part(&t->parts, RECORD_SLOTS);
+	int status;
+
+	take_snapshots(t);
+	status = run_adopt(r, t->fence, t->asked + t->lease.ttl);
+	if (status < 0) {
+		take_give_up(t, status, "no memory");
+		return;
+	}
+	if (slots && r->test.committed)
+		run_read_places(r, slots->data);
+	r->delivery = t->delivery;
+	t->delivery = NULL;
+	t->run = NULL;
+	take_end(t);
+	run_pump(r);
+}
+
+static void got_parts(struct sq_op *op, int status)
+{
+	struct take *t = sq_container(op, struct take, parts.op);
+	const struct sq_part *part = status < 0 ? NULL : find_part(&t->parts, RECORD_SECRET_PLAN);
+	struct plan_problems problems = {0};
+	struct test_record record;
+	struct plan *plan = NULL;
+
+	if (status >= 0 && !part)
+		status = -EBADMSG;
+	if (status >= 0)
+		status = plan_read_text(part->data.data, part->data.len, NULL, &plan, NULL, &problems);
+	plan_problems_free(&problems);
+	if (status >= 0)
+		status = record_read((struct sq_slice){t->body.data, t->body.len}, &record, NULL);
+	if (status >= 0) {
+		t->run = run_new(t->o, t->id, &record, plan);
+		status = t->run ? take_token(t) : -ENOMEM;
+		plan = NULL;
+	}
+	plan_free(plan);
+	if (status < 0) {
+		take_give_up(t, status, "its plan");
+		return;
+	}
+	t->run->version = t->get.record.version;
+	if (t->run->record.state == T_QUEUED)
+		take_judge(t);
+	else
+		take_adopt(t);
+}
+
+/* --- the record and the lease -------------------------------------------------------------------- */
+
+/* What it says counts now, since nobody else can change it but to cancel. */
+static void got_owned(struct sq_op *op, int status)
+{
+	struct take *t = sq_container(op, struct take, get.op);
+	const struct sq_host *h = t->o->host;
+
+	if (status < 0) {
+		take_give_up(t, status, "record");
+		return;
+	}
+	buf_reset(&t->body);
+	buf_add(&t->body, t->get.record.body.data, t->get.record.body.len);
+	t->parts = (struct sq_store_parts){
+	    .op = {.done = got_parts, .timeout = STORE_TIMEOUT}, .id = t->id, .prefix = ""};
+	submitted(&t->parts.op, h->store->parts(h->store_self, &t->parts));
+}
+
+static void take_read(struct take *t, sq_done_fn *done)
+{
+	const struct sq_host *h = t->o->host;
+
+	t->get = (struct sq_store_get){.op = {.done = done, .timeout = STORE_TIMEOUT}, .id = t->id};
+	submitted(&t->get.op, h->store->get(h->store_self, &t->get));
+}
+
+static void leased(struct sq_op *op, int status)
+{
+	struct take *t = sq_container(op, struct take, lease.op);
+
+	if (status == -SQ_ECONFLICT) {
+		take_settle(t, SQ_RELEASE, NULL, NULL); /* somebody holds it, and may not have written yet */
+	} else if (status == -SQ_EFINAL || status == -SQ_EGONE) {
+		take_settle(t, SQ_ACK, NULL, NULL);
+	} else if (status < 0) {
+		take_give_up(t, status, "lease");
+	} else {
+		t->fence = t->lease.fence;
+		take_read(t, got_owned);
+	}
+}
+
+static void take_lease(struct take *t)
+{
+	const struct sq_host *h = t->o->host;
+	const char *url = h->url(h->ctx);
+
+	t->lease = (struct sq_store_lease){.op = {.done = leased, .timeout = STORE_TIMEOUT},
+	                                   .id = t->id,
+	                                   .owner = h->instance,
+	                                   .address = url ? url : "",
+	                                   .ttl = t->o->conf->lease_ttl};
+	t->asked = orchestrator_now(t->o);
+	submitted(&t->lease.op, h->store->lease(h->store_self, &t->lease));
+}
+
+/* --- a message without a record ------------------------------------------------------------------ */
+
+static void got(struct sq_op *op, int status);
+
+static void recorded(struct sq_op *op, int status)
+{
+	struct take *t = sq_container(op, struct take, put.op);
+
+	if (status >= 0 || status == -SQ_ECONFLICT || status == -SQ_EUNCERTAIN)
+		take_read(t, got);
+	else
+		take_give_up(t, status, "record");
+}
+
+static void take_refuse(struct take *t, const char *reason, const char *detail)
+{
+	take_settle(t, SQ_DEAD, reason, detail);
+}
+
+/* The plan of the message, without what is about the message. *ret_posted is the caller's. */
+static int read_message(struct take *t, struct plan **ret, struct json_object **ret_posted,
+                        struct plan_problems *problems)
+{
+	const struct sq_slice body = t->delivery->msg.body;
+	struct sq_err err;
+	int status = doc_parse(body, 32, ret_posted, &err);
+
+	if (status < 0)
+		return status;
+	if (json_object_is_type(*ret_posted, json_type_object)) {
+		json_object_object_del(*ret_posted, "test_id");
+		json_object_object_del(*ret_posted, "plan_sha256");
+	}
+	return plan_read(*ret_posted, t->o->conf->target_url, ret, problems);
+}
+
+static void take_record(struct take *t, const struct plan *plan, struct json_object *posted)
+{
+	const struct sq_host *h = t->o->host;
+	struct test_record record = {0};
+	struct json_object *secret = plan_write(plan);
+	size_t len = 0;
+	const char *text = secret ? doc_text(secret, &len) : NULL;
+	int64_t at = t->delivery->msg.submitted_at;
+	int status = record_begin(&record, t->id, plan, posted, at ? at : orchestrator_wall(t->o),
+	                          h->instance);
+
+	if (status == 0)
+		record_write(&record, &t->body);
+	if (text)
+		buf_add(&t->secret, text, len);
+	record_free(&record);
+	json_object_put(secret);
+	t->part = (struct sq_part){.name = RECORD_SECRET_PLAN, .data = {t->secret.data, t->secret.len}};
+	t->put = (struct sq_store_put){.op = {.done = recorded, .timeout = STORE_TIMEOUT},
+	                               .id = t->id,
+	                               .state = lifecycle_word(T_QUEUED),
+	                               .life = SQ_LIVE,
+	                               .body = {t->body.data, t->body.len},
+	                               .parts = &t->part,
+	                               .part_count = 1};
+	if (status < 0 || !text || buf_failed(&t->body) || buf_failed(&t->secret))
+		take_give_up(t, -ENOMEM, "no memory");
+	else
+		submitted(&t->put.op, h->store->put(h->store_self, &t->put));
+}
+
+static void take_foreign(struct take *t)
+{
+	struct plan_problems problems = {0};
+	struct json_object *posted = NULL;
+	struct plan *plan = NULL;
+	int status = t->delivery ? read_message(t, &plan, &posted, &problems) : -ENOENT;
+
+	if (status == 0)
+		take_record(t, plan, posted);
+	else if (status == -EINVAL || status == -EBADMSG)
+		take_refuse(t, "malformed", problems.text.len ? problems.text.data : "it is not JSON");
+	else if (status == -ENOENT)
+		take_end(t);
+	else
+		take_give_up(t, status, "no memory");
+	plan_free(plan);
+	json_object_put(posted);
+	plan_problems_free(&problems);
+}
+
+/* --- the first look -------------------------------------------------------------------------------- */
+
+static void got(struct sq_op *op, int status)
+{
+	struct take *t = sq_container(op, struct take, get.op);
+	const struct sq_record *rec = &t->get.record;
+
+	if (status == -ENOENT)
+		take_foreign(t);
+	else if (status < 0)
+		take_give_up(t, status, "record");
+	else if (rec->life != SQ_LIVE || (t->delivery && strcmp(rec->state, lifecycle_word(T_QUEUED)) != 0))
+		take_settle(t, SQ_ACK, NULL, NULL);
+	else
+		take_lease(t);
+}
+
+static struct take *take_new(struct orchestrator *o)
+{
+	struct take *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->o = o;
+	list_add_last(&o->takes, &t->link);
+	orchestrator_began(o);
+	return t;
+}
+
+/* The id of a message that has none: the same for the same message, however often it comes. */
+static int name_message(const struct sq_delivery *d, char out[SQ_ID_MAX + 1])
+{
+	char text[UUID_TEXT];
+	struct buf name = {0};
+	int r;
+
+	buf_printf(&name, "%lld ", (long long)d->msg.submitted_at);
+	buf_add(&name, d->msg.body.data, d->msg.body.len);
+	r = buf_failed(&name)          ? -ENOMEM
+	    : d->msg.submitted_at == 0 ? uuid_random(text)
+	                               : uuid_named(name.data, name.len, text);
+	if (r == 0)
+		record_set(out, SQ_ID_MAX + 1, text);
+	buf_free(&name);
+	return r;
+}
+
+void take_delivery(struct orchestrator *o, struct sq_delivery *d)
+{
+	struct take *t = o->drain ? NULL : take_new(o);
+
+	if (!t) {
+		delivery_settle(o, d, SQ_RELEASE, NULL, NULL);
+		return;
+	}
+	t->delivery = d;
+	record_set(t->id, sizeof t->id, d->msg.id);
+	if (!*t->id && name_message(d, t->id) < 0)
+		take_give_up(t, -ENOMEM, "no memory");
+	else
+		take_read(t, got);
+}
+
+void take_orphan(struct orchestrator *o, const char *id)
+{
+	struct take *t = o->drain ? NULL : take_new(o);
+
+	if (!t)
+		return;
+	record_set(t->id, sizeof t->id, id);
+	take_read(t, got);
+}
+
+void take_lost(struct orchestrator *o, const struct sq_delivery *d)
+{
+	for (struct link *l = o->takes.next; l != &o->takes; l = l->next) {
+		struct take *t = sq_container(l, struct take, link);
+
+		if (t->delivery == d)
+			t->delivery = NULL;
+	}
+	for (struct link *l = o->runs.next; l != &o->runs; l = l->next) {
+		struct run *r = sq_container(l, struct run, link);
+
+		if (r->delivery == d)
+			r->delivery = NULL;
+	}
+}
+
+bool take_has(const struct orchestrator *o, const char *id)
+{
+	for (const struct link *l = o->takes.next; l != &o->takes; l = l->next)
+		if (strcmp(sq_container(l, const struct take, link)->id, id) == 0)
+			return true;
+	return false;
+}
