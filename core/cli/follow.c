@@ -64,31 +64,28 @@ static void draw(struct follow *f)
 	f->drawn = monotonic();
 }
 
-/* A line for each point, and for each state or what it waits for, when that is news. */
-static void say_news(struct follow *f, bool is_point)
+static void say_line(struct follow *f)
 {
-	char news[sizeof f->said];
 	struct buf line = {0};
 
 	if (!f->screen || f->screen->terminal)
 		return;
-	snprintf(news, sizeof news, "%s %.200s %s", f->view->state, f->view->why,
-	         f->view->note ? f->view->note : "");
-	if (!is_point && (view_over(f->view) || strcmp(f->view->state, "running") == 0))
-		return;
-	if (!is_point && strcmp(news, f->said) == 0)
-		return;
-	strcpy(f->said, news);
 	view_line(f->view, output_now(), &line);
 	screen_text(f->screen, &line);
 	buf_free(&line);
 }
 
-static void show(struct follow *f, bool is_point)
+/* What a state waits for, when that is news. While requests are sent the points say more. */
+static void say_state(struct follow *f)
 {
-	f->over = view_over(f->view);
-	draw(f);
-	say_news(f, is_point);
+	char news[sizeof f->said];
+
+	snprintf(news, sizeof news, "%s %.200s %s", f->view->state, f->view->why,
+	         f->view->note ? f->view->note : "");
+	if (view_over(f->view) || strcmp(f->view->state, "running") == 0 || strcmp(news, f->said) == 0)
+		return;
+	strcpy(f->said, news);
+	say_line(f);
 }
 
 /* --- what comes ------------------------------------------------------------------------------ */
@@ -101,12 +98,15 @@ static void take_event(void *ctx, const char *name, const char *data, size_t len
 	f->broken = 0;
 	backoff_reset(&f->backoff);
 	if (strcmp(name, "point") == 0) {
-		if (view_point(f->view, o))
-			show(f, true);
+		if (view_point(f->view, o)) {
+			say_line(f);
+			draw(f);
+		}
 	} else if (strcmp(name, "state") == 0 || strcmp(name, "end") == 0) {
 		view_state(f->view, o);
-		f->record.at = monotonic(); /* for the deadline, and for what it waits for */
-		show(f, false);
+		f->over = view_over(f->view);
+		f->record.at = 0; /* it says what the state waits for, and how long */
+		draw(f);
 	}
 	json_object_put(o);
 }
@@ -129,7 +129,7 @@ static void take_points(struct follow *f, struct json_object *answer)
 	for (size_t i = 0; i < json_object_array_length(points); i++)
 		if (view_point(f->view, json_object_array_get_idx(points, i))) {
 			any = true;
-			say_news(f, true);
+			say_line(f);
 		}
 	if (any)
 		draw(f);
@@ -225,7 +225,9 @@ static void end_record(struct follow *f)
 
 	if (o) {
 		view_record(f->view, o);
-		show(f, false);
+		f->over = view_over(f->view);
+		draw(f);
+		say_state(f);
 	}
 	json_object_put(o);
 	f->record.at = monotonic() + PACE;
@@ -269,7 +271,8 @@ static void begin_cancel(struct follow *f)
 	f->cancelling = true;
 	f->view->note = "cancelling; once more kills squall";
 	f->view->hint = NULL;
-	show(f, false);
+	draw(f);
+	say_state(f);
 }
 
 static bool is_silent(const struct follow *f, int64_t now)
@@ -279,6 +282,19 @@ static bool is_silent(const struct follow *f, int64_t now)
 	say("no word from the gateway %s for 60 s; the test may go on: squall watch %.8s", f->api->authority,
 	    f->id);
 	return true;
+}
+
+/* Without events the end is known before the last seconds are. */
+static void catch_up(struct follow *f)
+{
+	if (!f->polling && f->broken == 0)
+		return;
+	if (!f->timeline.busy)
+		start_timeline(f);
+	while (f->timeline.busy) {
+		api_wait(f->api, TURN_MS);
+		take_ended(f);
+	}
 }
 
 static enum follow_end stay(struct follow *f)
@@ -316,8 +332,11 @@ enum follow_end follow(struct api *api, const char *id, struct view *view, struc
 	};
 	enum follow_end end;
 
-	show(&f, false);
+	draw(&f);
+	say_state(&f);
 	end = stay(&f);
+	if (end == FOLLOW_OVER)
+		catch_up(&f);
 	call_end(&f.events.call);
 	call_end(&f.record.call);
 	call_end(&f.timeline.call);

@@ -41,24 +41,26 @@ int file_read(const char *path, size_t limit, struct buf *out, struct sq_err *er
 	return 0;
 }
 
-/* The member of that name, a new object when there is none; NULL without memory or with another type. */
-static struct json_object *object_of(struct json_object *plan, const char *name)
+/* The object of that name, a new one when there is none. 0, -ENOMEM, or -EINVAL for another type. */
+static int object_of(struct json_object *plan, const char *name, struct json_object **ret)
 {
-	struct json_object *o = member_get(plan, name);
-
-	if (!o && json_put(plan, name, json_object_new_object()) == 0)
-		o = member_get(plan, name);
-	return json_object_is_type(o, json_type_object) ? o : NULL;
+	if (!member_get(plan, name) && json_put(plan, name, json_object_new_object()) < 0)
+		return -ENOMEM;
+	*ret = member_get(plan, name);
+	return json_object_is_type(*ret, json_type_object) ? 0 : -EINVAL;
 }
 
 /* Names of headers do not heed case; the one that is there gives way. */
 static int put_header(struct json_object *plan, const char *name, const char *value, struct sq_err *err)
 {
-	struct json_object *headers = object_of(plan, "headers");
+	struct json_object *headers;
 	struct json_object_iter it;
 	const char *old = NULL;
+	int r = object_of(plan, "headers", &headers);
 
-	if (!headers)
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
 		return sq_fail(err, -EINVAL, "headers of the plan must be an object of names and values");
 	json_object_object_foreachC(headers, it)
 	{
@@ -152,29 +154,46 @@ static bool is_bare(const char *s)
 	return strncmp(s, "p(", 2) == 0;
 }
 
+static int add_threshold(struct json_object *plan, const char *metric, const char *expression)
+{
+	struct json_object *all, *list, *text;
+	int r = object_of(plan, "thresholds", &all);
+
+	if (r == 0 && !member_get(all, metric))
+		r = json_put(all, metric, json_object_new_array());
+	if (r < 0)
+		return r;
+	list = member_get(all, metric);
+	if (!json_object_is_type(list, json_type_array))
+		return -EINVAL;
+	text = json_object_new_string(expression);
+	if (text && json_object_array_add(list, text) == 0)
+		return 0;
+	json_object_put(text);
+	return -ENOMEM;
+}
+
 /* k6's words: thresholds = {METRIC: [EXPRESSION, ...]}. Those of the plan's file stay. */
 int plan_put_threshold(struct json_object *plan, const struct option_row *row, const char *value,
                        struct sq_err *err)
 {
-	struct json_object *all = object_of(plan, row->field), *list;
 	char metric[128] = DEFAULT_METRIC, shown[64];
 	size_t len = strcspn(value, " :");
+	int r;
 
-	text_safe(shown, sizeof shown, value, strlen(value));
+	(void)row;
 	if (!is_bare(value)) {
 		if (len == 0 || len >= sizeof metric || value[len] == '\0')
 			return sq_fail(
 			    err, -EINVAL,
 			    "--threshold %s: write it like 'p(99)<250' or 'http_req_failed rate<0.01'",
-			    shown);
+			    text_safe(shown, sizeof shown, value, strlen(value)));
 		memcpy(metric, value, len);
 		metric[len] = '\0';
 		value += len + strspn(value + len, " :");
 	}
-	if (all && !member_get(all, metric))
-		json_put(all, metric, json_object_new_array());
-	list = member_get(all, metric);
-	if (!json_object_is_type(list, json_type_array))
-		return sq_fail(err, -EINVAL, "thresholds of the plan must be lists of expressions by metric");
-	return json_object_array_add(list, json_object_new_string(value)) < 0 ? -ENOMEM : 0;
+	r = add_threshold(plan, metric, value);
+	if (r == -EINVAL)
+		sq_fail(err, r, "thresholds of the plan must be lists of expressions by metric");
+	return r;
 }

@@ -33,10 +33,11 @@ static void take_field(struct sse *s, const char *name, const char *value)
 
 static void take_line(struct sse *s)
 {
-	char *line = s->line.len > 0 ? s->line.data : NULL, *value;
+	char *line = s->line.data, *value;
 
-	s->dropped |= buf_failed(&s->line);
-	if (!line) {
+	if (s->cut || buf_failed(&s->line)) {
+		s->dropped = true;
+	} else if (s->line.len == 0) {
 		dispatch(s);
 	} else if (*line != ':') { /* else a comment */
 		value = line + strcspn(line, ":");
@@ -45,13 +46,13 @@ static void take_line(struct sse *s)
 		take_field(s, line, value + (*value == ' '));
 	}
 	buf_reset(&s->line);
+	s->cut = false;
 }
 
 static void take_text(struct sse *s, const char *text, size_t len)
 {
-	if (s->line.len + len > SSE_LINE_MAX)
-		s->dropped = true;
-	else
+	s->cut |= s->line.len + len > SSE_LINE_MAX;
+	if (!s->cut)
 		buf_add(&s->line, text, len);
 }
 
@@ -82,7 +83,7 @@ void sse_restart(struct sse *s)
 	buf_reset(&s->line);
 	buf_reset(&s->data);
 	*s->name = '\0';
-	s->has_data = s->after_cr = s->dropped = false;
+	s->has_data = s->after_cr = s->cut = s->dropped = false;
 }
 
 void sse_free(struct sse *s)

@@ -19,7 +19,9 @@ struct sse {
 	char id[64]; /* the last one seen; for Last-Event-ID */
 	char name[32];
 	struct buf line, data;
-	bool has_data, after_cr, dropped;
+	bool has_data, after_cr;
+	bool cut; /* the line is too long */
+	bool dropped; /* the event is void */
 };
 
 void sse_feed(struct sse *s, const char *bytes, size_t len);

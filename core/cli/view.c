@@ -77,14 +77,31 @@ static void take_provisioning(struct view *v, struct json_object *record)
 	         text_count(wanted, member_total(p, "wanted")), *reason ? ", " : "", reason);
 }
 
+/* Where a state stands in the life of a test; an end is behind all others. */
+static unsigned rank(const char *state)
+{
+	static const char *const order[] = {"queued", "provisioning", "ready",
+	                                    "armed",  "running",      "draining"};
+	unsigned n = 0;
+
+	while (*state && n < SQ_LEN(order) && strcmp(order[n], state) != 0)
+		n++;
+	return n;
+}
+
+/* Streams begin with the whole history, of which the record has told already. */
 void view_state(struct view *v, struct json_object *step)
 {
-	if (!*json_text(step, "state") || strcmp(json_text(step, "state"), v->state) == 0)
+	const char *state = json_text(step, "state");
+	int64_t at = v->since;
+
+	copy_scaled(step, "at", 1, &at);
+	if (!*state || is(v, state) || at < v->since || (*v->state && rank(state) < rank(v->state)))
 		return;
 	copy_text(step, "state", v->state, sizeof v->state);
-	v->since = v->deadline = 0;
+	v->since = at;
+	v->deadline = 0;
 	*v->why = '\0';
-	copy_scaled(step, "at", 1, &v->since);
 }
 
 void view_record(struct view *v, struct json_object *record)

@@ -82,20 +82,33 @@ static double seconds(const struct view *v)
 	return whole > 0 && done > whole ? whole : done;
 }
 
+/* "18/30": seconds, whole ones without decimals. */
+static void put_seconds(struct line *l, const struct view *v)
+{
+	const double parts[] = {seconds(v), (double)v->duration / SQ_S};
+	char text[TEXT_MAX];
+
+	for (size_t i = 0; i < SQ_LEN(parts); i++)
+		put(l, "%s%s", i ? "/" : "",
+		    parts[i] == floor(parts[i]) ? text_count(text, (uint64_t)parts[i])
+		                                : text_number(text, parts[i]));
+	put(l, " s");
+}
+
 /* "  [=========>     ]  18/30 s   9,000 of 15,000 requests" */
 static void put_progress(struct line *l, const struct view *v, const struct look *look)
 {
-	char done[TEXT_MAX], whole[TEXT_MAX], sent[TEXT_MAX], all[TEXT_MAX];
-	int size = look->width >= 80 ? BAR : (int)look->width / 4, filled;
+	char sent[TEXT_MAX], all[TEXT_MAX];
+	int size = look->width >= PAGE_WIDTH ? BAR : (int)look->width / 4, filled;
 	double part = v->duration > 0 ? seconds(v) * SQ_S / (double)v->duration : 0;
 
 	filled = (int)(part * size);
 	put(l, "  [");
 	for (int i = 0; i < size; i++)
 		put(l, "%s", i < filled ? "=" : i == filled ? ">" : " ");
-	put(l, "]  %s/%s s   ", text_number(done, seconds(v)),
-	    text_number(whole, (double)v->duration / SQ_S));
-	put(l, "%s of %s requests", text_count(sent, v->sent),
+	put(l, "]  ");
+	put_seconds(l, v);
+	put(l, "   %s of %s requests", text_count(sent, v->sent),
 	    text_count(all, v->rate > 0 ? rate_total(v->rate, v->duration) : v->sent));
 }
 
@@ -124,25 +137,30 @@ static void put_rates(struct line *l, const struct view *v, const struct look *l
 		put(l, "%s", spark(v->rates[i % VIEW_SPARKS] * RATE_ONE / (double)v->rate, look->utf8));
 }
 
-static void put_latencies(struct line *l, const struct view *v, const char *gap)
+/* few: where there is little room. */
+static void put_latencies(struct line *l, const struct view *v, bool few)
 {
 	static const struct {
 		const char *name;
 		double percent;
 		uint64_t least; /* samples without which it would be one request's luck */
 	} columns[] = {{"p50", 50, 1}, {"p95", 95, 1}, {"p99", 99, 100}};
+	const char *gap = few ? "  " : "   ";
 	char text[TEXT_MAX];
 
 	if (!v->response || v->response->count == 0) {
 		put(l, "no answers yet");
 		return;
 	}
-	for (size_t i = 0; i < SQ_LEN(columns); i++)
+	for (size_t i = 0; i < SQ_LEN(columns); i++) {
+		if (few && columns[i].percent == 95)
+			continue;
 		put(l, "%s %s%s", columns[i].name,
 		    v->response->count < columns[i].least
 		        ? "-"
 		        : text_duration(text, hist_percentile(v->response, columns[i].percent)),
 		    gap);
+	}
 	put(l, "max %s", text_duration(text, v->response->max));
 }
 
@@ -188,7 +206,6 @@ void view_block(const struct view *v, const struct look *look, int64_t now, stru
 	struct line l = {.len = 0};
 
 	if (!view_measures(v)) {
-		put(&l, "  ");
 		put_state(&l, v, now);
 		end_line(&l, look, out);
 		return;
@@ -198,7 +215,7 @@ void view_block(const struct view *v, const struct look *look, int64_t now, stru
 	put_rates(&l, v, look);
 	end_line(&l, look, out);
 	put(&l, "  ");
-	put_latencies(&l, v, look->width >= 80 ? "   " : "  ");
+	put_latencies(&l, v, look->width < PAGE_WIDTH);
 	put_errors(errors, v);
 	put_right(&l, look, errors);
 	end_line(&l, look, out);
@@ -214,18 +231,18 @@ void view_block(const struct view *v, const struct look *look, int64_t now, stru
 
 void view_line(const struct view *v, int64_t now, struct buf *out)
 {
-	char done[TEXT_MAX], whole[TEXT_MAX], rate[TEXT_MAX], errors[2 * TEXT_MAX];
+	char rate[TEXT_MAX], errors[2 * TEXT_MAX];
 	const struct look look = {.width = PAGE_WIDTH};
 	struct line l = {.len = 0};
 
 	if (v->rate_count > 0 && strcmp(v->state, "draining") != 0) {
-		put(&l, "  %s/%s s  %s/s  ", text_number(done, seconds(v)),
-		    text_number(whole, (double)v->duration / SQ_S), text_number(rate, v->second_rate));
-		put_latencies(&l, v, "  ");
+		put(&l, "  ");
+		put_seconds(&l, v);
+		put(&l, "  %s/s  ", text_number(rate, v->second_rate));
+		put_latencies(&l, v, true);
 		put_errors(errors, v);
 		put(&l, "  %s", errors);
 	} else {
-		put(&l, "  ");
 		put_state(&l, v, now);
 	}
 	end_line(&l, &look, out);

@@ -1,0 +1,78 @@
+/* test_cli_rate.c - rates as people write them, and when requests are due. */
+#include <errno.h>
+
+#include "core/cli/rate.h"
+#include "tests/tap.h"
+
+static void parsing(void)
+{
+	static const struct {
+		const char *text;
+		int code;
+		int64_t rate;
+		const char *decimal, *shown;
+	} rows[] = {
+	    {"500", 0, 500 * RATE_ONE, "500", "500/s"},
+	    {"500/s", 0, 500 * RATE_ONE, "500", "500/s"},
+	    {"10k", 0, 10000 * RATE_ONE, "10000", "10,000/s"},
+	    {"1.5M", 0, 1500000 * RATE_ONE, "1500000", "1,500,000/s"},
+	    {"30/1m", 0, RATE_ONE / 2, "0.5", "0.500/s"},
+	    {"0.1", 0, RATE_ONE / 10, "0.1", "0.100/s"},
+	    {"10/3s", 0, 3333333, "3.333333", "3.333/s"},
+	    {"20/3s", 0, 6666667, "6.666667", "6.667/s"},
+	    {"2k/100ms", 0, 20000 * RATE_ONE, "20000", "20,000/s"},
+	    {"0.000001", 0, 1, "0.000001", "0.000/s"},
+	    {"9223372036854", 0, 9223372036854 * RATE_ONE, "9223372036854", "9,223,372,036,854/s"},
+	    {"9223372036855", -ERANGE, 0, NULL, NULL},
+	    {"9223372036854M", -ERANGE, 0, NULL, NULL},
+	    {"1234567890123456789", -ERANGE, 0, NULL, NULL},
+	    {"0", -ERANGE, 0, NULL, NULL},
+	    {"1/3000000h", -ERANGE, 0, NULL, NULL},
+	    {"1/0s", -EINVAL, 0, NULL, NULL},
+	    {"", -EINVAL, 0, NULL, NULL},
+	    {".5", -EINVAL, 0, NULL, NULL},
+	    {"5.", -EINVAL, 0, NULL, NULL},
+	    {"0.1234567", -EINVAL, 0, NULL, NULL},
+	    {"5/", -EINVAL, 0, NULL, NULL},
+	    {"5/x", -EINVAL, 0, NULL, NULL},
+	    {"5x", -EINVAL, 0, NULL, NULL},
+	    {"5m", -EINVAL, 0, NULL, NULL},
+	    {"-5", -EINVAL, 0, NULL, NULL},
+	    {"5/11111111111111111111111111111111111111111111111111111111s", -EINVAL, 0, NULL, NULL},
+	};
+	char text[TEXT_MAX];
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		int64_t rate = -7;
+
+		is_int(rate_parse(rows[i].text, &rate), rows[i].code, rows[i].text);
+		is_int(rate, rows[i].code ? -7 : rows[i].rate, "  in millionths; untouched when refused");
+		if (rows[i].code)
+			continue;
+		is_str(rate_decimal(text, rate), rows[i].decimal, "  as a decimal");
+		is_str(rate_text(text, rate), rows[i].shown, "  for people");
+	}
+}
+
+/* The same arithmetic as plugins/common/schedule.c, which the workers use. */
+static void due(void)
+{
+	const int64_t odd = 10007 * RATE_ONE;
+
+	is_int(rate_total(odd, 3 * SQ_S), 30021, "10007/s for 3 s: exactly 30,021");
+	is_int(rate_total(500 * RATE_ONE, 30 * SQ_S), 15000, "500/s for 30 s");
+	is_int(rate_total(RATE_ONE / 10, SQ_S), 1, "0.1/s for 1 s: the one at 0");
+	is_int(rate_total(3 * RATE_ONE, 1), 1, "the shortest test has one");
+	is_int(rate_due(odd, 0), 0, "the first is due at once");
+	is_int(rate_due(odd, 1), 99930, "rounded down to whole ns");
+	is_int(rate_due(odd, 10007), SQ_S, "without drift");
+	is_int(rate_due(RATE_ONE / 10, 3), 30 * SQ_S, "0.1/s");
+	is_int(rate_due(1, 1), 1000000 * SQ_S, "the slowest rate");
+}
+
+int main(void)
+{
+	parsing();
+	due();
+	return tap_done();
+}
