@@ -164,11 +164,11 @@ static void update_record(struct run *r)
 	rec->t0.epoch = (uint32_t)d->t0_epoch;
 	rec->t0.unix_ns = d->committed ? d->t0 + r->o->clock : 0;
 	rec->started_at = rec->t0.unix_ns / SQ_MS;
-	rec->workers.ready = test_count_ready(t);
+	rec->workers.ready = t->committed ? t->setup.workers : test_count_ready(t);
 	rec->workers.armed = test_count_armed(t);
 	rec->workers.reported = merger_count(r->merger);
 	rec->provisioning.set = d->state == T_PROVISIONING;
-	rec->provisioning.ready = test_count_ready(t);
+	rec->provisioning.ready = rec->workers.ready;
 	rec->provisioning.wanted = t->setup.workers;
 	record_set(rec->provisioning.reason, sizeof rec->provisioning.reason, t->launch.reason);
 }
@@ -345,13 +345,14 @@ static void show_live(struct run *r, struct json_object *p)
 static bool point(struct run *r, int64_t now)
 {
 	struct timeline_now at = {.second = r->second, .books = merger_books(r->merger)};
+	int64_t end = (int64_t)(r->second + 1) * SQ_S, since = now - r->test.t0;
 	struct json_object *p;
 	const char *text;
 	size_t len;
 
-	if (!r->test.committed || now <= r->test.t0)
+	if (!r->test.committed || since <= 0)
 		return false;
-	at.offered = schedule_ticks_until(&r->schedule, now - r->test.t0 - POINT_DELAY);
+	at.offered = schedule_ticks_until(&r->schedule, (since < end ? since : end) - 1);
 	at.workers = r->test.setup.workers - test_count_lost(&r->test, now);
 	p = timeline_point(r->timeline, &at);
 	text = p ? doc_text(p, &len) : NULL;
