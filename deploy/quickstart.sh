@@ -25,6 +25,9 @@ remove() {
 		[ "$(id -u)" -eq 0 ] || as_root=(sudo)
 		"${as_root[@]}" apt-get purge -y -q "${packages[@]}" >/dev/null
 	fi
+	if [ -e "$build/autogen-was-run" ]; then
+		rm -rf aclocal.m4 autom4te.cache build-aux config.h.in configure m4 Makefile.in
+	fi
 	rm -rf "$build"
 	echo "removed $build"
 }
@@ -54,7 +57,7 @@ SQUALL_DEPS_RECORD=$record ./deploy/install-deps.sh build
 
 say "building in ./build (log: build/build.log)"
 {
-	[ -x configure ] || ./autogen.sh
+	[ -x configure ] || { ./autogen.sh && touch "$build/autogen-was-run"; }
 	cd "$build"
 	[ -f Makefile ] || ../configure --prefix=/usr/local --sysconfdir=/etc --localstatedir=/var
 	make -j"$(nproc)"

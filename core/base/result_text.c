@@ -99,14 +99,28 @@ static void print_censored(struct page *p, struct json_object *response)
 	         text_count(part, censored), text_count(whole, member_total(response, "count")));
 }
 
+/* Lag is ours as far as it is pickup; the rest was waiting for a connection. */
+static bool is_waiting(struct json_object *latencies)
+{
+	double pickup, wait;
+
+	return member_number(member_get(latencies, "pickup"), "p99", &pickup) &&
+	       member_number(member_get(latencies, "wait"), "p99", &wait) && wait > pickup;
+}
+
 static void print_latencies(struct page *p, struct json_object *doc)
 {
+	struct json_object *latencies = member_get(doc, "latency_ms");
+	bool waiting = is_waiting(latencies);
 	struct row rows[] = {
 	    {"response", "  response", "from due to done", "from due to done", {{0}}},
 	    {"service", "  service", "from sent to done", "from sent to done", {{0}}},
-	    {"lag", "  lag", "from due to sent (ours)", "(ours)", {{0}}},
+	    {"lag",
+	     "  lag",
+	     waiting ? "from due to sent (wait)" : "from due to sent (ours)",
+	     waiting ? "(wait)" : "(ours)",
+	     {{0}}},
 	};
-	struct json_object *latencies = member_get(doc, "latency_ms");
 	bool there[SQ_LEN(rows)], any = false;
 	unsigned width = 9;
 

@@ -23,6 +23,7 @@
 #include "state_dir.h"
 
 #define HOST_MAGIC 0x74736f68u
+#define DEAF (SQ_S / 2) /* timeout(1) signals its child and then the group: one wish, two signals */
 
 struct host {
 	uint32_t magic;
@@ -38,11 +39,11 @@ struct host {
 	char name[SQ_ID_MAX + 1];
 	ev_signal terminate, interrupt;
 	ev_io lifeline;
-	struct sq_timer grace;
+	struct sq_timer grace, deaf; /* deaf: to further signals */
 	int64_t grace_end;
 	struct sq_post step;
 	int code;
-	bool code_given, stopping, hung, was_ready;
+	bool code_given, stopping, signalled, hung, was_ready;
 };
 
 static struct host *host_of(struct process *p)
@@ -164,10 +165,22 @@ static void on_signal(struct ev_loop *ev, ev_signal *w, int events)
 {
 	struct host *h = w->data;
 
+	(void)ev;
 	(void)events;
-	ev_signal_stop(ev, &h->terminate);
-	ev_signal_stop(ev, &h->interrupt);
+	if (h->signalled)
+		return;
+	h->signalled = true;
+	loop_timer_start(&h->loop, &h->deaf, DEAF);
 	begin_stop(h, w->signum == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* From here on a signal has its default action. */
+static void deaf_over(struct sq_timer *t)
+{
+	struct host *h = sq_container(t, struct host, deaf);
+
+	ev_signal_stop(h->loop.ev, &h->terminate);
+	ev_signal_stop(h->loop.ev, &h->interrupt);
 }
 
 static void on_lifeline(struct ev_loop *ev, ev_io *w, int events)
@@ -336,6 +349,7 @@ static struct host *host_new(const struct conf *conf)
 	h->conf = conf;
 	h->step.run = step;
 	h->grace.fire = grace_over;
+	h->deaf.fire = deaf_over;
 	h->instances = calloc(conf->count ? conf->count : 1, sizeof *h->instances);
 	if (!h->instances || loop_init(&h->loop) < 0) {
 		free(h->instances);
@@ -360,6 +374,7 @@ static void host_free(struct host *h)
 	ev_signal_stop(h->loop.ev, &h->interrupt);
 	ev_io_stop(h->loop.ev, &h->lifeline);
 	loop_timer_stop(&h->loop, &h->grace);
+	loop_timer_stop(&h->loop, &h->deaf);
 	loop_fini(&h->loop);
 	metrics_free();
 	free(h->instances);

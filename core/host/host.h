@@ -4,7 +4,7 @@
  * Everything is bound first; then store, transport, scheduler and roles are created and started in
  * this order. SIGTERM, SIGINT, the end of the life-line, host->stop() and a failed start all end in
  * the same orderly stop: not ready, drain in reverse order, destroy in reverse order. A second
- * signal ends the process by its default action.
+ * signal, half a second later or more, ends the process by its default action.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H

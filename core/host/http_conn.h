@@ -80,7 +80,7 @@ struct http_server {
 	unsigned spare_request_count, spare_buf_count;
 	struct buf spare_bufs[HTTP_STOCK];
 
-	struct {
+	struct { /* shared with other listeners of the same name */
 		int64_t *answers[6]; /* by first digit of the status */
 		int64_t *connections, *refused, *late[WAIT_COUNT];
 	} metrics;

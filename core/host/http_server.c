@@ -156,7 +156,8 @@ void http_server_forget(struct http_server *s, struct http_conn *c)
 		s->beyond--;
 		return;
 	}
-	*s->metrics.connections = --s->count;
+	s->count--;
+	--*s->metrics.connections;
 	if (s->count * 4 <= s->conf->max_connections * 3)
 		s->crowded = false;
 }
@@ -191,7 +192,8 @@ static void admit(struct http_server *s, int fd, const char *peer)
 		turn_away(s, c);
 		return;
 	}
-	*s->metrics.connections = ++s->count;
+	s->count++;
+	++*s->metrics.connections;
 }
 
 /* New clients wait in the queue of the socket; asking again at once would only spin. */

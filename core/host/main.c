@@ -148,6 +148,17 @@ static int printed(void)
 	return EXIT_START;
 }
 
+/* Whoever closed one of the first three must not find a client's socket or the store in its place.
+ * Opened the wrong way round, so that its use still fails. */
+static int hold_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return -errno;
+	return 0;
+}
+
 static int describe(const struct arguments *a)
 {
 	if (conf_describe(a->plugin_dir, a->which, a->format, stdout, stderr) < 0)
@@ -177,6 +188,8 @@ int main(int argc, char **argv)
 	struct conf *conf;
 	int code;
 
+	if (hold_standard_descriptors() < 0)
+		return EXIT_START;
 	if (parse(&a, argc, argv) < 0)
 		return EXIT_CONF;
 	if (a.mode == MODE_DONE)

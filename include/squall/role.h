@@ -4,8 +4,9 @@
  * Several roles may live in one process, each with its own listener. A role that declares
  * routes gets the listener options (listen, max_body, ...) in its group of the .conf from the
  * host; its own options must not use those names. The listener is bound before start() and
- * served after it returned, until drain's op completes; requests that come during drain still
- * reach the role, and handles that are unanswered when it ends get 503 from the host.
+ * served after it returned. From drain() on it takes no new connections; requests that are on
+ * their way on open ones still reach the role. When drain's op has completed, handles have half
+ * of what is left of the grace period; those still unanswered then get 503 from the host.
  *
  * At most one role of a process takes deliveries, and at most one takes job changes; the host
  * refuses a .conf with two. It sets the transport's credit to 0 before that role's drain().

@@ -95,6 +95,7 @@ void books_sent(struct books *b, struct request_times *r, int64_t now, bool reus
 	assert(r->stage == R_DUE && now >= r->picked && b->pending > 0);
 	r->sent = now;
 	r->stage = R_SENT;
+	b->last_sent = now - b->t0 > b->last_sent ? now - b->t0 : b->last_sent;
 	b->pending--;
 	b->in_flight++;
 	b->reused += reused;
@@ -312,5 +313,6 @@ void books_merge(struct books *into, const struct books *from)
 	into->in_flight += from->in_flight;
 	into->picked += from->picked;
 	into->late_unsent += from->late_unsent;
+	into->last_sent = from->last_sent > into->last_sent ? from->last_sent : into->last_sent;
 	merge_samples(into, from);
 }

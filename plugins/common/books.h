@@ -83,6 +83,7 @@ struct books {
 	uint64_t pending, in_flight; /* due and in no class; sent and not ended */
 	uint64_t picked; /* requests that the loop looked at: scheduled but for books_dropped_many */
 	uint64_t late_unsent; /* of those, looked at late and never sent */
+	int64_t last_sent; /* ns after t0: when the last one was sent; 0 = none was */
 	uint32_t slowest_count, error_count[SAMPLE_KINDS]; /* samples kept */
 	struct sample slowest[BOOKS_SAMPLES]; /* by response time, longest first, then by tick */
 	struct sample errors[SAMPLE_KINDS][BOOKS_SAMPLES]; /* the first due of each kind, by tick */

@@ -114,12 +114,14 @@ static bool put_ratio(struct json_object *o, const char *name, int64_t n, int64_
 	                           : doc_put_null(o, name);
 }
 
+/* What was sent behind the end of the schedule makes the rate that was sent less, not the one asked. */
 static struct json_object *write_rate(const struct result_input *in, uint64_t offered)
 {
 	struct json_object *o = json_object_new_object();
 	const struct ledger *l = &in->books->ledger;
+	int64_t asked = in->elapsed < in->plan->duration ? in->elapsed : in->plan->duration;
 
-	return doc_close(o, put_ratio(o, "offered", (int64_t)offered, in->elapsed, SQ_S, 6) &&
+	return doc_close(o, put_ratio(o, "offered", (int64_t)offered, asked, SQ_S, 6) &&
 	                        put_ratio(o, "sent", (int64_t)ledger_sent(l), in->elapsed, SQ_S, 6) &&
 	                        put_ratio(o, "ok", (int64_t)l->ok, in->elapsed, SQ_S, 6));
 }

@@ -25,7 +25,9 @@ struct result_input {
 	const struct books *books; /* closed */
 	const struct health *health;
 	int64_t submitted, started, ended; /* Unix ms, 0 = did not happen */
-	int64_t elapsed; /* ns from T0 to the end of the schedule, or to the stop */
+	/* ns from T0 to the end of the schedule or to the stop, or to the last request that was sent if
+	 * that was later. */
+	int64_t elapsed;
 	uint32_t planned, armed, reported; /* workers */
 	const char *audit; /* "equal" "within" "broken" "n/a" */
 	uint64_t audit_counted;

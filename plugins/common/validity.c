@@ -224,15 +224,19 @@ const char *validity_word(enum validity v)
 	return words[v];
 }
 
-/* Those that gave up are not in the wait of those that were sent, so 1 % of them counts like a p99. */
+/*
+ * Somebody was at the limit when 1 % of the requests gave up waiting, so that the rate was not
+ * reached, or when most of them went out late. A stall for a moment fills the tail and no more.
+ */
 const char *validity_saturated(const struct books *b)
 {
 	uint64_t gave_up = b->ledger.dropped[DROPPED_MAX_IN_FLIGHT] + b->ledger.dropped[DROPPED_PATIENCE];
+	bool missed_rate = gave_up > b->picked / 100;
 	int64_t limit = validity_lag_limit(b);
 
-	if (hist_percentile(b->hist[H_PICKUP], 99) > limit || b->late_unsent > b->picked / 100)
+	if (hist_percentile(b->hist[H_PICKUP], 50) > limit || (missed_rate && b->late_unsent > gave_up / 2))
 		return "generator";
-	if (hist_percentile(b->hist[H_WAIT], 99) > limit || gave_up > b->picked / 100)
+	if (hist_percentile(b->hist[H_WAIT], 50) > limit || missed_rate)
 		return "target";
 	return "none";
 }

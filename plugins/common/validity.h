@@ -49,8 +49,8 @@ enum validity validity_judge(const struct books *b, const struct health *h, cons
 const char *validity_word(enum validity v); /* "valid" "suspect" "invalid" */
 
 /*
- * Who was at the limit: "generator" (requests were looked at late), "target" (looked at in time, but
- * they waited for connections, or gave up waiting) or "none".
+ * Who was at the limit: "generator" (most requests were looked at late), "target" (looked at in time,
+ * but most waited for connections, or many gave up waiting) or "none".
  */
 const char *validity_saturated(const struct books *b);
 

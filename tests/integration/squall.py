@@ -116,17 +116,20 @@ class Squalld:
     ready=False: returns at once, for a daemon that is not expected to come up.
     wrapper: a command that execs what follows it, e.g. ("nice",).
     Its standard error is d.log (a string), its standard output d.out; both may be read at any time.
+    stdout: a file of the caller's in place of d.out.
     """
 
-    def __init__(self, conf, args=(), env=None, ready=True, pass_fds=(), plugins=PLUGINS, wrapper=()):
+    def __init__(self, conf, args=(), env=None, ready=True, pass_fds=(), plugins=PLUGINS, wrapper=(),
+                 stdout=None):
         self.dir = tempfile.mkdtemp(prefix="squall-test-")
         self.conf = os.path.join(self.dir, "squalld.conf")
         with open(self.conf, "w", encoding="utf-8") as f:
             f.write(conf.replace("@dir@", self.dir))
         self._out = open(os.path.join(self.dir, "stdout"), "w+b")
         self._err = open(os.path.join(self.dir, "stderr"), "w+b")
-        self.process = subprocess.Popen([*wrapper, PROGRAM, "-c", self.conf, "-p", plugins, *args], stdin=subprocess.DEVNULL,
-                                        stdout=self._out, stderr=self._err, env=environment(env),
+        command = [*wrapper, PROGRAM, "-c", self.conf, "-p", plugins, *args]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=stdout or self._out, stderr=self._err, env=environment(env),
                                         pass_fds=pass_fds)
         if ready:
             try:

@@ -6,8 +6,9 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 
-from squall import PLUGINS, Squalld, Tap, squalld, wait_until
+from squall import PATIENCE, PLUGINS, PROGRAM, Squalld, Tap, squalld, wait_until
 
 tap = Tap()
 
@@ -109,7 +110,15 @@ def test_second_signal():
         with Squalld(conf('grace = "1h";', plain="hang_drain = true;")) as d:
             d.send_signal(first)
             d.wait_log("plain draining")
-            tap.equal(d.stop(second), -second, "%s, then %s: gone at once" % (first.name, second.name))
+            wait_until(lambda: d.process.poll() is not None or d.send_signal(second), "the end")
+            tap.equal(d.wait(), -second, "%s, then %s: gone at once" % (first.name, second.name))
+
+
+def test_signal_twice():
+    with Squalld(conf()) as d:
+        d.send_signal(signal.SIGTERM)
+        d.send_signal(signal.SIGINT)
+        tap.equal(d.wait(), 0, "two signals in one moment, as timeout(1) sends them: an orderly stop")
 
 
 def test_lifeline():
@@ -279,6 +288,24 @@ def test_checks():
         r = squalld("-p", PLUGINS, "--describe=probe", "--format", form)
         tap.ok(r.returncode == 0 and "hang_drain" in r.stdout.replace("\\", ""), "--describe as %s" % form,
                r.stdout, r.stderr)
+
+
+def test_closed_descriptors():
+    with Squalld(conf(), ready=False) as d:
+        d.process.kill()
+        run = [PROGRAM, "-p", PLUGINS, "-c", d.conf]
+        process = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *run])
+        try:
+            folder = "/proc/%d/fd" % process.pid
+            wait_until(lambda: any(os.readlink(f).startswith("socket:") for f in map(
+                lambda fd: os.path.join(folder, fd), os.listdir(folder)) if os.path.lexists(f)), "a listener")
+            tap.equal([os.readlink("%s/%d" % (folder, fd)) for fd in range(3)], ["/dev/null"] * 3,
+                      "closed standard descriptors are not given to sockets")
+        finally:
+            process.terminate()
+        tap.equal(process.wait(PATIENCE), 0, "... and it runs and stops without them")
+        r = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *run, "-t"], stderr=subprocess.PIPE, text=True)
+        tap.ok(r.returncode == 1 and "standard output" in r.stderr, "-t without standard output says so", r.stderr)
 
 
 def main():

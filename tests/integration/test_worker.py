@@ -4,11 +4,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from odd_server import OddServer  # noqa: E402
-from squall import PLUGINS, SOURCE, Squalld, Tap, free_port, squalld, wait_until  # noqa: E402
+from squall import PLUGINS, PROGRAM, SOURCE, Squalld, Tap, environment, free_port, squalld, wait_until  # noqa: E402
 
 tap = Tap()
 
@@ -72,7 +74,7 @@ def test_manners():
         for manner in ("garbage", "two_lengths", "extra"):
             check(manner, Run(server.url("/" + manner)), 50, 99, protocol=50)
         for manner in ("never", "stall"):
-            run = Run(server.url("/" + manner), timeout="300ms")
+            run = Run(server.url("/" + manner), timeout="300ms", patience="30s")
             check(manner, run, 50, 99, timeout=50)
             tap.equal(run.doc["latency_ms"]["service"]["censored"], 50, "%s: lower bounds" % manner)
 
@@ -155,6 +157,33 @@ def test_stopped():
             run.read(d)
         tap.equal(code, 97, "stopped with requests in flight: exit status")
         tap.ok(run.ledger["in_flight_at_end"] >= 5 and run.balances(), "stopped: they are booked", run.ledger)
+        before = server.count("/never")
+        with Squalld(conf(server.url("/never")), ready=False) as d:
+            wait_until(lambda: server.count("/never") >= before + 50, "all requests")
+            time.sleep(0.5)  # into the drain
+            code = d.stop()
+            run.read(d)
+        tap.equal((code, run.doc["state"]), (97, "cancelled"), "stopped in the drain: cancelled")
+        tap.equal(run.doc["rate"]["offered"], 50, "stopped in the drain: the rate that was asked")
+        tap.ok(run.doc["elapsed_ms"] < 1450, "stopped in the drain: which is no part of the load", run.doc["elapsed_ms"])
+
+
+def test_no_output():
+    """A result that nobody can read is no success."""
+    with OddServer() as server:
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        for output, words in ((os.open("/dev/full", os.O_WRONLY), "No space left on device"), (write_end, "Broken pipe")):
+            with Squalld(conf(server.url("/ok")), ready=False, stdout=output) as d:
+                tap.equal(d.wait(), 97, "%s: exit status" % words)
+                tap.contains(d.log, "the result cannot be written to standard output: " + words, "and told why")
+            os.close(output)
+        with Squalld(conf(server.url("/ok")), ready=False) as d:
+            d.wait()
+            done = subprocess.run(["/bin/sh", "-c", 'exec "$0" "$@" >&-', PROGRAM, "-c", d.conf, "-p", PLUGINS],
+                                  stderr=subprocess.PIPE, text=True, env=environment())
+        tap.equal(done.returncode, 97, "standard output is closed: exit status")
+        tap.contains(done.stderr, "standard output: Bad file descriptor", "and no file has taken its place")
 
 
 def test_target_dies():
@@ -238,6 +267,6 @@ def test_real_target():
 
 
 for test in (test_manners, test_quits, test_accepts_nothing, test_limits, test_latency, test_document, test_stopped,
-             test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_real_target):
+             test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_real_target):
     test()
 tap.done()

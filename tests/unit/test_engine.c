@@ -280,7 +280,7 @@ static void test_classes(void)
 		struct bench b;
 
 		bench_open(&b, cases[i].manner, 1000, SQ_S / 50);
-		b.plan.timeout = b.plan.patience = 200 * SQ_MS;
+		b.plan.timeout = 200 * SQ_MS;
 		l = bench_run(&b);
 		is_int(l->http_error[503 - LEDGER_STATUS_MIN], cases[i].http, cases[i].name);
 		is_int(l->error[ERROR_RESET], cases[i].reset, "  resets");
@@ -391,6 +391,30 @@ static void test_stale(void)
 	bench_close(&b);
 }
 
+/* The loop slept through the patience of the first, not of the second. */
+static void test_overslept(void)
+{
+	struct dispatch d;
+	struct bench b;
+	int64_t now;
+
+	bench_open(&b, ANSWERS, 1, SQ_S);
+	b.books = books_new(0);
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
+	              b.books);
+	now = clock_now();
+	dispatch_due(&d, 0, now - b.plan.patience, now);
+	dispatch_due(&d, 1, now - b.plan.patience / 2, now);
+	dispatch_until_idle(&b, &d);
+	is_int(b.books->ledger.dropped[DROPPED_PATIENCE], 1, "looked at when its patience was over: dropped");
+	is_int(b.books->late_unsent, 1, "by our lateness");
+	is_int(b.books->ledger.ok, 1, "looked at before: sent");
+	dispatch_close(&d);
+	ok(books_closed(b.books), "the books are closed");
+	dispatch_free(&d);
+	bench_close(&b);
+}
+
 static void test_no_memory(void)
 {
 	struct bench b;
@@ -427,6 +451,7 @@ int main(void)
 	test_scarce();
 	test_stop();
 	test_stale();
+	test_overslept();
 	test_no_memory();
 	return tap_done();
 }

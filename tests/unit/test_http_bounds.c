@@ -238,6 +238,27 @@ static void test_connection_cap(void)
 	reopen();
 }
 
+/* Two roles of one plugin: their listeners share their numbers. */
+static void test_same_name(void)
+{
+	int64_t *open = metrics_gauge("http_connections{listener=\"rig\"}", "");
+	struct http_server *first = server;
+	struct client c, d;
+
+	client_connect(&c);
+	expect_open(&c, "a client of the first");
+	rig_open();
+	client_connect(&d);
+	expect_open(&d, "a client of the second");
+	is_int(*open, 2, "listeners of the same name are counted together");
+	client_close(&d);
+	rig_close();
+	server = first;
+	is_int(*open, 1, "... also when one has gone");
+	client_close(&c);
+	WAIT(*open == 0);
+}
+
 static void test_no_descriptors(void)
 {
 	struct client c, d;
@@ -538,6 +559,7 @@ int main(void)
 	rig_defaults();
 	test_leaving();
 	test_connection_cap();
+	test_same_name();
 	test_no_descriptors();
 	test_drain();
 	test_close();

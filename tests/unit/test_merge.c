@@ -101,6 +101,7 @@ static void compare(const struct books *a, const struct books *b)
 	ok(a->bytes_sent == b->bytes_sent && a->bytes_received == b->bytes_received, "the same bytes");
 	ok(a->picked == b->picked && a->picked == 30021, "the same looks");
 	ok(a->late_unsent == b->late_unsent && a->late_unsent > 0, "the same late ones that were not sent");
+	ok(a->last_sent == b->last_sent && a->last_sent > 0, "the same end of sending");
 	ok(same_samples(a, b), "the same samples in the same order");
 }
 

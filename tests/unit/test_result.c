@@ -285,6 +285,23 @@ static void test_cancelled(void)
 	plan_free(p);
 }
 
+/* The last ones were sent when twice the time was over: half the rate, of all that was asked. */
+static void test_overrun(void)
+{
+	struct plan *p = some_plan();
+	struct books *b = books_new(SQ_S);
+	struct result_input in = input(p, b);
+	struct json_object *doc;
+
+	answer(b, 5000, 200, true);
+	in.elapsed = 20 * SQ_S;
+	doc = result_write(&in);
+	is(doc, "rate", "{\"offered\":500,\"sent\":250,\"ok\":250}");
+	json_object_put(doc);
+	books_free(b);
+	plan_free(p);
+}
+
 static void verdict_is(const struct health *h, bool close, const char *verdict, const char *balanced)
 {
 	struct plan *p = some_plan();
@@ -390,6 +407,7 @@ int main(void)
 	test_secrets();
 	test_empty();
 	test_cancelled();
+	test_overrun();
 	test_verdicts();
 	test_exit_codes();
 	test_memory();

@@ -86,6 +86,20 @@ static void odd_documents(void)
 	buf_free(&out);
 }
 
+/* The target stood still: what its requests waited for a connection is not ours. */
+static void stalled_target(void)
+{
+	struct json_object *doc = json_tokener_parse("{\"latency_ms\":{\"pickup\":{\"count\":9,\"p99\":1},"
+	                                             "\"wait\":{\"count\":9,\"p99\":900},"
+	                                             "\"lag\":{\"count\":9,\"p99\":901}}}");
+	struct buf out = {0};
+
+	result_text(doc, false, &out);
+	ok(strstr(out.data, "from due to sent (wait)") != NULL, "lag that was waiting is not called ours");
+	json_object_put(doc);
+	buf_free(&out);
+}
+
 int main(void)
 {
 	golden("pass", false);
@@ -100,6 +114,7 @@ int main(void)
 	golden("hostile", false);
 	golden("colour", true);
 	golden("colour_fail", true);
+	stalled_target();
 	odd_documents();
 	return tap_done();
 }

@@ -258,6 +258,21 @@ static void cancelled_count(void)
 	clear_dir();
 }
 
+static void cancelled_in_drain(void)
+{
+	struct store s;
+	struct call put, drain = {.op.done = call_done};
+
+	store_open(&s, NULL);
+	begin_put(&s, &put, "called-back", 0);
+	sq_plugin_store_local.drain(s.self, &drain.op);
+	is_int(s.vt->cancel(s.self, &put.op), 0, "what waits when the store drains can be called back");
+	host_settle(&s.h);
+	ok(drain.over, "and the store drains all the same");
+	store_crash(&s);
+	clear_dir();
+}
+
 /* --- when the disk fails --- */
 
 static void full_disk(void)
@@ -477,6 +492,7 @@ int main(void)
 	group_commit();
 	counter_life();
 	cancelled_count();
+	cancelled_in_drain();
 	full_disk();
 	fail_each(SQLITE_FULL, 1, "full once");
 	fail_each(SQLITE_FULL, 5, "full");

@@ -226,11 +226,16 @@ static void test_saturation(void)
 	struct books *b = quick();
 
 	is_str(saturated(quick()), "none", "nobody at the limit");
-	add(b, 50, 2 * SQ_MS, 0, 300 * SQ_US);
-	is_str(saturated(b), "generator", "looked at late");
+	add(b, 300, 2 * SQ_MS, 0, 300 * SQ_US);
+	add(b, 300, 0, 2 * SQ_S, 300 * SQ_US);
+	is_str(saturated(b), "none",
+	       "a busy machine and a stalled target: all went out, most of them in time");
 	b = quick();
-	add(b, 50, 0, 2 * SQ_MS, 300 * SQ_US);
-	is_str(saturated(b), "target", "looked at in time, then waited");
+	add(b, 1100, 2 * SQ_MS, 0, 300 * SQ_US);
+	is_str(saturated(b), "generator", "most were looked at late");
+	b = quick();
+	add(b, 1100, 0, 2 * SQ_MS, 300 * SQ_US);
+	is_str(saturated(b), "target", "most were looked at in time, then waited");
 	b = quick();
 	drop(b, 50, 0, DROPPED_MAX_IN_FLIGHT);
 	is_str(saturated(b), "target", "looked at in time, then dropped");
@@ -240,6 +245,17 @@ static void test_saturation(void)
 	b = quick();
 	drop(b, 500, 0, DROPPED_ABORTED);
 	is_str(saturated(b), "none", "stopped");
+	b = quick();
+	drop(b, 10, 2 * SQ_MS, DROPPED_PATIENCE);
+	is_str(saturated(b), "none", "a few gave up");
+	b = quick();
+	for (unsigned i = 0; i < 500; i++) {
+		struct request_times r = {0};
+
+		books_due(b, &r, b->picked, 1000, 1000 + 2 * SQ_MS);
+		books_unsent(b, &r, UNSENT_CONNECT);
+	}
+	is_str(saturated(b), "none", "the target went away while the machine was busy");
 	is_str(saturated(books_new(0)), "none", "nothing happened");
 }
 

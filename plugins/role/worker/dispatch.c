@@ -328,13 +328,15 @@ static void dispatch_expire(EV_P_ struct ev_timer *w, int revents)
 
 void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now)
 {
-	struct request *r = d->live < d->plan->max_in_flight ? slab_take(&d->requests) : NULL;
+	/* Too late already, so that a generator which cannot keep up comes to an end. */
+	bool stale = due + d->plan->patience <= now;
+	struct request *r = !stale && d->live < d->plan->max_in_flight ? slab_take(&d->requests) : NULL;
 	struct request_times lost = {0};
 
 	d->worked = true;
 	if (!r) {
 		books_due(d->books, &lost, tick, due, now);
-		books_dropped(d->books, &lost, DROPPED_MAX_IN_FLIGHT);
+		books_dropped(d->books, &lost, stale ? DROPPED_PATIENCE : DROPPED_MAX_IN_FLIGHT);
 		return;
 	}
 	memset(r, 0, sizeof *r);

@@ -131,6 +131,7 @@ void drive_stop(struct drive *d)
 	d->stopping = true;
 	if (d->engine) {
 		d->stage = DRIVE_DRAINING;
+		/* In the drain the schedule has ended already. */
 		d->stopped = d->stopped && d->stopped < now ? d->stopped : now;
 		h->timer_start(h->ctx, &d->limit, drain < DRIVE_STOP_DRAIN ? drain : DRIVE_STOP_DRAIN);
 		engine_stop(d->engine);
@@ -208,7 +209,9 @@ static void drive_resolved(struct sq_op *op, int status)
 	if (d->stopping) {
 		drive_end(d);
 	} else if (status < 0) {
-		drive_fail(d, "target_unreachable", d->resolve_err.text);
+		drive_fail(d, "target_unreachable",
+		           d->resolve_err.code ? d->resolve_err.text
+		                               : "no thread could be started to look up the target");
 	} else {
 		d->stage = DRIVE_REACHING;
 		d->reach.loop = d->set.host->loop;
@@ -287,13 +290,14 @@ int64_t drive_start_lag(const struct drive *d)
 void drive_vitals(struct drive *d, struct vitals *v)
 {
 	const struct sq_host *h = d->set.host;
-	int64_t until = d->stopped ? d->stopped : h->now(h->ctx);
+	int64_t until = d->stopped ? d->stopped : h->now(h->ctx), last_sent = d->set.books->last_sent;
 
 	*v = (struct vitals){.health = MACHINE_UNKNOWN};
 	if (!d->engine)
 		return;
 	v->from = d->marks;
 	v->elapsed = until > d->t0 ? until - d->t0 : 0;
+	v->elapsed = last_sent > v->elapsed ? last_sent : v->elapsed;
 	engine_tally(d->engine);
 	v->spun = engine_health(d->engine, &v->health);
 }

@@ -65,7 +65,8 @@ int64_t drive_start_lag(const struct drive *d); /* of the first request: sent - 
  * to date; the second reads files of the kernel, on any thread. */
 struct vitals {
 	struct machine_marks from;
-	int64_t elapsed; /* ns since T0, at most until the schedule's end or the stop */
+	int64_t elapsed; /* ns since T0, until the schedule's end or the stop, or the last request sent behind
+	                    it */
 	int64_t spun;
 	struct health health; /* filled by the second */
 };

@@ -13,7 +13,7 @@ bool output_is_terminal(void)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
-void output_write(const char *data, size_t len)
+int output_write(const char *data, size_t len)
 {
 	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	ssize_t n;
@@ -23,12 +23,13 @@ void output_write(const char *data, size_t len)
 		if (n < 0 && errno == EAGAIN)
 			poll(&out, 1, -1);
 		else if (n < 0 && errno != EINTR)
-			return;
+			return -errno;
 		else if (n > 0) {
 			data += n;
 			len -= (size_t)n;
 		}
 	}
+	return 0;
 }
 
 /* A pipe that polls as writable has room for at least PIPE_BUF bytes, more than any line here. */

@@ -9,6 +9,7 @@
 
 bool output_is_terminal(void); /* and colour is wanted (NO_COLOR is not set) */
 void output_try(const char *data, size_t len); /* leaves it out when it would have to wait */
-void output_write(const char *data, size_t len); /* all of it, whatever it takes */
+/* All of it, however long it takes; 0 or negative errno. */
+int output_write(const char *data, size_t len);
 
 #endif

@@ -16,7 +16,7 @@
 #include "progress.h"
 
 #define RUN_MAGIC 0x72756e21u
-#define EXIT_FAILED 97 /* of the command line: cancelled or failed */
+#define EXIT_FAILED 97 /* of the command line: cancelled, failed, or no result could be written */
 #define RUN_LEAD (20 * SQ_MS) /* from the decision to T0: time to write the headline and the first marks */
 
 struct run {
@@ -44,7 +44,7 @@ static struct run *run_of(void *owner)
 /* --- the end --------------------------------------------------------------------------------- */
 
 /* The result on standard output; in text a run that never began says nothing but its error line.
- * 0 or -ENOMEM. */
+ * 0 or negative errno. */
 static int run_print(const struct run *r, struct json_object *doc)
 {
 	const int format = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -64,7 +64,7 @@ static int run_print(const struct run *r, struct json_object *doc)
 	if (buf_failed(&text))
 		rc = -ENOMEM;
 	if (rc == 0)
-		output_write(text.data, text.len);
+		rc = output_write(text.data, text.len);
 	buf_free(&text);
 	return rc;
 }
@@ -73,10 +73,11 @@ static int run_print(const struct run *r, struct json_object *doc)
 static int run_conclude(const struct run *r, const struct result_input *in)
 {
 	struct json_object *doc = result_write(in);
-	int code = EXIT_FAILED;
+	int rc = doc ? run_print(r, doc) : -ENOMEM, code = EXIT_FAILED;
 
-	if (!doc || run_print(r, doc) < 0)
-		SQ_ERROR(r->set.host, SQ_KV({"test", r->test_id}), "no memory left to write the result");
+	if (rc < 0)
+		SQ_ERROR(r->set.host, SQ_KV({"test", r->test_id}),
+		         "the result cannot be written to standard output: %s", strerror(-rc));
 	else
 		code = result_exit_code(doc, r->set.strict, r->set.allow_invalid);
 	json_object_put(doc);

@@ -128,8 +128,12 @@ static void batch_kicked(struct sq_post *p)
 {
 	struct batch *b = sq_container(p, struct batch, kick);
 
-	if (!b->busy && b->first)
+	if (b->busy)
+		return;
+	if (b->first)
 		batch_start(b);
+	else
+		b->idle(b); /* all of them were called back */
 }
 
 /* --- on the pool thread --- */
