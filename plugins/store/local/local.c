@@ -12,9 +12,9 @@
 
 #include <squall/plugin.h>
 
-#include "batch.h"
+#include "plugins/common/sqlite/batch.h"
+
 #include "counters.h"
-#include "db.h"
 #include "reaper.h"
 #include "record.h"
 
@@ -102,7 +102,7 @@ static void health_bad(struct local *l, int error)
 	const char *cure = error == -ENOSPC ? "free some space there" : "check the disk";
 
 	if (l->failing != error) {
-		SQ_ERROR(l->host, NULL, "cannot write %s/" DB_FILE ": %s: %s", l->host->state_dir,
+		SQ_ERROR(l->host, NULL, "cannot write %s/%s: %s: %s", l->host->state_dir, sql_schema.file,
 		         l->batch.why, cure);
 		l->host->ready(l->host->ctx, 0,
 		               error == -ENOSPC ? "the store's disk is full" : "the store's disk fails");
@@ -119,7 +119,7 @@ static void batch_outcome(struct batch *b, int error)
 		health_bad(l, error);
 	} else if (l->failing && error == 0) {
 		l->failing = 0;
-		SQ_INFO(l->host, NULL, "%s/" DB_FILE " can be written again", l->host->state_dir);
+		SQ_INFO(l->host, NULL, "%s/%s can be written again", l->host->state_dir, sql_schema.file);
 		l->host->ready(l->host->ctx, 1, NULL);
 	}
 }
@@ -199,7 +199,7 @@ static int local_start(void *self, struct sq_err *err)
 	int r = need_state_dir(l, err);
 
 	if (r == 0)
-		r = db_open(&l->db, l->host->state_dir, l->conf->busy_timeout, err);
+		r = db_open(&l->db, &sql_schema, l->host->state_dir, l->conf->busy_timeout, err);
 	if (r < 0)
 		return r;
 	l->stage = OPEN;
@@ -242,7 +242,7 @@ static void local_probe(void *self, struct sq_op *op, struct sq_err *err)
 	int r = need_state_dir(l, err);
 
 	if (r == 0)
-		r = db_probe(l->host->state_dir, err);
+		r = db_probe(&sql_schema, l->host->state_dir, err);
 	l->host->op_done(l->host->ctx, op, r);
 }
 
