@@ -287,7 +287,7 @@ static int count_wait(struct counters *c, enum count_verb verb, struct sq_store_
 
 static int peek_run(struct db *db, struct job *j)
 {
-	struct sq_store_count *rq = &j->rq.count;
+	struct sq_store_count *rq = j->rq;
 	int64_t *values = arena_alloc(&j->out, rq->count * sizeof *values);
 
 	if (values == NULL)

@@ -12,7 +12,7 @@
 
 #include <squall/host.h>
 
-#include "batch.h"
+#include "plugins/common/sqlite/batch.h"
 #include "numbers.h"
 
 enum count_verb { COUNT_ADD, COUNT_READ, COUNT_RESET };

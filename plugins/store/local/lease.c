@@ -12,7 +12,7 @@
 
 static int lease_check(const struct job *j)
 {
-	const struct sq_store_lease *rq = &j->rq.lease;
+	const struct sq_store_lease *rq = j->rq;
 
 	if (!name_ok(rq->id) || !name_ok(rq->owner) || !number_ok(rq->fence))
 		return -EINVAL;
@@ -23,7 +23,7 @@ static int lease_check(const struct job *j)
 
 static int lease_conflict(struct job *j, const struct head *h)
 {
-	struct sq_store_lease *rq = &j->rq.lease;
+	struct sq_store_lease *rq = j->rq;
 
 	rq->holder = arena_copy(&j->out, h->owner, strlen(h->owner));
 	rq->holder_address = arena_copy(&j->out, h->address, strlen(h->address));
@@ -53,7 +53,7 @@ static int lease_grant(struct db *db, struct sq_store_lease *rq, const struct he
  * not cost the owner its lease. */
 static int lease_run(struct db *db, struct job *j)
 {
-	struct sq_store_lease *rq = &j->rq.lease;
+	struct sq_store_lease *rq = j->rq;
 	struct head h;
 	int r = head_open(db, rq->id, rq->fence, &h);
 
@@ -70,15 +70,18 @@ const struct verb verb_lease = {sizeof(struct sq_store_lease), DB_WRITE, lease_c
 
 static int release_check(const struct job *j)
 {
-	return name_ok(j->rq.release.id) && number_ok(j->rq.release.fence) ? 0 : -EINVAL;
+	const struct sq_store_release *rq = j->rq;
+
+	return name_ok(rq->id) && number_ok(rq->fence) ? 0 : -EINVAL;
 }
 
 static int release_run(struct db *db, struct job *j)
 {
+	const struct sq_store_release *rq = j->rq;
 	struct query q = db_query(db, SQL_LEASE_END);
 
-	query_text(&q, j->rq.release.id);
-	query_int(&q, (int64_t)j->rq.release.fence);
+	query_text(&q, rq->id);
+	query_int(&q, (int64_t)rq->fence);
 	query_run(&q);
 	return db->error;
 }

@@ -20,7 +20,7 @@ static int64_t cursor_read(const char *text)
 
 static int list_check(const struct job *j)
 {
-	const struct sq_store_list *rq = &j->rq.list;
+	const struct sq_store_list *rq = j->rq;
 
 	if (rq->state && !name_ok(rq->state))
 		return -EINVAL;
@@ -61,7 +61,7 @@ static int list_rows(struct query *q, const struct sq_store_list *rq, struct are
 
 static int list_run(struct db *db, struct job *j)
 {
-	struct sq_store_list *rq = &j->rq.list;
+	struct sq_store_list *rq = j->rq;
 	struct sq_record *page = arena_alloc(&j->out, rq->limit * sizeof *page);
 	struct query q = db_query(db, rq->live_only ? SQL_LIST_LIVE : SQL_LIST_ALL);
 	char next[24] = "";

@@ -1,25 +1,23 @@
 /*
- * local.c - the store for one machine: descriptor, options, life and death, health.
+ * local.c - the store for one machine: descriptor, options, life and death.
  *
  * Records, leases, logs and parts are rows of the SQLite file state_dir/store.db, which several
  * processes may share. Counters live in the memory of one process (counters.h). SQLite runs on a
- * pool thread (batch.h); on the loop it only opens the file, at start.
+ * pool thread (plugins/common/sqlite); on the loop it only opens the file, at start.
  */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <squall/plugin.h>
 
-#include "batch.h"
+#include "plugins/common/sqlite/disk.h"
+
 #include "counters.h"
-#include "db.h"
 #include "reaper.h"
 #include "record.h"
 
 #define LOCAL_MAGIC 0x51534c53u
-#define RETRY (1 * SQ_S) /* after an error of the disk */
 #define DAY (24 * 3600 * SQ_S)
 
 struct local_conf {
@@ -43,25 +41,13 @@ static const struct sq_opt local_opts[] = {
                 "Longest wait for another process that writes to the same file.", .flags = SQ_F_EXPERT),
     SQ_OPTS_END};
 
-enum stage { CREATED, OPEN, DRAINING, CLOSING, CLOSED };
-
 struct local {
 	uint32_t magic;
 	const struct sq_host *host;
 	const struct local_conf *conf;
-	enum stage stage;
-	struct db db;
-	struct batch batch;
+	struct disk disk;
 	struct counters counters;
 	struct reaper reaper;
-
-	int failing; /* the disk's error that readiness tells of, 0 = none */
-	struct sq_timer retry;
-	struct job touch; /* finds out whether the disk takes writes again */
-	bool touching;
-
-	struct sq_op *drain;
-	struct sq_work closing;
 };
 
 static struct local *local_of(void *self)
@@ -72,93 +58,11 @@ static struct local *local_of(void *self)
 	return l;
 }
 
-/* --- health: one line and one change of readiness for each change of state --- */
-
-static int touch_run(struct db *db, struct job *j)
-{
-	(void)j;
-	return db->error; /* the transaction itself writes: the clock */
-}
-
-static void touch_done(struct job *j)
-{
-	sq_container(j, struct local, touch)->touching = false;
-}
-
-static const struct verb verb_touch = {.mode = DB_WRITE, .run = touch_run};
-
-static void retry(struct sq_timer *t)
-{
-	struct local *l = sq_container(t, struct local, retry);
-
-	if (l->failing && !l->touching && l->stage == OPEN) {
-		l->touching = true;
-		batch_add(&l->batch, &l->touch);
-	}
-}
-
-static void health_bad(struct local *l, int error)
-{
-	const char *cure = error == -ENOSPC ? "free some space there" : "check the disk";
-
-	if (l->failing != error) {
-		SQ_ERROR(l->host, NULL, "cannot write %s/" DB_FILE ": %s: %s", l->host->state_dir,
-		         l->batch.why, cure);
-		l->host->ready(l->host->ctx, 0,
-		               error == -ENOSPC ? "the store's disk is full" : "the store's disk fails");
-	}
-	l->failing = error;
-	l->host->timer_start(l->host->ctx, &l->retry, RETRY);
-}
-
-static void batch_outcome(struct batch *b, int error)
-{
-	struct local *l = sq_container(b, struct local, batch);
-
-	if (error == -ENOSPC || error == -EIO) {
-		health_bad(l, error);
-	} else if (l->failing && error == 0) {
-		l->failing = 0;
-		SQ_INFO(l->host, NULL, "%s/" DB_FILE " can be written again", l->host->state_dir);
-		l->host->ready(l->host->ctx, 1, NULL);
-	}
-}
-
 /* --- life --- */
 
-static int close_run(struct sq_work *w)
+static void last_values(struct disk *d)
 {
-	db_close(&sq_container(w, struct local, closing)->db);
-	return 0;
-}
-
-static void close_done(struct sq_op *op, int status)
-{
-	struct local *l = sq_container(op, struct local, closing.op);
-
-	(void)status;
-	l->stage = CLOSED;
-	l->host->op_done(l->host->ctx, l->drain, 0);
-}
-
-/* The stages of the end, each entered when nothing is on its way: the counters' last values, then
- * the file. Closing it may write: not on the loop. */
-static void local_end(struct local *l)
-{
-	if (l->stage == DRAINING) {
-		l->stage = CLOSING;
-		counters_close(&l->counters);
-	}
-	if (l->stage == CLOSING && batch_empty(&l->batch) && l->host->work(l->host->ctx, &l->closing) < 0)
-		l->host->op_done(l->host->ctx, l->drain, 0);
-}
-
-static void batch_idle(struct batch *b)
-{
-	struct local *l = sq_container(b, struct local, batch);
-
-	if (l->stage != OPEN)
-		local_end(l);
+	counters_close(&sq_container(d, struct local, disk)->counters);
 }
 
 static int local_create(const struct sq_host *host, const void *conf, void **ret_self, struct sq_err *err)
@@ -170,57 +74,29 @@ static int local_create(const struct sq_host *host, const void *conf, void **ret
 	l->magic = LOCAL_MAGIC;
 	l->host = host;
 	l->conf = conf;
-	batch_init(&l->batch, host, &l->db);
-	l->batch.outcome = batch_outcome;
-	l->batch.idle = batch_idle;
-	counters_init(&l->counters, host, &l->batch, l->conf->block);
-	l->retry.fire = retry;
-	l->touch.verb = &verb_touch;
-	l->touch.done = touch_done;
-	l->closing.run = close_run;
-	l->closing.what = "closing SQLite";
-	l->closing.lane = SQ_LANE_DISK;
-	l->closing.op.done = close_done;
+	disk_init(&l->disk, host, &sql_schema, "store");
+	l->disk.last = last_values;
+	counters_init(&l->counters, host, &l->disk.batch, l->conf->block);
 	*ret_self = l;
 	return 0;
-}
-
-static int need_state_dir(const struct local *l, struct sq_err *err)
-{
-	if (l->host->state_dir)
-		return 0;
-	return sq_fail(err, -EINVAL,
-	               "the store local keeps its file in state_dir: set state_dir at the top of the .conf");
 }
 
 static int local_start(void *self, struct sq_err *err)
 {
 	struct local *l = local_of(self);
-	int r = need_state_dir(l, err);
+	int r = disk_open(&l->disk, l->conf->busy_timeout, err);
 
 	if (r == 0)
-		r = db_open(&l->db, l->host->state_dir, l->conf->busy_timeout, err);
-	if (r < 0)
-		return r;
-	l->stage = OPEN;
-	reaper_start(&l->reaper, l->host, &l->batch, l->conf->retention, l->conf->tombstone_ttl);
-	return 0;
+		reaper_start(&l->reaper, l->host, &l->disk.batch, l->conf->retention, l->conf->tombstone_ttl);
+	return r;
 }
 
 static void local_drain(void *self, struct sq_op *op)
 {
 	struct local *l = local_of(self);
 
-	if (l->stage != OPEN) {
-		l->host->op_done(l->host->ctx, op, 0);
-		return;
-	}
-	l->drain = op;
-	l->stage = DRAINING;
 	reaper_stop(&l->reaper);
-	l->host->timer_stop(l->host->ctx, &l->retry);
-	if (batch_empty(&l->batch))
-		local_end(l);
+	disk_drain(&l->disk, op);
 }
 
 static void local_destroy(void *self)
@@ -228,10 +104,8 @@ static void local_destroy(void *self)
 	struct local *l = local_of(self);
 
 	reaper_stop(&l->reaper);
-	l->host->timer_stop(l->host->ctx, &l->retry);
 	counters_free(&l->counters);
-	batch_free(&l->batch);
-	db_close(&l->db);
+	disk_free(&l->disk);
 	l->magic = 0;
 	free(l);
 }
@@ -239,27 +113,22 @@ static void local_destroy(void *self)
 static void local_probe(void *self, struct sq_op *op, struct sq_err *err)
 {
 	struct local *l = local_of(self);
-	int r = need_state_dir(l, err);
 
-	if (r == 0)
-		r = db_probe(l->host->state_dir, err);
-	l->host->op_done(l->host->ctx, op, r);
+	l->host->op_done(l->host->ctx, op, disk_probe(&l->disk, err));
 }
 
 /* --- verbs --- */
 
 static int local_submit(void *self, struct sq_op *op, const struct verb *verb)
 {
-	struct local *l = local_of(self);
-
-	return l->stage == OPEN ? batch_submit(&l->batch, op, verb) : -ENOTCONN;
+	return disk_submit(&local_of(self)->disk, op, verb);
 }
 
 static int local_count(void *self, struct sq_store_count *rq, enum count_verb verb)
 {
 	struct local *l = local_of(self);
 
-	return l->stage == OPEN ? counters_submit(&l->counters, verb, rq) : -ENOTCONN;
+	return disk_is_open(&l->disk) ? counters_submit(&l->counters, verb, rq) : -ENOTCONN;
 }
 
 static int local_add(void *self, struct sq_store_count *rq)
@@ -342,7 +211,7 @@ static int local_cancel(void *self, struct sq_op *op)
 	struct local *l = local_of(self);
 	int r = counters_cancel(&l->counters, op);
 
-	return r == -ENOENT ? batch_cancel(&l->batch, op) : r;
+	return r == -ENOENT ? batch_cancel(&l->disk.batch, op) : r;
 }
 
 static const struct sq_store local_store = {.size = sizeof(struct sq_store),

@@ -26,7 +26,7 @@ static int log_add(struct db *db, int64_t num, const char *log, int64_t seq, str
 
 static int append_check(const struct job *j)
 {
-	const struct sq_store_append *rq = &j->rq.append;
+	const struct sq_store_append *rq = j->rq;
 
 	if (!name_ok(rq->id) || !name_ok(rq->log) || !number_ok(rq->fence) || !number_ok(rq->at))
 		return -EINVAL;
@@ -35,7 +35,7 @@ static int append_check(const struct job *j)
 
 static int append_run(struct db *db, struct job *j)
 {
-	struct sq_store_append *rq = &j->rq.append;
+	struct sq_store_append *rq = j->rq;
 	struct head h;
 	int64_t last, seq;
 	int r = head_open(db, rq->id, rq->fence, &h);
@@ -56,7 +56,7 @@ const struct verb verb_append = {sizeof(struct sq_store_append), DB_WRITE, appen
 
 static int merge_check(const struct job *j)
 {
-	const struct sq_store_merge *rq = &j->rq.merge;
+	const struct sq_store_merge *rq = j->rq;
 
 	if (!name_ok(rq->id) || !name_ok(rq->log) || !number_ok(rq->fence))
 		return -EINVAL;
@@ -68,7 +68,7 @@ static int merge_check(const struct job *j)
 /* An entry numbered last must be there, else the merged one would stand where none was. */
 static int merge_run(struct db *db, struct job *j)
 {
-	struct sq_store_merge *rq = &j->rq.merge;
+	struct sq_store_merge *rq = j->rq;
 	struct query q;
 	struct head h;
 	int r = head_open(db, rq->id, rq->fence, &h);
@@ -94,7 +94,7 @@ const struct verb verb_merge = {sizeof(struct sq_store_merge), DB_WRITE, merge_c
 
 static int range_check(const struct job *j)
 {
-	const struct sq_store_range *rq = &j->rq.range;
+	const struct sq_store_range *rq = j->rq;
 
 	if (!name_ok(rq->id) || !name_ok(rq->log) || !number_ok(rq->from))
 		return -EINVAL;
@@ -126,7 +126,7 @@ static int range_rows(struct query *q, struct arena *a, struct sq_entry *page, u
 
 static int range_run(struct db *db, struct job *j)
 {
-	struct sq_store_range *rq = &j->rq.range;
+	struct sq_store_range *rq = j->rq;
 	struct sq_entry *page = arena_alloc(&j->out, rq->limit * sizeof *page);
 	struct query q;
 	struct head h;

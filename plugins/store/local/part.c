@@ -28,7 +28,7 @@ static int part_drop(struct db *db, int64_t num, const char *name)
 
 static int part_put_check(const struct job *j)
 {
-	const struct sq_store_part_put *rq = &j->rq.part_put;
+	const struct sq_store_part_put *rq = j->rq;
 
 	if (!name_ok(rq->id) || !name_ok(rq->part.name) || !number_ok(rq->fence) || !number_ok(rq->part.seq))
 		return -EINVAL;
@@ -37,7 +37,7 @@ static int part_put_check(const struct job *j)
 
 static int part_put_run(struct db *db, struct job *j)
 {
-	struct sq_store_part_put *rq = &j->rq.part_put;
+	struct sq_store_part_put *rq = j->rq;
 	struct head h;
 	int r = head_open(db, rq->id, rq->fence, &h);
 
@@ -55,7 +55,7 @@ const struct verb verb_part_put = {sizeof(struct sq_store_part_put), DB_WRITE, p
 
 static int parts_check(const struct job *j)
 {
-	const struct sq_store_parts *rq = &j->rq.parts;
+	const struct sq_store_parts *rq = j->rq;
 
 	if (!name_ok(rq->id) || rq->prefix == NULL)
 		return -EINVAL;
@@ -77,7 +77,7 @@ static struct sq_part *parts_room(struct arena *a, struct sq_part *have, uint32_
 
 static int parts_run(struct db *db, struct job *j)
 {
-	struct sq_store_parts *rq = &j->rq.parts;
+	struct sq_store_parts *rq = j->rq;
 	struct sq_part *parts = NULL, *p;
 	struct query q;
 	struct head h;

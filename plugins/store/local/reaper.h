@@ -9,7 +9,7 @@
 
 #include <squall/host.h>
 
-#include "batch.h"
+#include "plugins/common/sqlite/batch.h"
 
 struct reaper {
 	const struct sq_host *host;

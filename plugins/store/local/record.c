@@ -6,12 +6,14 @@
 
 static int get_check(const struct job *j)
 {
-	return name_ok(j->rq.get.id) ? 0 : -EINVAL;
+	const struct sq_store_get *rq = j->rq;
+
+	return name_ok(rq->id) ? 0 : -EINVAL;
 }
 
 static int get_run(struct db *db, struct job *j)
 {
-	struct sq_store_get *rq = &j->rq.get;
+	struct sq_store_get *rq = j->rq;
 	struct query q = db_query(db, SQL_RECORD_GET);
 	int r;
 
@@ -33,8 +35,10 @@ const struct verb verb_get = {sizeof(struct sq_store_get), DB_READ, get_check, g
  * even another process may read an earlier one afterwards. */
 static int info_run(struct db *db, struct job *j)
 {
-	memcpy(j->rq.info.id, db->id, sizeof j->rq.info.id);
-	j->rq.info.now = db->clock;
+	struct sq_store_info *rq = j->rq;
+
+	memcpy(rq->id, db->id, sizeof rq->id);
+	rq->now = db->clock;
 	return 0;
 }
 
@@ -42,7 +46,7 @@ const struct verb verb_info = {sizeof(struct sq_store_info), DB_WRITE, NULL, inf
 
 static int put_check(const struct job *j)
 {
-	const struct sq_store_put *rq = &j->rq.put;
+	const struct sq_store_put *rq = j->rq;
 	int r;
 
 	if (!name_ok(rq->id) || !name_ok(rq->state) || !number_ok(rq->version) || !number_ok(rq->fence))
@@ -113,7 +117,7 @@ static int put_judge(struct db *db, struct sq_store_put *rq, struct head *h)
 
 static int put_run(struct db *db, struct job *j)
 {
-	struct sq_store_put *rq = &j->rq.put;
+	struct sq_store_put *rq = j->rq;
 	struct head h;
 	int r = put_judge(db, rq, &h);
 
@@ -154,13 +158,16 @@ int record_bury(struct db *db, int64_t num, const char *id)
 
 static int del_check(const struct job *j)
 {
-	return name_ok(j->rq.del.id) ? 0 : -EINVAL;
+	const struct sq_store_delete *rq = j->rq;
+
+	return name_ok(rq->id) ? 0 : -EINVAL;
 }
 
 static int del_run(struct db *db, struct job *j)
 {
+	const struct sq_store_delete *rq = j->rq;
 	struct head h;
-	int r = head_read(db, j->rq.del.id, &h);
+	int r = head_read(db, rq->id, &h);
 
 	if (r < 0)
 		return r;
@@ -168,7 +175,7 @@ static int del_run(struct db *db, struct job *j)
 		return -ENOENT;
 	if (h.life == SQ_LIVE)
 		return -EBUSY;
-	return h.life == SQ_TOMBSTONE ? 0 : record_bury(db, h.num, j->rq.del.id);
+	return h.life == SQ_TOMBSTONE ? 0 : record_bury(db, h.num, rq->id);
 }
 
 const struct verb verb_del = {sizeof(struct sq_store_delete), DB_WRITE, del_check, del_run};

@@ -4,7 +4,11 @@
 #ifndef STORE_LOCAL_RECORD_H
 #define STORE_LOCAL_RECORD_H
 
-#include "batch.h"
+#include <squall/store.h>
+
+#include "plugins/common/sqlite/batch.h"
+
+#include "sql.h"
 
 extern const struct verb verb_info;
 extern const struct verb verb_get, verb_put, verb_list, verb_del;

@@ -7,22 +7,21 @@
  */
 #include "sql.h"
 
-const char *const sql_migrate[] = {
+static const char *const migrate[] = {
     /* 0 -> 1 */
-    "CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, clock INTEGER NOT NULL);"
-    "CREATE TABLE counters (name TEXT PRIMARY KEY, record TEXT, value INTEGER NOT NULL,"
-    " reserved INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE INDEX counters_record ON counters (record) WHERE record IS NOT NULL;"
-    "CREATE TABLE records (num INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
-    " version INTEGER NOT NULL, fence INTEGER NOT NULL, life INTEGER NOT NULL, state TEXT NOT NULL,"
-    " created INTEGER NOT NULL, updated INTEGER NOT NULL, boot TEXT NOT NULL, until INTEGER NOT NULL,"
-    " owner TEXT NOT NULL, address TEXT NOT NULL, body BLOB NOT NULL);"
-    "CREATE INDEX records_live ON records (life) WHERE life = 0;"
-    "CREATE INDEX records_ended ON records (life, updated) WHERE life > 0;"
-    "CREATE TABLE logs (record INTEGER NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL,"
-    " entry BLOB NOT NULL, PRIMARY KEY (record, log, seq));"
-    "CREATE TABLE parts (record INTEGER NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL,"
-    " data BLOB NOT NULL, PRIMARY KEY (record, name));",
+    DB_META "CREATE TABLE counters (name TEXT PRIMARY KEY, record TEXT, value INTEGER NOT NULL,"
+            " reserved INTEGER NOT NULL) WITHOUT ROWID;"
+            "CREATE INDEX counters_record ON counters (record) WHERE record IS NOT NULL;"
+            "CREATE TABLE records (num INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+            " version INTEGER NOT NULL, fence INTEGER NOT NULL, life INTEGER NOT NULL, state TEXT NOT NULL,"
+            " created INTEGER NOT NULL, updated INTEGER NOT NULL, boot TEXT NOT NULL, until INTEGER NOT NULL,"
+            " owner TEXT NOT NULL, address TEXT NOT NULL, body BLOB NOT NULL);"
+            "CREATE INDEX records_live ON records (life) WHERE life = 0;"
+            "CREATE INDEX records_ended ON records (life, updated) WHERE life > 0;"
+            "CREATE TABLE logs (record INTEGER NOT NULL, log TEXT NOT NULL, seq INTEGER NOT NULL,"
+            " entry BLOB NOT NULL, PRIMARY KEY (record, log, seq));"
+            "CREATE TABLE parts (record INTEGER NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL,"
+            " data BLOB NOT NULL, PRIMARY KEY (record, name));",
 };
 
 /* body stays last: SQLite then reads its pages only when the column is asked for. */
@@ -32,10 +31,7 @@ const char *const sql_migrate[] = {
 	"num < ?1 AND (?2 IS NULL OR state = ?2) AND (NOT ?3 OR boot" \
 	" <> ?4 OR until <= ?5) ORDER BY num DESC LIMIT ?6"
 
-const char *const sql_text[SQL_COUNT] = {
-    [SQL_CLOCK_GET] = "SELECT clock FROM meta",
-    [SQL_CLOCK_SET] = "UPDATE meta SET clock = ?1",
-
+static const char *const text[SQL_COUNT] = {
     [SQL_RECORD_GET] = "SELECT " RECORD_COLUMNS " FROM records WHERE id = ?1",
     [SQL_RECORD_ADD] = "INSERT INTO records (id, state, life, created, updated, body, version, fence, boot,"
                        " until, owner, address) VALUES (?1, ?2, ?3, ?4, ?4, ?5, 1, 0, '', 0, '', '')",
@@ -79,3 +75,10 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_OLD_BURIED] = "DELETE FROM records WHERE num IN (SELECT num FROM records WHERE life = 2 AND life > 0"
                        " AND updated < ?1 LIMIT ?2)",
 };
+
+const struct db_schema sql_schema = {.file = "store.db",
+                                     .application = 0x53515354, /* "SQST" */
+                                     .format = SQ_LEN(migrate),
+                                     .migrate = migrate,
+                                     .text = text,
+                                     .count = SQL_COUNT};

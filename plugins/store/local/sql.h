@@ -1,12 +1,12 @@
 /*
- * sql.h - the names of all statements; their text is in sql.c.
+ * sql.h - the file store.db: the names of all statements. Their text and the schema are in sql.c.
  */
 #ifndef STORE_LOCAL_SQL_H
 #define STORE_LOCAL_SQL_H
 
+#include "plugins/common/sqlite/db.h"
+
 enum sql {
-	SQL_CLOCK_GET,
-	SQL_CLOCK_SET,
 	SQL_RECORD_GET,
 	SQL_RECORD_ADD,
 	SQL_RECORD_SET,
@@ -36,9 +36,6 @@ enum sql {
 	SQL_COUNT
 };
 
-extern const char *const sql_text[SQL_COUNT];
-
-/* The schema of each format from the one before: step n makes format n + 1. */
-extern const char *const sql_migrate[];
+extern const struct db_schema sql_schema;
 
 #endif

@@ -7,23 +7,36 @@
  * An error of SQLite spoils the transaction it happens in. It is kept in db.error and db.why
  * until the next db_begin, so code may go on and return what the last call said.
  */
-#ifndef STORE_LOCAL_DB_H
-#define STORE_LOCAL_DB_H
+#ifndef SQLITE_DB_H
+#define SQLITE_DB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sqlite3.h>
 
-#include <squall/store.h>
+#include <squall/record.h>
 #include <squall/util.h>
 
 #include "arena.h"
-#include "sql.h"
 
-#define DB_FILE "store.db"
-#define DB_FORMAT 1 /* of the file, in PRAGMA user_version */
-#define DB_APPLICATION 0x53515354 /* "SQST", in PRAGMA application_id */
+/* What all files have: one row with what names the file, and its clock. */
+#define DB_META                                                                                            \
+	"CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, clock INTEGER NOT " \
+	"NULL);"
+
+#define DB_STATEMENTS 40
+
+/* What a plugin keeps in its file. Constant. */
+struct db_schema {
+	const char *file; /* its name in state_dir */
+	int application; /* PRAGMA application_id */
+	int format; /* PRAGMA user_version */
+	/* Step n makes format n + 1 of the one before; the first begins with DB_META. */
+	const char *const *migrate;
+	const char *const *text; /* of the statements, by their number */
+	unsigned count; /* of them, at most DB_STATEMENTS */
+};
 
 enum db_mode {
 	DB_READ, /* changes nothing */
@@ -32,13 +45,15 @@ enum db_mode {
 };
 
 struct db {
+	const struct db_schema *schema;
 	sqlite3 *handle; /* NULL: closed */
-	sqlite3_stmt *stmt[SQL_COUNT]; /* prepared at first use */
-	char id[SQ_ID_MAX + 1]; /* names this store for ever */
-	char boot[40]; /* names this boot of the machine: leases of another one are over */
+	sqlite3_stmt *stmt[DB_STATEMENTS]; /* prepared at first use */
+	sqlite3_stmt *clock_get, *clock_set;
+	char id[SQ_ID_MAX + 1]; /* names this file for ever */
+	char boot[40]; /* names this boot of the machine: leases and locks of another one are over */
 
 	/* Of the transaction that is open. */
-	int64_t clock; /* the store's clock, Unix ms */
+	int64_t clock; /* the file's clock, Unix ms */
 	int64_t boot_now; /* CLOCK_BOOTTIME, ns */
 	int error; /* first error of SQLite as a negative errno, 0 if none */
 	char why[160]; /* and in words */
@@ -48,13 +63,14 @@ struct db {
 	bool relaxed; /* PRAGMA synchronous is NORMAL now */
 };
 
-/* Opens dir/store.db, made when absent, brought to DB_FORMAT when older. Loop thread, at start. */
-int db_open(struct db *db, const char *dir, int64_t busy_timeout_ns, struct sq_err *err);
+/* Opens the file in dir, made when absent, brought to schema's format when older. Loop thread, at start. */
+int db_open(struct db *db, const struct db_schema *schema, const char *dir, int64_t busy_timeout_ns,
+            struct sq_err *err);
 /* Looks whether db_open would take the file; changes nothing. 0 also when there is none yet. */
-int db_probe(const char *dir, struct sq_err *err);
+int db_probe(const struct db_schema *schema, const char *dir, struct sq_err *err);
 void db_close(struct db *db); /* harmless when closed */
 
-/* wall_ms: Unix time. The store's clock never goes behind what this process has seen of it nor
+/* wall_ms: Unix time. The file's clock never goes behind what this process has seen of it nor
  * behind the last transaction that wrote, whatever the machine's clock does. */
 int db_begin(struct db *db, enum db_mode mode, int64_t wall_ms);
 /* A negative value: everything was rolled back; -SQ_EUNCERTAIN: a crash may yet bring it back. */
@@ -68,7 +84,7 @@ struct query {
 	sqlite3_stmt *stmt;
 	int bound;
 };
-struct query db_query(struct db *db, enum sql which);
+struct query db_query(struct db *db, unsigned which); /* by its number in the schema */
 void query_text(struct query *q, const char *text); /* NULL is SQL's NULL */
 void query_int(struct query *q, int64_t v);
 void query_blob(struct query *q, struct sq_slice s);

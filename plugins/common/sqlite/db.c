@@ -1,11 +1,12 @@
 /* db.c - transactions and statements of the SQLite file. */
 #include "db.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
-/* The value that says best what SQLite's code means to a caller of the store. */
+/* The value that says best what SQLite's code means to a caller. */
 static int db_errno(struct db *db, int rc)
 {
 	int sys = sqlite3_system_errno(db->handle);
@@ -54,9 +55,20 @@ static int db_relax(struct db *db, bool relaxed)
 	return r;
 }
 
+static struct query query_of(struct db *db, sqlite3_stmt **stmt, const char *text)
+{
+	int rc = SQLITE_OK;
+
+	if (*stmt == NULL)
+		rc = sqlite3_prepare_v3(db->handle, text, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	if (rc != SQLITE_OK)
+		db_failed(db, rc);
+	return (struct query){.db = db, .stmt = *stmt};
+}
+
 static int db_set_clock(struct db *db, enum db_mode mode, int64_t wall_ms)
 {
-	struct query get = db_query(db, SQL_CLOCK_GET), set;
+	struct query get = query_of(db, &db->clock_get, "SELECT clock FROM meta"), set;
 	int64_t stored = query_one(&get, 0);
 	struct timespec now;
 
@@ -68,7 +80,7 @@ static int db_set_clock(struct db *db, enum db_mode mode, int64_t wall_ms)
 	db->handed_out = db->clock;
 	if (mode != DB_WRITE || db->error)
 		return db->error;
-	set = db_query(db, SQL_CLOCK_SET);
+	set = query_of(db, &db->clock_set, "UPDATE meta SET clock = ?1");
 	query_int(&set, db->clock);
 	query_run(&set);
 	return db->error;
@@ -116,18 +128,10 @@ void db_rollback(struct db *db)
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
-struct query db_query(struct db *db, enum sql which)
+struct query db_query(struct db *db, unsigned which)
 {
-	struct query q = {.db = db};
-	int rc = SQLITE_OK;
-
-	if (db->stmt[which] == NULL)
-		rc = sqlite3_prepare_v3(db->handle, sql_text[which], -1, SQLITE_PREPARE_PERSISTENT,
-		                        &db->stmt[which], NULL);
-	if (rc != SQLITE_OK)
-		db_failed(db, rc);
-	q.stmt = db->stmt[which];
-	return q;
+	assert(which < db->schema->count);
+	return query_of(db, &db->stmt[which], db->schema->text[which]);
 }
 
 static void query_bound(struct query *q, int rc)

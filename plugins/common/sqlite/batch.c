@@ -38,22 +38,23 @@ void batch_add(struct batch *b, struct job *j)
 		b->host->later(b->host->ctx, &b->kick);
 }
 
-/* Every request begins with its op, and the op itself is the host's business. */
-static void copy_behind_op(struct sq_op *to, const struct sq_op *from, size_t size)
+/* The op itself is the host's business. */
+static void copy_behind_op(void *to, const void *from, size_t size)
 {
-	memcpy(to + 1, from + 1, size - sizeof *to);
+	memcpy((struct sq_op *)to + 1, (const struct sq_op *)from + 1, size - sizeof(struct sq_op));
 }
 
 int batch_submit(struct batch *b, struct sq_op *op, const struct verb *verb)
 {
-	struct job *j = calloc(1, sizeof *j);
+	struct job *j = calloc(1, sizeof *j + verb->size);
 	int r;
 
 	if (j == NULL)
 		return -ENOMEM;
+	j->rq = j + 1;
 	j->verb = verb;
 	j->op = op;
-	copy_behind_op(&j->rq.op, op, verb->size);
+	copy_behind_op(j->rq, op, verb->size);
 	r = verb->check ? verb->check(j) : 0;
 	if (r < 0) {
 		free(j);
@@ -84,7 +85,7 @@ static void job_end(struct batch *b, struct job *j)
 		return;
 	}
 	if (has_outputs(j))
-		copy_behind_op(j->op, &j->rq.op, j->verb->size);
+		copy_behind_op(j->op, j->rq, j->verb->size);
 	b->host->op_done(b->host->ctx, j->op, j->status);
 	job_free(j);
 }
@@ -156,7 +157,7 @@ static void job_run(struct batch *b, struct job *j)
 {
 	arena_free(&j->out);
 	if (j->op) /* again: the first run may have changed what is both in and out */
-		copy_behind_op(&j->rq.op, j->op, j->verb->size);
+		copy_behind_op(j->rq, j->op, j->verb->size);
 	j->answered = true;
 	j->status = j->verb->run(b->db, j);
 }

@@ -6,8 +6,8 @@
  * the loop in that order. If the transaction fails, each of its jobs is run once more in one of
  * its own, so that none fails through the fault of another.
  */
-#ifndef STORE_LOCAL_BATCH_H
-#define STORE_LOCAL_BATCH_H
+#ifndef SQLITE_BATCH_H
+#define SQLITE_BATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ struct job;
 /* What a job does. run is called on a pool thread inside a transaction, perhaps twice; it decides
  * before its first write: only SQLite itself may make it fail behind that. */
 struct verb {
-	size_t size; /* of the request */
+	size_t size; /* of the request, which begins with its op; 0 for a job of the plugin's own */
 	enum db_mode mode;
 	int (*check)(const struct job *j); /* on the loop: is the request well formed? NULL = always */
 	int (*run)(struct db *db, struct job *j);
@@ -31,27 +31,12 @@ struct verb {
 struct job {
 	struct job *next;
 	const struct verb *verb;
-	struct sq_op *op; /* the caller's request; NULL for a job of the store's own */
-	void (*done)(struct job *j); /* of the store's own, on the loop; it owns the job again */
+	struct sq_op *op; /* the caller's request; NULL for a job of the plugin's own */
+	void *rq; /* a copy of it: the caller's gets its outputs from here once all is stored */
+	void (*done)(struct job *j); /* of the plugin's own, on the loop; it owns the job again */
 	int status;
 	bool answered; /* rq holds outputs for the caller, also with some negative statuses */
 	struct arena out; /* what outputs point to */
-	union { /* a copy of the request: the caller's gets its outputs from here once all is stored */
-		struct sq_op op;
-		struct sq_store_info info;
-		struct sq_store_count count;
-		struct sq_store_get get;
-		struct sq_store_put put;
-		struct sq_store_list list;
-		struct sq_store_delete del;
-		struct sq_store_lease lease;
-		struct sq_store_release release;
-		struct sq_store_append append;
-		struct sq_store_merge merge;
-		struct sq_store_range range;
-		struct sq_store_part_put part_put;
-		struct sq_store_parts parts;
-	} rq;
 };
 
 struct batch {
@@ -76,7 +61,7 @@ struct batch {
 void batch_init(struct batch *b, const struct sq_host *host, struct db *db);
 /* A caller's request: checked, copied, queued. 0, or why it is refused. */
 int batch_submit(struct batch *b, struct sq_op *op, const struct verb *verb);
-void batch_add(struct batch *b, struct job *j); /* one of the store's own */
+void batch_add(struct batch *b, struct job *j); /* one of the plugin's own */
 int batch_cancel(struct batch *b, struct sq_op *op); /* 0 or -EBUSY, as op.h says */
 bool batch_empty(const struct batch *b);
 void batch_free(struct batch *b); /* jobs that never ran; their ops are the host's business */

@@ -93,16 +93,16 @@ static int read_format(struct opening *o)
 		return r;
 	if (application == 0 && format == 0 && tables == 0)
 		return 0;
-	if (application != DB_APPLICATION || format < 1)
+	if (application != o->db->schema->application || format < 1)
 		return sq_fail(o->err, -EBADMSG,
 		               "%s belongs to another program: move it away, or name another state_dir",
 		               o->path);
-	if (format > DB_FORMAT)
+	if (format > o->db->schema->format)
 		return sq_fail(
 		    o->err, -EPROTO,
 		    "%s has format %ld, and this version of squall reads up to %d: use a newer squall, or"
 		    " another state_dir",
-		    o->path, format, DB_FORMAT);
+		    o->path, format, o->db->schema->format);
 	return (int)format;
 }
 
@@ -137,17 +137,18 @@ static int make_id(struct opening *o)
 /* Inside a transaction that holds the write lock. */
 static int migrate(struct opening *o)
 {
+	const struct db_schema *schema = o->db->schema;
 	char sql[80];
 	int format = read_format(o), r = 0;
 
-	if (format < 0 || format == DB_FORMAT)
+	if (format < 0 || format == schema->format)
 		return format < 0 ? format : 0;
-	for (int f = format; r == 0 && f < DB_FORMAT; f++)
-		r = open_exec(o, sql_migrate[f]);
+	for (int f = format; r == 0 && f < schema->format; f++)
+		r = open_exec(o, schema->migrate[f]);
 	if (r == 0 && format == 0)
 		r = make_id(o);
-	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", DB_APPLICATION,
-	         DB_FORMAT);
+	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", schema->application,
+	         schema->format);
 	return r < 0 ? r : open_exec(o, sql);
 }
 
@@ -211,9 +212,9 @@ static int make_file(const char *path, struct sq_err *err)
 	return 0;
 }
 
-static int make_path(char path[PATH_MAX], const char *dir, struct sq_err *err)
+static int make_path(char path[PATH_MAX], const char *dir, const char *file, struct sq_err *err)
 {
-	if (snprintf(path, PATH_MAX, "%s/" DB_FILE, dir) >= PATH_MAX)
+	if (snprintf(path, PATH_MAX, "%s/%s", dir, file) >= PATH_MAX)
 		return sq_fail(err, -ENAMETOOLONG, "state_dir is longer than a path may be");
 	return 0;
 }
@@ -230,13 +231,15 @@ static int open_handle(struct opening *o, int flags, int64_t busy_timeout_ns)
 	return rc == SQLITE_OK ? 0 : open_failed(o, "opening");
 }
 
-int db_open(struct db *db, const char *dir, int64_t busy_timeout_ns, struct sq_err *err)
+int db_open(struct db *db, const struct db_schema *schema, const char *dir, int64_t busy_timeout_ns,
+            struct sq_err *err)
 {
 	char path[PATH_MAX];
 	struct opening o = {db, path, err};
-	int r = make_path(path, dir, err);
+	int r = make_path(path, dir, schema->file, err);
 
-	assert(db->handle == NULL);
+	assert(db->handle == NULL && schema->count <= DB_STATEMENTS);
+	db->schema = schema;
 	if (r == 0)
 		r = read_boot_id(db->boot, sizeof db->boot, err);
 	if (r == 0)
@@ -250,12 +253,12 @@ int db_open(struct db *db, const char *dir, int64_t busy_timeout_ns, struct sq_e
 	return r;
 }
 
-int db_probe(const char *dir, struct sq_err *err)
+int db_probe(const struct db_schema *schema, const char *dir, struct sq_err *err)
 {
 	char path[PATH_MAX];
-	struct db db = {0};
+	struct db db = {.schema = schema};
 	struct opening o = {&db, path, err};
-	int r = make_path(path, dir, err);
+	int r = make_path(path, dir, schema->file, err);
 
 	if (r < 0 || access(path, F_OK) < 0)
 		return r;
@@ -271,9 +274,12 @@ int db_probe(const char *dir, struct sq_err *err)
 
 void db_close(struct db *db)
 {
-	for (int i = 0; i < SQL_COUNT; i++)
+	for (unsigned i = 0; i < DB_STATEMENTS; i++)
 		sqlite3_finalize(db->stmt[i]);
 	memset(db->stmt, 0, sizeof db->stmt);
+	sqlite3_finalize(db->clock_get);
+	sqlite3_finalize(db->clock_set);
+	db->clock_get = db->clock_set = NULL;
 	sqlite3_close(db->handle);
 	db->handle = NULL;
 }
