@@ -226,7 +226,8 @@ static const struct number byte_numbers[] = {COUNT(struct books, "sent", bytes_s
                                              COUNT(struct books, "received", bytes_received)};
 static const struct number live_numbers[] = {
     COUNT(struct books, "in_flight", in_flight), COUNT(struct books, "pending", pending),
-    COUNT(struct books, "picked", picked), COUNT(struct books, "late_unsent", late_unsent)};
+    COUNT(struct books, "picked", picked), COUNT(struct books, "late_unsent", late_unsent),
+    COUNT(struct books, "last_sent_ns", last_sent)};
 static const struct number health_numbers[] = {
     KNOWN(struct health, "elapsed_ns", elapsed),
     KNOWN(struct health, "cpu_ns", cpu),
