@@ -184,12 +184,11 @@ static void session_do(struct session *s, unsigned todo)
 /* --- answers --------------------------------------------------------------------------------- */
 
 /* Once for each time of trouble, since a line a second would say no more. */
-static void session_trouble(struct session *s, const char *why)
+static void session_trouble(struct session *s, const char *url, const char *why)
 {
 	if (!s->troubled)
 		SQ_WARN(s->set.host, SESSION_KV(s),
-		        "the orchestrator at %s cannot be reported to (%s): trying again",
-		        orders_url(&s->orders), why);
+		        "the orchestrator at %s cannot be reported to (%s): trying again", url, why);
 	s->troubled = true;
 }
 
@@ -200,7 +199,7 @@ static void session_heard(struct session *s, const struct fetch *rq)
 	unsigned todo;
 
 	if (control_read_answer(rq->answer, &answer, &err) < 0) {
-		session_trouble(s, err.text);
+		session_trouble(s, orders_url(&s->orders), err.text);
 		session_do(s, orders_unheard(&s->orders, s->number, session_now(s)));
 		return;
 	}
@@ -217,18 +216,19 @@ static void session_heard(struct session *s, const struct fetch *rq)
 
 static void session_refused(struct session *s, const struct fetch *rq)
 {
-	char why[64];
+	char url[ORDERS_URL_MAX], why[64];
 	unsigned todo;
 
+	snprintf(url, sizeof url, "%s", orders_url(&s->orders));
 	snprintf(why, sizeof why, "status %d", rq->status);
-	if (rq->status != 307 && rq->status != 410)
-		session_trouble(s, why);
 	todo = orders_refused(&s->orders, s->number, session_now(s), rq->status, rq->location);
 	if (todo & ORDERS_EXIT && rq->status == 410)
 		SQ_INFO(s->set.host, SESSION_KV(s), "the test is over, or has no place for this worker");
 	else if (todo & ORDERS_EXIT)
 		SQ_ERROR(s->set.host, SESSION_KV(s), "the orchestrator at %s refuses this worker: wrong %s",
-		         orders_url(&s->orders), rq->status == 401 ? "token (SQUALL_TOKEN)" : "plan");
+		         url, rq->status == 401 ? "token (SQUALL_TOKEN)" : "plan");
+	else if (rq->status != 307)
+		session_trouble(s, url, why);
 	session_do(s, todo);
 }
 
@@ -241,7 +241,7 @@ static void session_answered(struct sq_op *op, int status)
 	} else if (status == 0) {
 		session_refused(s, &s->rq);
 	} else {
-		session_trouble(s, s->rq.why);
+		session_trouble(s, orders_url(&s->orders), s->rq.why);
 		session_do(s, orders_unheard(&s->orders, s->number, session_now(s)));
 	}
 }
@@ -263,7 +263,7 @@ static void session_post(struct session *s, int r, int64_t timeout, const char *
 	if (r == 0)
 		r = buf_failed(&s->url) ? -ENOMEM : fetch_start(s->fetcher, &s->rq);
 	if (r < 0) {
-		session_trouble(s, strerror(-r));
+		session_trouble(s, orders_url(&s->orders), strerror(-r));
 		session_do(s, orders_unheard(&s->orders, s->number, session_now(s)));
 	}
 }
