@@ -363,8 +363,21 @@ static struct host *host_new(const struct conf *conf)
 	return h;
 }
 
+/* Nothing is left to stop: the second signal of one wish, coming now, must not turn a good end into a
+ * death by signal. Blocked before libev gives the default action back, so that no gap stays. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void host_free(struct host *h)
 {
+	hold_signals();
 	for (unsigned n = 0; n < h->conf->count; n++)
 		instance_close(&h->instances[n]);
 	admin_close(&h->admin);

@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 
 from squall import PATIENCE, PLUGINS, PROGRAM, Squalld, Tap, squalld, wait_until
 
@@ -119,6 +120,15 @@ def test_signal_twice():
         d.send_signal(signal.SIGTERM)
         d.send_signal(signal.SIGINT)
         tap.equal(d.wait(), 0, "two signals in one moment, as timeout(1) sends them: an orderly stop")
+    # The second may come at any point of a short stop, its very end included.
+    codes = []
+    for after in range(40):
+        with Squalld(conf()) as d:
+            d.send_signal(signal.SIGTERM)
+            time.sleep(after * 0.0015)
+            d.send_signal(signal.SIGINT)
+            codes.append(d.wait())
+    tap.equal(set(codes), {0}, "... wherever in a short stop the second one falls")
 
 
 def test_lifeline():
