@@ -5,11 +5,11 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "script.h"
 #include "store_script.h"
 
 struct contract_conf {
@@ -29,43 +29,18 @@ static const struct sq_opt contract_opts[] = {
     SQ_STRING(struct contract_conf, key, "", "Prefix of all names, for phases that share records."),
     SQ_OPTS_END};
 
-enum baton { LOOP_HAS, SCRIPT_HAS };
-enum order { SUBMIT, CANCEL, SLEEP, LEAVE, STOP };
-
 struct rig {
 	const struct sq_host *host;
 	const struct contract_conf *conf;
-	pthread_t thread;
-	bool started;
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
-	enum baton baton;
-
-	enum order order; /* what the script wants next */
-	struct call *target;
-	int64_t delay;
-
-	struct call *awaited; /* the script goes on when this has ended; NULL: when nothing is open */
-	bool asleep, submitting, refused;
-	int result;
+	struct script script;
+	struct call *target; /* what the script wants to submit or cancel */
 	unsigned open, ended;
-	struct sq_timer timer;
-	struct sq_op *drain;
-	bool over;
-	int failed;
+	bool refused;
 	char prefix[24], names[100][SQ_ID_MAX + 1];
 	unsigned name_count;
 };
 
-/* --- the baton --- */
-
-static void hand(struct rig *g, enum baton to)
-{
-	g->baton = to;
-	pthread_cond_broadcast(&g->turn);
-	while (g->baton == to && !(to == LOOP_HAS && g->over))
-		pthread_cond_wait(&g->turn, &g->lock);
-}
+/* --- on the loop --- */
 
 static int submit(struct rig *g, struct call *c)
 {
@@ -107,43 +82,25 @@ static int submit(struct rig *g, struct call *c)
 	return -ENOSYS;
 }
 
-static void loop_submit(struct rig *g, struct call *c)
+static int loop_submit(void *arg)
 {
-	g->submitting = true;
-	g->result = submit(g, c);
-	g->submitting = false;
-	g->refused = g->result < 0;
+	struct rig *g = arg;
+	int r = submit(g, g->target);
+
+	g->refused = r < 0;
 	if (g->refused)
-		c->status = g->result;
+		g->target->status = r;
 	else
 		g->open++;
+	return r;
 }
 
-/* Does what the script wants until it wants to wait. Loop thread, holding the lock. */
-static void loop_obey(struct rig *g)
+static int loop_cancel(void *arg)
 {
-	for (;;) {
-		hand(g, SCRIPT_HAS);
-		switch (g->order) {
-		case SUBMIT:
-			loop_submit(g, g->target);
-			break;
-		case CANCEL:
-			g->host->cancel(g->host->ctx, &g->target->op);
-			break;
-		case SLEEP:
-			g->asleep = true;
-			g->host->timer_start(g->host->ctx, &g->timer, g->delay);
-			return;
-		case LEAVE:
-			return;
-		case STOP:
-			g->over = true;
-			pthread_cond_broadcast(&g->turn);
-			g->host->stop(g->host->ctx, g->failed);
-			return;
-		}
-	}
+	struct rig *g = arg;
+
+	g->host->cancel(g->host->ctx, &g->target->op);
+	return 0;
 }
 
 static void ended(struct sq_op *op, int status)
@@ -151,34 +108,15 @@ static void ended(struct sq_op *op, int status)
 	struct call *c = sq_container(op, struct call, op);
 	struct rig *g = c->rig;
 
-	if (g->submitting)
+	if (script_calls(&g->script))
 		ok(false, "done() does not run inside a submitting call");
-	pthread_mutex_lock(&g->lock);
 	c->status = status;
 	c->ended = ++g->ended;
 	g->open--;
-	if (!g->asleep && (c == g->awaited || (!g->awaited && g->open == 0)))
-		loop_obey(g);
-	pthread_mutex_unlock(&g->lock);
-}
-
-static void woken(struct sq_timer *t)
-{
-	struct rig *g = sq_container(t, struct rig, timer);
-
-	pthread_mutex_lock(&g->lock);
-	g->asleep = false;
-	loop_obey(g);
-	pthread_mutex_unlock(&g->lock);
+	script_event(&g->script);
 }
 
 /* --- the script's side --- */
-
-static void want(struct rig *g, enum order order)
-{
-	g->order = order;
-	hand(g, LOOP_HAS);
-}
 
 int begin(struct rig *g, enum verb verb, struct call *c)
 {
@@ -192,37 +130,40 @@ int begin(struct rig *g, enum verb verb, struct call *c)
 		c->count.count = 1;
 	}
 	g->target = c;
-	want(g, SUBMIT);
-	return g->refused ? c->status : 0;
+	return script_do(&g->script, loop_submit, g);
+}
+
+static bool is_over(void *arg)
+{
+	return ((struct call *)arg)->ended > 0;
 }
 
 int call(struct rig *g, enum verb verb, struct call *c)
 {
-	if (begin(g, verb, c) < 0)
-		return c->status;
-	g->awaited = c;
-	while (c->ended == 0)
-		want(g, LEAVE);
-	g->awaited = NULL;
+	if (begin(g, verb, c) == 0)
+		script_wait(&g->script, is_over, c);
 	return c->status;
 }
 
 void give_up(struct rig *g, struct call *c)
 {
 	g->target = c;
-	want(g, CANCEL);
+	script_do(&g->script, loop_cancel, g);
+}
+
+static bool none_open(void *arg)
+{
+	return ((struct rig *)arg)->open == 0;
 }
 
 void wait_all(struct rig *g)
 {
-	while (g->open > 0)
-		want(g, LEAVE);
+	script_wait(&g->script, none_open, g);
 }
 
 void pause_ms(struct rig *g, int ms)
 {
-	g->delay = ms * SQ_MS;
-	want(g, SLEEP);
+	script_pause(&g->script, ms);
 }
 
 bool was_refused(struct rig *g)
@@ -353,13 +294,10 @@ static void phase_retention(struct rig *g)
 	is_int(c.get.record.life, SQ_LIVE, "lives");
 }
 
-static void *script(void *arg)
+static void script(void *arg)
 {
 	struct rig *g = arg;
 
-	pthread_mutex_lock(&g->lock);
-	while (g->baton != SCRIPT_HAS)
-		pthread_cond_wait(&g->turn, &g->lock);
 	switch (g->conf->phase) {
 	case PHASE_MAIN:
 		run_steps(g, record_steps);
@@ -379,11 +317,6 @@ static void *script(void *arg)
 		phase_retention(g);
 		break;
 	}
-	g->failed = check_done();
-	fflush(stdout);
-	want(g, STOP);
-	pthread_mutex_unlock(&g->lock);
-	return NULL;
 }
 
 /* --- life --- */
@@ -396,9 +329,6 @@ static int contract_create(const struct sq_host *host, const void *conf, void **
 		return sq_fail(err, -ENOMEM, "no memory");
 	g->host = host;
 	g->conf = conf;
-	g->timer.fire = woken;
-	pthread_mutex_init(&g->lock, NULL);
-	pthread_cond_init(&g->turn, NULL);
 	if (g->conf->key[0])
 		snprintf(g->prefix, sizeof g->prefix, "%s", g->conf->key);
 	else
@@ -410,24 +340,15 @@ static int contract_create(const struct sq_host *host, const void *conf, void **
 static int contract_start(void *self, struct sq_err *err)
 {
 	struct rig *g = self;
-	int r = pthread_create(&g->thread, NULL, script, g);
 
-	if (r != 0)
-		return sq_fail(err, -r, "cannot start a thread: %s", strerror(r));
-	g->started = true;
-	g->host->timer_start(g->host->ctx, &g->timer, 0);
-	return 0;
+	return script_start(&g->script, g->host, script, g, err);
 }
 
 static void contract_drain(void *self, struct sq_op *op)
 {
 	struct rig *g = self;
 
-	if (g->started) {
-		if (!g->over) /* stopped from outside: the script waits for its turn */
-			pthread_cancel(g->thread);
-		pthread_join(g->thread, NULL);
-	}
+	script_end(&g->script);
 	g->host->op_done(g->host->ctx, op, 0);
 }
 

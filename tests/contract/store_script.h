@@ -1,9 +1,7 @@
 /*
  * store_script.h - the contract of squall/store.h as a script that any store has to pass.
  *
- * The script runs on a thread of its own and reads like blocking code, while every call to the
- * store is made on the loop. The two hand a baton to and fro: while the script looks at an
- * answer, the loop stands inside done(), where outputs are valid.
+ * How it runs beside the loop is said in script.h.
  */
 #ifndef TESTS_STORE_SCRIPT_H
 #define TESTS_STORE_SCRIPT_H

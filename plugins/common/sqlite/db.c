@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* The value that says best what SQLite's code means to a caller. */
@@ -215,14 +216,13 @@ void column_text(struct query *q, int column, char *out, size_t size)
 
 char *column_copy(struct query *q, int column, struct arena *a, size_t *ret_len)
 {
-	const void *data = sqlite3_column_blob(q->stmt, column);
 	size_t len = column_len(q, column);
-	char *copy;
+	char *copy = arena_alloc(a, len + 1);
 
-	if (data == NULL && sqlite3_errcode(q->db->handle) == SQLITE_NOMEM)
+	if (copy == NULL || column_bytes(q, column, copy) < 0)
 		return NULL;
-	copy = arena_copy(a, data, len);
-	if (copy && ret_len)
+	copy[len] = '\0';
+	if (ret_len)
 		*ret_len = len;
 	return copy;
 }
@@ -230,4 +230,13 @@ char *column_copy(struct query *q, int column, struct arena *a, size_t *ret_len)
 size_t column_len(struct query *q, int column)
 {
 	return (size_t)sqlite3_column_bytes(q->stmt, column);
+}
+
+int column_bytes(struct query *q, int column, char *out)
+{
+	const void *data = sqlite3_column_blob(q->stmt, column);
+
+	if (data)
+		memcpy(out, data, column_len(q, column));
+	return data == NULL && sqlite3_errcode(q->db->handle) == SQLITE_NOMEM ? -ENOMEM : 0;
 }

@@ -98,5 +98,6 @@ int64_t column_int(struct query *q, int column);
 void column_text(struct query *q, int column, char *out, size_t size); /* cut to size */
 char *column_copy(struct query *q, int column, struct arena *a, size_t *ret_len);
 size_t column_len(struct query *q, int column);
+int column_bytes(struct query *q, int column, char *out); /* column_len bytes; 0 or -ENOMEM */
 
 #endif
