@@ -65,6 +65,17 @@ class Tap:
         sys.exit(1 if self.failed else 0)
 
 
+def passed_on(tap, out):
+    """Takes the checks of a role's script over; whether it was walked to its end."""
+    good = re.search(r"^1\.\.\d+$", out, re.M) is not None
+    for line in out.splitlines():
+        if line.startswith(("ok ", "not ok ")):
+            tap.ok(line.startswith("ok "), line.split(" - ", 1)[1])
+        elif line.startswith("#"):
+            print(line)
+    return good
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -170,6 +181,18 @@ class Squalld:
                                    % (self.process.returncode, part, self.log))
             return False
         return wait_until(said, lambda: "%r in\n%s" % (part, self.log))
+
+    def wait_out(self, part):
+        """The same for its standard output."""
+        def said():
+            over = self.process.poll() is not None
+            if part in self.out:
+                return True
+            if over:
+                raise RuntimeError("squalld ended with %d and never printed %r:\n%s"
+                                   % (self.process.returncode, part, self.log))
+            return False
+        return wait_until(said, lambda: "%r in\n%s" % (part, self.out))
 
     def lines(self, part):
         """The log lines that hold part, without their time stamps."""

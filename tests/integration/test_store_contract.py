@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from squall import Squalld, Tap, wait_until  # noqa: E402
+from squall import Squalld, Tap, passed_on, wait_until  # noqa: E402
 
 tap = Tap()
 CONF = """
@@ -45,21 +45,10 @@ class State:
         return rows
 
 
-def passed_on(out):
-    """Takes the script's own lines over; whether all of them are good."""
-    good = re.search(r"^1\.\.\d+$", out, re.M) is not None
-    for line in out.splitlines():
-        if line.startswith(("ok ", "not ok ")):
-            tap.ok(line.startswith("ok "), line.split(" - ", 1)[1])
-        elif line.startswith("#"):
-            print(line)
-    return good
-
-
 def run(state, phase, **more):
     with state.daemon(phase, **more) as d:
         tap.equal(d.wait(), 0, "phase %s passes" % phase)
-        tap.ok(passed_on(d.out), "and was walked to its end", d.log)
+        tap.ok(passed_on(tap, d.out), "and was walked to its end", d.log)
         tap.equal([line for line in d.log.splitlines() if " error " in line], [], "no error is logged")
         return d.out
 

@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""The contract of every transport: what squall/transport.h promises, among processes and across their ends.
+
+One class for each transport that is tested says how to configure it. `test_transport_contract.py local`
+runs that one alone.
+"""
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from squall import Squalld, Tap, passed_on, wait_until  # noqa: E402
+
+tap = Tap()
+
+
+class Local:
+    """The queue in a SQLite file."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="squall-queue-")
+        self.file = os.path.join(self.dir, "queue.db")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def conf(self, lock="30s", max_deliveries=3):
+        """Lines of a .conf. All processes of one test share the queue."""
+        return 'state_dir = "%s";\ntransport = { plugin = "local"; lock = "%s"; max_deliveries = %d; };' \
+            % (self.dir, lock, max_deliveries)
+
+    def dead(self):
+        """The dead letters as (id, reason, description), oldest first."""
+        return self.sql("SELECT id, reason, description FROM dead ORDER BY num")
+
+    def sql(self, text):
+        db = sqlite3.connect(self.file, timeout=30)
+        rows = db.execute(text).fetchall()
+        db.commit()
+        db.close()
+        return rows
+
+
+def daemon(queue, phase, count=0, key="t", **more):
+    role = 'roles = ( { plugin = "contract_transport"; phase = "%s"; count = %d; key = "%s"; } );' % (phase, count, key)
+    return Squalld(queue.conf(**more) + "\n" + role, ready=False)
+
+
+def run(queue, phase, **more):
+    with daemon(queue, phase, **more) as d:
+        tap.equal(d.wait(), 0, "phase %s passes" % phase)
+        tap.ok(passed_on(tap, d.out), "and was walked to its end", d.log)
+        tap.equal([line for line in d.log.splitlines() if " error " in line], [], "no error is logged")
+        return d.out
+
+
+def promises(kind):
+    with kind() as queue:
+        run(queue, "main")
+        tap.equal(queue.dead(), [("t-dead", "bad_plan", "it asks for the moon")],
+                  "what was put aside is kept with its reason")
+
+
+def ends(kind):
+    with kind() as queue:
+        run(queue, "dead")
+        tap.equal([(i, r) for i, r, _ in queue.dead()], [("t-fails", "max_deliveries"), ("t-dead", "bad_plan")],
+                  "dead letters say why")
+    with kind() as queue:
+        run(queue, "expiry", lock="1s", max_deliveries=2)
+        tap.equal([i for i, _, _ in queue.dead()], ["t-slow", "t-ever"], "what ran out too often is a dead letter")
+
+
+def restart(kind):
+    with kind() as queue:
+        run(queue, "keep")
+        run(queue, "kept")
+
+
+def killed(kind):
+    with kind() as queue, daemon(queue, "hold", count=1, lock="1s") as d:
+        d.wait_out("# holding")
+        d.send_signal(signal.SIGKILL)
+        d.wait()
+        out = run(queue, "hold", lock="1s")
+        tap.contains(out, "# holding t-held attempt 2", "kill -9 of a reader: the message comes to another")
+
+
+def asleep(kind):
+    with kind() as queue, daemon(queue, "hold", count=1, lock="1s") as d:
+        d.wait_out("# holding")
+        d.send_signal(signal.SIGSTOP)
+        out = run(queue, "hold", lock="1s")
+        tap.contains(out, "# holding t-held attempt 2", "a reader that sleeps: the message comes to another")
+        d.send_signal(signal.SIGCONT)
+        tap.equal(d.wait(), 0, "and the sleeper is told that it was lost")
+        tap.contains(d.out, "# over", "and nothing else")
+
+
+def compete(kind):
+    total = 300
+    with kind() as queue:
+        readers = [daemon(queue, "compete") for _ in range(3)]
+        try:
+            for d in readers:
+                d.wait_log(" ready roles=")
+            run(queue, "fill", count=total)
+            tap.equal([d.wait() for d in readers], [0, 0, 0], "three processes empty one queue")
+            got = [re.findall(r"^# got (\S+) attempt (\d+)$", d.out, re.M) for d in readers]
+        finally:
+            for d in readers:
+                d.close()
+        print("# shares: %s" % [len(g) for g in got])
+        tap.equal(sorted(m for g in got for m in g), [("t-m%05d" % i, "1") for i in range(total)],
+                  "each message came once, to one of them")
+        tap.ok(all(g == sorted(g) for g in got), "and to each of them the oldest first")
+
+
+# --- what only the local queue promises ---
+
+def aged():
+    day = 24 * 3600 * 1000
+    with Local() as queue:
+        run(queue, "fill", count=3)
+        run(queue, "fill", count=3)
+        tap.equal(queue.sql("SELECT count(*) FROM messages"), [(4,)], "published again within a day: dropped")
+        queue.sql("UPDATE seen SET at = at - %d" % (day + 1000))
+        run(queue, "fill", count=3)
+        tap.equal(queue.sql("SELECT count(*) FROM messages"), [(8,)], "and after it: taken")
+    with Local() as queue:
+        run(queue, "keep")
+        tap.equal(len(queue.dead()), 1, "a dead letter")
+        queue.sql("UPDATE dead SET at = at - %d" % (30 * day + 1000))
+        queue.sql("UPDATE seen SET at = at - %d" % (day + 1000))
+        with daemon(queue, "hold", count=1, key="u") as d:
+            wait_until(lambda: not queue.dead(), "the cleaning")
+            tap.equal(queue.sql("SELECT DISTINCT id FROM seen WHERE id <> 'u-held'"), [], "old names are forgotten")
+            d.stop()
+        tap.equal(queue.dead(), [], "and it after 30 days")
+
+
+def rebooted():
+    with Local() as queue, daemon(queue, "hold", count=1, lock="1h") as d:
+        d.wait_out("# holding")
+        queue.sql("UPDATE messages SET boot = 'another'")
+        out = run(queue, "hold", lock="1h")
+        tap.contains(out, "# holding t-held attempt 2", "after a restart of the machine locks are over")
+        d.stop()
+
+
+def refusals():
+    with Squalld('transport = { plugin = "local"; };\nroles = ( { plugin = "contract_transport"; } );',
+                 ready=False) as d:
+        tap.equal(d.wait(), 1, "no state_dir: not started")
+        tap.contains(d.log, "the transport local keeps its file in state_dir", "and told why")
+    with Local() as queue:
+        run(queue, "fill", count=1)
+        queue.sql("PRAGMA user_version = 2")
+        with daemon(queue, "fill") as d:
+            tap.equal(d.wait(), 1, "a newer format: not started")
+            tap.contains(d.log, "queue.db has format 2", "and told why")
+
+
+KINDS = {"local": (Local, (aged, rebooted, refusals))}
+
+for name in sys.argv[1:] or KINDS:
+    kind, own = KINDS[name]
+    print("# transport %s" % name)
+    for part in (promises, ends, restart, killed, asleep, compete):
+        part(kind)
+    for part in own:
+        part()
+tap.done()
