@@ -4,19 +4,22 @@
  *
  * Everything is in memory: the workers end with this process, by their life-line pipe, whatever
  * kills it (SQ_SCHEDULER_MORTAL). A verb decides at once and answers at the end of the loop turn;
- * only stop waits, until the last process is gone.
+ * only stop waits, until the last process is gone. Jobs are freed at the end of a turn alone, so
+ * that whoever is called back may look at them and ask for anything.
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <squall/plugin.h>
 
 #include "job.h"
 
 #define FORK_MAGIC 0x6b726f66u
+#define DRAIN_GRACE (3 * SQ_S) /* of workers that nobody stopped before the process ends */
 
 struct fork_conf {
 	const char *worker_conf;
@@ -33,23 +36,16 @@ static const struct sq_opt fork_opts[] = {
     SQ_OPTS_END,
 };
 
-/* An accepted request, on one of two lists: to be answered, or (stop) waiting for its job. */
-struct answer {
-	struct answer *next;
-	struct sq_op *op; /* NULL: it was cancelled meanwhile */
-	int status;
-	struct job *job; /* whose state goes with it, or NULL; list: see is_list */
-	bool is_list;
-};
-
 struct fork {
 	uint32_t magic;
 	const struct sq_host *host;
 	const struct fork_conf *conf;
 	struct job_site site;
+	int lifeline; /* our end: held open, never written */
 	struct job *jobs;
-	struct answer *ready, **ready_tail;
-	struct answer *waiting; /* stops */
+	struct job *buried; /* gone from jobs, its stops are being answered */
+	struct sq_op *answers; /* requests that were decided: to be answered with their job */
+	struct sq_op *lists; /* to be answered */
 	struct sq_post post;
 	struct sq_op *drain;
 };
@@ -62,6 +58,51 @@ static struct fork *fork_of(void *self)
 	return f;
 }
 
+/* --- requests that wait, in order; linked by op.driver --- */
+
+static struct sq_op **ops_find(struct sq_op **list, const struct sq_op *op)
+{
+	while (*list && *list != op)
+		list = (struct sq_op **)&(*list)->driver;
+	return list;
+}
+
+static void ops_add(struct sq_op **list, struct sq_op *op)
+{
+	op->driver = NULL;
+	*ops_find(list, NULL) = op;
+}
+
+static bool ops_remove(struct sq_op **list, const struct sq_op *op)
+{
+	struct sq_op **at = ops_find(list, op);
+
+	if (!*at)
+		return false;
+	*at = op->driver;
+	return true;
+}
+
+static struct sq_op *ops_take(struct sq_op **list)
+{
+	struct sq_op *op = *list;
+
+	if (op)
+		*list = op->driver;
+	return op;
+}
+
+static unsigned ops_count(const struct sq_op *op)
+{
+	unsigned n = 0;
+
+	for (; op; op = op->driver)
+		n++;
+	return n;
+}
+
+/* --- jobs --- */
+
 static struct job *find(struct fork *f, const char *id)
 {
 	struct job *j = f->jobs;
@@ -71,175 +112,132 @@ static struct job *find(struct fork *f, const char *id)
 	return j;
 }
 
-static void unlink_job(struct fork *f, struct job *j)
+static void want_turn_end(struct fork *f)
 {
-	struct job **at = &f->jobs;
-
-	while (*at != j)
-		at = &(*at)->next;
-	*at = j->next;
-}
-
-/* Answers. */
-
-static struct answer *answer_new(struct sq_op *op, struct job *j)
-{
-	struct answer *a = calloc(1, sizeof *a);
-
-	if (a) {
-		a->op = op;
-		a->job = j;
-		op->driver = a;
-	}
-	return a;
-}
-
-static void answer_later(struct fork *f, struct answer *a)
-{
-	a->next = NULL;
-	*f->ready_tail = a;
-	f->ready_tail = &a->next;
 	f->host->later(f->host->ctx, &f->post);
 }
 
-static int answer(struct fork *f, struct sq_op *op, struct job *j)
+static void leave(struct fork *f, struct job *j, int64_t grace)
 {
-	struct answer *a = answer_new(op, j);
-
-	if (!a)
-		return -ENOMEM;
-	answer_later(f, a);
-	return 0;
-}
-
-static void give_job(struct fork *f, struct answer *a)
-{
-	struct sq_job_rq *rq = sq_container(a->op, struct sq_job_rq, op);
-	struct sq_job_worker *workers = NULL;
-
-	if (a->job && a->status >= 0) {
-		workers = calloc(a->job->count, sizeof *workers);
-		if (workers)
-			job_state(a->job, &rq->state, workers);
-		else
-			a->status = -ENOMEM;
-	}
-	f->host->op_done(f->host->ctx, a->op, a->status);
-	free(workers);
-}
-
-static void give_list(struct fork *f, struct answer *a)
-{
-	struct sq_job_list *rq = sq_container(a->op, struct sq_job_list, op);
-	size_t jobs = 0, workers = 0, i = 0, w = 0;
-	struct sq_job_state *states;
-	struct sq_job_worker *all;
-
-	for (const struct job *j = f->jobs; j; j = j->next) {
-		jobs++;
-		workers += j->count;
-	}
-	states = calloc(jobs + 1, sizeof *states);
-	all = calloc(workers + 1, sizeof *all);
-	if (states && all) {
-		for (const struct job *j = f->jobs; j; w += j->count, j = j->next)
-			job_state(j, &states[i++], &all[w]);
-		rq->jobs = states;
-		rq->count = (uint32_t)jobs;
-	} else {
-		a->status = -ENOMEM;
-	}
-	f->host->op_done(f->host->ctx, a->op, a->status);
-	free(states);
-	free(all);
-}
-
-static void drained(struct fork *f)
-{
-	if (f->drain && !f->ready && !f->jobs) {
-		struct sq_op *op = f->drain;
-
-		f->drain = NULL;
-		f->host->op_done(f->host->ctx, op, 0);
-	}
-}
-
-static void answer_all(struct sq_post *p)
-{
-	struct fork *f = sq_container(p, struct fork, post);
-	struct answer *a = f->ready, *next;
-
-	f->ready = NULL;
-	f->ready_tail = &f->ready;
-	for (; a; a = next) {
-		next = a->next;
-		if (a->op && a->is_list)
-			give_list(f, a);
-		else if (a->op)
-			give_job(f, a);
-		free(a);
-	}
-	drained(f);
-}
-
-/* Every stop of this job has its answer, and the job is no more. */
-static void finish_stops(struct fork *f, struct job *j)
-{
-	struct answer **at = &f->waiting, *a;
-
-	while ((a = *at) != NULL) {
-		if (a->job != j) {
-			at = &a->next;
-			continue;
-		}
-		*at = a->next;
-		a->job = NULL;
-		answer_later(f, a);
-	}
-	/* Answers that were to carry the job's state go without it. */
-	for (a = f->ready; a; a = a->next)
-		if (a->job == j)
-			a->job = NULL;
-	unlink_job(f, j);
-	job_free(j);
-	f->host->later(f->host->ctx, &f->post);
-}
-
-static void tell(struct fork *f, const struct job *j, enum sq_job_phase phase)
-{
-	struct sq_job_worker *workers = calloc(j->count, sizeof *workers);
-	struct sq_job_state state;
-
-	if (!workers) {
-		SQ_ERROR(f->host, SQ_KV({"test", j->id}),
-		         "out of memory: a change of its workers goes unreported");
-		return;
-	}
-	job_state(j, &state, workers);
-	state.phase = phase;
-	f->host->job_changed(f->host->ctx, &state);
-	free(workers);
+	j->leaving = true;
+	job_end(j, grace);
+	want_turn_end(f);
 }
 
 static void job_did_change(struct job *j)
 {
 	struct fork *f = sq_container(j->site, struct fork, site);
+	struct sq_job_state state;
 
-	if (job_running(j) == 0 && j->stopping) {
-		tell(f, j, SQ_JOB_GONE);
-		finish_stops(f, j);
-	} else {
-		tell(f, j, job_phase(j));
+	if (j->leaving && j->running == 0) {
+		want_turn_end(f); /* tells that it is gone */
+		return;
+	}
+	job_state(j, &state);
+	f->host->job_changed(f->host->ctx, &state);
+}
+
+/* --- the end of a turn --- */
+
+static void answer_job(struct fork *f, struct sq_op *op)
+{
+	struct sq_job_rq *rq = sq_container(op, struct sq_job_rq, op);
+	struct job *j = find(f, rq->id);
+
+	if (j)
+		job_state(j, &rq->state);
+	else
+		rq->state = (struct sq_job_state){.id = rq->id, .phase = SQ_JOB_GONE, .fence = rq->fence};
+	f->host->op_done(f->host->ctx, op, 0);
+}
+
+static void answer_list(struct fork *f, struct sq_op *op)
+{
+	struct sq_job_list *rq = sq_container(op, struct sq_job_list, op);
+	struct sq_job_state *states;
+	uint32_t n = 0;
+
+	for (const struct job *j = f->jobs; j; j = j->next)
+		n++;
+	states = calloc((size_t)n + 1, sizeof *states);
+	if (states) {
+		rq->jobs = states;
+		rq->count = n;
+		for (struct job *j = f->jobs; j; j = j->next)
+			job_state(j, &states[--n]);
+	}
+	f->host->op_done(f->host->ctx, op, states ? 0 : -ENOMEM);
+	free(states);
+}
+
+static struct job *take_gone(struct fork *f)
+{
+	struct job **at = &f->jobs, *j;
+
+	while (*at && !((*at)->leaving && (*at)->running == 0))
+		at = &(*at)->next;
+	j = *at;
+	if (j)
+		*at = j->next;
+	return j;
+}
+
+static void bury(struct fork *f, struct job *j)
+{
+	struct sq_job_state state;
+	struct sq_op *op;
+
+	f->buried = j;
+	job_state(j, &state);
+	state.phase = SQ_JOB_GONE;
+	if (j->resumed)
+		f->host->job_changed(f->host->ctx, &state);
+	while ((op = ops_take(&j->stops)) != NULL)
+		f->host->op_done(f->host->ctx, op, 0);
+	f->buried = NULL;
+	job_free(j);
+}
+
+/* Answers those that wait now; what they ask for meanwhile has its turn later. */
+static void answer_all(struct fork *f, struct sq_op **list, void (*answer)(struct fork *f, struct sq_op *op))
+{
+	for (unsigned n = ops_count(*list); n > 0 && *list; n--)
+		answer(f, ops_take(list));
+}
+
+static void turn_end(struct sq_post *p)
+{
+	struct fork *f = sq_container(p, struct fork, post);
+	struct sq_op *op = f->drain;
+	struct job *j;
+
+	answer_all(f, &f->answers, answer_job);
+	answer_all(f, &f->lists, answer_list);
+	while ((j = take_gone(f)) != NULL)
+		bury(f, j);
+	if (f->answers || f->lists) {
+		want_turn_end(f);
+	} else if (op && !f->jobs) {
+		f->drain = NULL;
+		f->host->op_done(f->host->ctx, op, 0);
 	}
 }
 
-/* Verbs. */
+/* --- verbs --- */
+
+static int accept_job(struct fork *f, struct sq_job_rq *rq)
+{
+	ops_add(&f->answers, &rq->op);
+	want_turn_end(f);
+	return 0;
+}
 
 /* The job that a verb may change, or why not. */
-static int take(struct fork *f, const struct sq_job_rq *rq, struct job **ret)
+static int take(struct fork *f, struct sq_job_rq *rq, struct job **ret)
 {
 	struct job *j;
 
+	rq->reason = NULL;
 	if (!rq->id || !*rq->id || strlen(rq->id) > SQ_ID_MAX || rq->fence == 0)
 		return -EINVAL;
 	j = find(f, rq->id);
@@ -251,67 +249,73 @@ static int take(struct fork *f, const struct sq_job_rq *rq, struct job **ret)
 	return 0;
 }
 
-static int adopt(struct job *j, struct sq_job_rq *rq)
+static int prepare_check(const struct fork *f, struct sq_job_rq *rq)
 {
-	if (j->stopping)
+	const struct sq_job *spec = rq->job;
+
+	if (!spec || spec->workers == 0 || !spec->plan_sha256 || strlen(spec->plan_sha256) > 64)
+		return -EINVAL;
+	if (spec->workers <= (uint64_t)f->conf->max_workers)
+		return 0;
+	rq->reason = "more workers than max_workers of the scheduler fork allows";
+	return -E2BIG;
+}
+
+static int adopt(struct fork *f, struct job *j, struct sq_job_rq *rq)
+{
+	if (j->leaving)
 		return -EAGAIN;
-	if (strcmp(j->plan_sha256, rq->job->plan_sha256) != 0)
+	if (strcmp(j->plan_sha256, rq->job->plan_sha256) != 0) {
+		rq->reason = "there are workers of another plan";
 		return -EEXIST;
+	}
 	j->fence = rq->fence;
 	rq->adopted = true;
-	return 0;
+	return accept_job(f, rq);
 }
 
 static int fork_prepare(void *self, struct sq_job_rq *rq)
 {
 	struct fork *f = fork_of(self);
 	struct job *j = NULL;
-	int r = take(f, rq, &j);
+	int r = take(f, rq, &j), bad;
 
-	if (r == -EINVAL || !rq->job || rq->job->workers == 0 || strlen(rq->job->plan_sha256) > 64)
-		return -EINVAL;
-	rq->adopted = false;
-	rq->reason = NULL;
-	if (rq->job->workers > f->conf->max_workers) {
-		rq->reason = "more workers than max_workers of scheduler fork allows";
-		return -E2BIG;
-	}
+	if (r < 0 && r != -ENOENT)
+		return r;
+	bad = prepare_check(f, rq);
+	if (bad < 0)
+		return bad;
 	if (r == 0)
-		r = adopt(j, rq);
-	if (r != -ENOENT)
-		return r < 0 ? r : answer(f, &rq->op, j);
+		return adopt(f, j, rq);
 	j = job_new(&f->site, rq->id, rq->fence, rq->job);
 	if (!j)
 		return -ENOMEM;
-	r = answer(f, &rq->op, j);
-	if (r < 0) {
-		job_free(j);
-		return r;
-	}
 	j->next = f->jobs;
 	f->jobs = j;
-	return 0;
+	rq->adopted = false;
+	return accept_job(f, rq);
 }
 
 static int fork_resume(void *self, struct sq_job_rq *rq)
 {
 	struct fork *f = fork_of(self);
-	struct job *j;
 	struct sq_err err;
+	struct job *j;
 	int r = take(f, rq, &j);
 
-	rq->reason = NULL;
 	if (r < 0)
 		return r;
-	if (j->stopping || (j->resumed && job_running(j) == 0))
+	if (j->leaving || (j->resumed && j->running == 0))
 		return -EALREADY;
 	j->fence = rq->fence;
-	if (!j->resumed && (r = job_resume(j, &err)) < 0) {
-		SQ_ERROR(f->host, SQ_KV({"test", j->id}), "%s", err.text);
-		rq->reason = "a worker process could not be started: see the log of the orchestrator";
-		return r;
-	}
-	return answer(f, &rq->op, j);
+	if (!j->resumed)
+		r = job_resume(j, &err);
+	if (r == 0)
+		return accept_job(f, rq);
+	SQ_ERROR(f->host, SQ_KV({"test", j->id}), "%s", err.text);
+	rq->reason = "a worker process could not be started: see the log of the orchestrator";
+	want_turn_end(f);
+	return r;
 }
 
 static int fork_claim(void *self, struct sq_job_rq *rq)
@@ -323,110 +327,100 @@ static int fork_claim(void *self, struct sq_job_rq *rq)
 	if (r < 0)
 		return r;
 	j->fence = rq->fence;
-	return answer(f, &rq->op, j);
+	return accept_job(f, rq);
 }
 
 static int fork_stop(void *self, struct sq_job_rq *rq)
 {
 	struct fork *f = fork_of(self);
-	struct answer *a;
 	struct job *j;
 	int r = take(f, rq, &j);
 
 	if (r == -ENOENT)
-		return answer(f, &rq->op, NULL);
+		return accept_job(f, rq);
 	if (r < 0)
 		return r;
-	a = answer_new(&rq->op, j);
-	if (!a)
-		return -ENOMEM;
 	j->fence = rq->fence;
-	a->next = f->waiting;
-	f->waiting = a;
-	job_stop(j, rq->grace);
-	if (job_running(j) == 0)
-		finish_stops(f, j);
+	ops_add(&j->stops, &rq->op);
+	leave(f, j, rq->grace);
 	return 0;
 }
 
 static int fork_list(void *self, struct sq_job_list *rq)
 {
 	struct fork *f = fork_of(self);
-	struct answer *a = answer_new(&rq->op, NULL);
 
-	if (!a)
-		return -ENOMEM;
-	a->is_list = true;
-	answer_later(f, a);
+	ops_add(&f->lists, &rq->op);
+	want_turn_end(f);
 	return 0;
 }
 
-/* A stop that was cancelled goes on killing; the rest was decided when it was submitted. */
+/* What was decided stays so: a stop goes on without the one who asked. */
 static int fork_cancel(void *self, struct sq_op *op)
 {
 	struct fork *f = fork_of(self);
-	struct answer *a = op->driver, **at = &f->waiting;
+	bool found = ops_remove(&f->answers, op) || (f->buried && ops_remove(&f->buried->stops, op));
 
-	while (*at && *at != a)
-		at = &(*at)->next;
-	if (*at) {
-		*at = a->next;
-		free(a);
-	} else {
-		a->op = NULL;
-	}
+	if (ops_remove(&f->lists, op))
+		return 0;
+	for (struct job *j = f->jobs; j && !found; j = j->next)
+		found = ops_remove(&j->stops, op);
 	return 1;
 }
 
-/* Life. */
+/* --- life --- */
 
 static int fork_create(const struct sq_host *host, const void *conf, void **ret_self, struct sq_err *err)
 {
 	struct fork *f = calloc(1, sizeof *f);
 
 	if (!f)
-		return sq_fail(err, -ENOMEM, "out of memory");
+		return sq_fail(err, -ENOMEM, "no memory");
 	f->magic = FORK_MAGIC;
 	f->host = host;
 	f->conf = conf;
-	f->site = (struct job_site){
-	    .host = host,
-	    .worker_conf = f->conf->worker_conf,
-	    .affinity = f->conf->affinity,
-	    .changed = job_did_change,
-	};
-	f->ready_tail = &f->ready;
-	f->post.run = answer_all;
+	f->lifeline = -1;
+	f->site = (struct job_site){.host = host,
+	                            .worker_conf = f->conf->worker_conf,
+	                            .affinity = f->conf->affinity,
+	                            .lifeline = -1,
+	                            .changed = job_did_change};
+	f->post.run = turn_end;
 	*ret_self = f;
 	return 0;
+}
+
+static int readable(const struct fork *f, struct sq_err *err)
+{
+	if (access(f->conf->worker_conf, R_OK) == 0)
+		return 0;
+	return sq_fail(err, -errno, "cannot read %s: %s: option worker_conf names the .conf of the workers",
+	               f->conf->worker_conf, strerror(errno));
 }
 
 static int fork_start(void *self, struct sq_err *err)
 {
 	struct fork *f = fork_of(self);
-	FILE *readable = fopen(f->conf->worker_conf, "r");
+	int ends[2], r = readable(f, err);
 
-	if (!readable)
-		return sq_fail(err, -errno, "cannot read the workers' .conf %s (option worker_conf): %s",
-		               f->conf->worker_conf, strerror(errno));
-	fclose(readable);
+	if (r < 0)
+		return r;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return sq_fail(err, -errno, "no pipe for the workers' life-line: %s", strerror(errno));
+	f->site.lifeline = ends[0];
+	f->lifeline = ends[1];
 	return 0;
 }
 
-/* The roles are gone, so nobody needs the workers any more: they get SIGTERM, and SIGKILL in destroy
- * if the process's grace ends first. */
+/* The roles are gone, so nobody needs the workers any more. */
 static void fork_drain(void *self, struct sq_op *op)
 {
 	struct fork *f = fork_of(self);
 
 	f->drain = op;
-	for (struct job *j = f->jobs, *next; j; j = next) {
-		next = j->next;
-		job_stop(j, INT64_MAX / 4);
-		if (job_running(j) == 0)
-			finish_stops(f, j);
-	}
-	f->host->later(f->host->ctx, &f->post);
+	for (struct job *j = f->jobs; j; j = j->next)
+		leave(f, j, DRAIN_GRACE);
+	want_turn_end(f);
 }
 
 static void fork_destroy(void *self)
@@ -440,21 +434,31 @@ static void fork_destroy(void *self)
 		f->jobs = j->next;
 		job_free(j);
 	}
+	if (f->lifeline >= 0) {
+		close(f->site.lifeline);
+		close(f->lifeline);
+	}
+	f->magic = 0;
 	free(f);
 }
 
-static const struct sq_scheduler fork_vt = {
-    .size = sizeof fork_vt,
-    .caps = SQ_SCHEDULER_MORTAL,
-    .prepare = fork_prepare,
-    .resume = fork_resume,
-    .claim = fork_claim,
-    .stop = fork_stop,
-    .list = fork_list,
-    .cancel = fork_cancel,
-};
+static void fork_probe(void *self, struct sq_op *op, struct sq_err *err)
+{
+	struct fork *f = fork_of(self);
+
+	f->host->op_done(f->host->ctx, op, readable(f, err));
+}
+
+static const struct sq_scheduler fork_scheduler = {.size = sizeof(struct sq_scheduler),
+                                                   .caps = SQ_SCHEDULER_MORTAL,
+                                                   .prepare = fork_prepare,
+                                                   .resume = fork_resume,
+                                                   .claim = fork_claim,
+                                                   .stop = fork_stop,
+                                                   .list = fork_list,
+                                                   .cancel = fork_cancel};
 
 SQ_PLUGIN(scheduler, SQ_SCHEDULER, fork, .version = PACKAGE_VERSION,
-          .summary = "Runs the workers as processes of this machine.", .opts = fork_opts,
+          .summary = "Runs the workers as processes of this machine", .opts = fork_opts,
           .conf_size = sizeof(struct fork_conf), .create = fork_create, .start = fork_start,
-          .drain = fork_drain, .destroy = fork_destroy, .vt.scheduler = &fork_vt);
+          .drain = fork_drain, .destroy = fork_destroy, .probe = fork_probe, .vt.scheduler = &fork_scheduler);

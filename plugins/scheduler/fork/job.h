@@ -1,8 +1,9 @@
 /*
  * job.h - one test's worker processes on this machine. Loop thread only.
  *
- * A job lives from prepare until stop has confirmed that all its processes are gone. Processes are
- * watched through a pidfd, so that no signal handler is needed and no pid can be mistaken.
+ * A job lives from prepare until it was asked to go and all its processes are gone. Processes are
+ * reaped by libev's default loop, which the host's is: it takes every child of the process, so that
+ * a waitpid() of our own would come too late.
  */
 #ifndef FORK_JOB_H
 #define FORK_JOB_H
@@ -13,55 +14,60 @@
 #include <sys/types.h>
 
 #include <squall/host.h>
+#include <squall/record.h>
 
 struct job;
 
 struct child {
 	struct job *job;
-	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-0" */
-	pid_t pid; /* 0 = not started or gone */
-	int pidfd; /* -1 = none */
-	int lifeline; /* our end of its life-line pipe, -1 = none */
-	ev_io ended;
+	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-1" */
+	ev_child ended; /* active while the process runs */
 	enum sq_worker_phase phase;
 	int32_t exit_code;
-	char reason[96]; /* "" = none */
+	char reason[64]; /* "" = none */
 };
 
 /* What a job needs of its surroundings. Valid as long as any job. */
 struct job_site {
 	const struct sq_host *host;
 	const char *worker_conf; /* path */
-	bool affinity; /* pin worker i to the i-th CPU that this process may use */
-	void (*changed)(struct job *j); /* a process started or ended, outside of any call of job.h */
+	bool affinity; /* pin each worker to a CPU */
+	uint32_t next_cpu;
+	int lifeline; /* what the workers read; its other end is ours alone */
+	void (*changed)(struct job *j); /* a process ended, or we end them; outside of any call */
 };
 
 struct job {
 	struct job *next;
-	const struct job_site *site;
+	struct job_site *site;
 	char id[SQ_ID_MAX + 1];
 	char plan_sha256[65];
 	uint64_t fence;
 	uint32_t count; /* workers */
+	uint32_t running, failed;
+	uint32_t max_failed;
 	int64_t deadline; /* ns from resume, 0 = none */
-	char **env; /* the workers', owned, closed by NULL */
-	bool resumed, stopping;
-	struct sq_timer kill; /* stop's grace, or the deadline */
+	char **env; /* the workers' of this job; closed by NULL */
+	bool resumed;
+	bool ending; /* the workers were told to end */
+	bool leaving; /* and the job goes with the last of them */
+	struct sq_timer due; /* the deadline; when ending, SIGKILL */
+	int64_t kill_at; /* host time, INT64_MAX = not ending */
+	char reason[160]; /* why we ended it by ourselves, "" = we did not */
+	struct sq_op *stops; /* fork.c's: requests that wait for its end */
+	struct sq_job_worker *view; /* of count: what job_state shows */
 	struct child children[];
 };
 
-struct job *job_new(const struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec);
+struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec);
 void job_free(struct job *j); /* kills what is left and waits for it */
 
-/* Starts every worker. On failure those that were started are being stopped. */
+/* Starts every worker. On failure those that were started are killed, and the job is leaving. */
 int job_resume(struct job *j, struct sq_err *err);
-/* SIGTERM now, SIGKILL after grace. May be called again with a shorter grace. */
-void job_stop(struct job *j, int64_t grace);
+/* SIGTERM once, SIGKILL after grace ns; may be called again, and the shorter grace counts. */
+void job_end(struct job *j, int64_t grace);
 
-uint32_t job_running(const struct job *j);
-enum sq_job_phase job_phase(const struct job *j);
-
-/* Fills state and the workers array (room for j->count); strings point into j. */
-void job_state(const struct job *j, struct sq_job_state *state, struct sq_job_worker *workers);
+/* Fills state. What it points to is the job's, and as it is now until the next call. */
+void job_state(struct job *j, struct sq_job_state *state);
 
 #endif

@@ -1,20 +1,18 @@
-/* spawn.c - fork, a few async-signal-safe calls, exec of ourselves. */
+/* spawn.c - this program again, as a worker. */
 #include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
-#define LIFELINE_FD 3
+#define LIFELINE_FD 3 /* in the worker */
 
 /* Passed on from our own environment. Everything else stays here: connection strings, passwords and
  * the variables that a plan beats (TARGET_URL, HITS_PER_SEC, DURATION_SEC). */
@@ -27,140 +25,139 @@ static const char *const allowed[] = {
     "TMPDIR",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
-    "SQUALL_LOG_LEVEL",
+    "LD_LIBRARY_PATH",
     "SQUALL_PLUGIN_DIR",
+    "SQUALL_FAILPOINT",
     "ASAN_OPTIONS",
     "UBSAN_OPTIONS",
-    "SQUALL_FAILPOINT",
-    "LD_LIBRARY_PATH",
 };
 
-static const char *own_variable(const char *name)
+static bool is_variable(const char *text, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (char **e = environ; *e; e++)
-		if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
-			return *e;
-	return NULL;
+	return strncmp(text, name, n) == 0 && text[n] == '=';
 }
 
-static size_t count(const char *const *list)
+static const char *find(const char *const *list, const char *name)
 {
-	size_t n = 0;
-
-	while (list && list[n])
-		n++;
-	return n;
+	while (*list && !is_variable(*list, name))
+		list++;
+	return *list;
 }
 
-/* The strings are copied behind the pointers. */
-char **spawn_environment(const char *const *job_env, const char *worker_name)
+/* Ours, unless the job has one of that name. */
+static const char *own_variable(const char *const *job_env, const char *name)
 {
-	static const char worker[] = "SQUALL_WORKER=";
-	size_t jobs = count(job_env), most = jobs + SQ_LEN(allowed) + 2, n = 0, bytes = 0, len;
-	const char **from = malloc(most * sizeof *from);
-	char **env = NULL, *text;
+	return find(job_env, name) ? NULL : find((const char *const *)environ, name);
+}
 
-	for (size_t i = 0; from && i < SQ_LEN(allowed); i++)
-		if ((from[n] = own_variable(allowed[i])) != NULL)
-			bytes += strlen(from[n++]) + 1;
-	for (size_t i = 0; from && i < jobs; i++)
-		bytes += strlen(from[n++] = job_env[i]) + 1;
-	if (from)
-		env = malloc((n + 2) * sizeof *env + bytes + sizeof worker + strlen(worker_name));
-	if (env) {
-		text = (char *)(env + n + 2);
-		for (size_t i = 0; i < n; i++) {
-			len = strlen(from[i]) + 1;
-			env[i] = memcpy(text, from[i], len);
-			text += len;
-		}
-		env[n] = text;
-		env[n + 1] = NULL;
-		strcpy(stpcpy(text, worker), worker_name);
+char **spawn_copy(const char *const *list)
+{
+	size_t n = 0, bytes = 0;
+	char **block, *text;
+
+	for (; list[n]; n++)
+		bytes += strlen(list[n]) + 1;
+	block = malloc((n + 1) * sizeof *block + bytes);
+	if (!block)
+		return NULL;
+	text = (char *)(block + n + 1);
+	for (size_t i = 0; i < n; i++) {
+		block[i] = text;
+		text = stpcpy(text, list[i]) + 1;
 	}
-	free(from);
+	block[n] = NULL;
+	return block;
+}
+
+char **spawn_environment(const char *const *job_env, const char *worker)
+{
+	char name[160];
+	size_t count = 0, n = 0;
+	const char **list;
+	char **env;
+
+	while (job_env[count])
+		count++;
+	list = calloc(count + SQ_LEN(allowed) + 2, sizeof *list);
+	if (!list)
+		return NULL;
+	snprintf(name, sizeof name, "SQUALL_WORKER=%s", worker);
+	list[n++] = name;
+	for (size_t i = 0; i < count; i++)
+		list[n++] = job_env[i];
+	for (size_t i = 0; i < SQ_LEN(allowed); i++)
+		if ((list[n] = own_variable(job_env, allowed[i])) != NULL)
+			n++;
+	env = spawn_copy(list);
+	free(list);
 	return env;
 }
 
-/* Between fork and exec only async-signal-safe calls: other threads may have held any lock. */
-static _Noreturn void become(const char *conf, char *const *env, int cpu, int lifeline, int report)
+static int add_files(posix_spawn_file_actions_t *files, int lifeline)
 {
-	char fd[4] = {'0' + LIFELINE_FD, 0};
-	char *const argv[] = {"squalld", "-c", (char *)conf, "--lifeline", fd, NULL};
-	sigset_t none;
-	int null = open("/dev/null", O_RDONLY), e;
+	int e = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+
+	if (e == 0)
+		e = posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	if (e == 0) /* also when the two are the same: it stays open then */
+		e = posix_spawn_file_actions_adddup2(files, lifeline, LIFELINE_FD);
+	return e;
+}
+
+static int set_signals(posix_spawnattr_t *attr)
+{
+	sigset_t none, all;
 
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (cpu >= 0) {
-		cpu_set_t set;
-
-		CPU_ZERO(&set);
-		CPU_SET((unsigned)cpu, &set);
-		sched_setaffinity(0, sizeof set,
-		                  &set); /* a wish: a CPU that went away is no reason to fail */
-	}
-	/* report must survive the clearing of the low descriptors. */
-	report = fcntl(report, F_DUPFD_CLOEXEC, LIFELINE_FD + 1);
-	if (null >= 0 && dup2(null, 0) == 0 && dup2(lifeline, LIFELINE_FD) == LIFELINE_FD) {
-		fcntl(LIFELINE_FD, F_SETFD, 0);
-		execve("/proc/self/exe", argv, env);
-	}
-	e = errno;
-	if (write(report, &e, sizeof e) < 0)
-		_exit(126);
-	_exit(127);
+	sigfillset(&all);
+	posix_spawnattr_setsigmask(attr, &none);
+	posix_spawnattr_setsigdefault(attr, &all);
+	posix_spawnattr_setpgroup(attr, 0);
+	return posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+	                                          POSIX_SPAWN_SETPGROUP);
 }
 
-/* 0 once the child has become the new program, else the errno of its failure. */
-static int wait_for_exec(int report)
+int spawn_self(const char *conf, char *const *env, int lifeline, pid_t *ret, struct sq_err *err)
 {
-	int e = 0;
-	ssize_t n;
+	static const char fd[] = {'0' + LIFELINE_FD, '\0'};
+	const char *const argv[] = {"squalld", "-c", conf, "--lifeline", fd, NULL};
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	int e = posix_spawn_file_actions_init(&files);
 
-	do
-		n = read(report, &e, sizeof e);
-	while (n < 0 && errno == EINTR);
-	return n == sizeof e ? e : 0;
+	if (e == 0) {
+		e = posix_spawnattr_init(&attr);
+		if (e == 0) {
+			e = add_files(&files, lifeline);
+			if (e == 0)
+				e = set_signals(&attr);
+			if (e == 0)
+				e = posix_spawn(ret, "/proc/self/exe", &files, &attr, (char *const *)argv,
+				                env);
+			posix_spawnattr_destroy(&attr);
+		}
+		posix_spawn_file_actions_destroy(&files);
+	}
+	return e ? sq_fail(err, -e, "cannot start a worker process: %s", strerror(e)) : 0;
 }
 
-int spawn_self(const char *conf, char *const *env, int cpu, struct spawned *ret, struct sq_err *err)
+void spawn_pin(pid_t pid, uint32_t n)
 {
-	int life[2], report[2], e;
-	pid_t pid;
+	cpu_set_t ours, one;
+	uint32_t count, left;
+	unsigned cpu = 0;
 
-	if (pipe2(life, O_CLOEXEC) < 0)
-		return sq_fail(err, -errno, "no pipe for a worker: %s", strerror(errno));
-	if (pipe2(report, O_CLOEXEC) < 0) {
-		e = errno;
-		close(life[0]);
-		close(life[1]);
-		return sq_fail(err, -e, "no pipe for a worker: %s", strerror(e));
-	}
-	pid = fork();
-	e = errno;
-	if (pid == 0)
-		become(conf, env, cpu, life[0], report[1]);
-	close(life[0]);
-	close(report[1]);
-	if (pid > 0)
-		e = wait_for_exec(report[0]);
-	close(report[0]);
-	if (pid > 0 && e == 0) {
-		ret->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-		e = ret->pidfd < 0 ? errno : 0;
-		if (e)
-			kill(pid, SIGKILL);
-	}
-	if (e) {
-		if (pid > 0)
-			waitpid(pid, NULL, 0);
-		close(life[1]);
-		return sq_fail(err, -e, "cannot start a worker process: %s", strerror(e));
-	}
-	ret->pid = pid;
-	ret->lifeline = life[1];
-	return 0;
+	if (sched_getaffinity(0, sizeof ours, &ours) < 0)
+		return;
+	count = (uint32_t)CPU_COUNT(&ours);
+	if (count == 0)
+		return;
+	left = n % count;
+	while (!CPU_ISSET(cpu, &ours) || left-- > 0)
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(pid, sizeof one, &one);
 }

@@ -4,25 +4,25 @@
 #ifndef FORK_SPAWN_H
 #define FORK_SPAWN_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <squall/util.h>
 
-struct spawned {
-	pid_t pid;
-	int pidfd; /* becomes readable when the process ends */
-	int lifeline; /* closing it makes the process end in good order */
-};
-
 /*
- * Starts /proc/self/exe -c conf --lifeline 3 with the environment env (closed by NULL) and, when
- * cpu >= 0, on that CPU alone. Its standard input is /dev/null; output and errors are ours. It
- * gets no other descriptor of ours. 0, or a negative errno with the reason in err.
+ * Starts /proc/self/exe -c conf with the environment env (closed by NULL), which stops in good order
+ * at the end of file of lifeline. Standard input and output are /dev/null, errors go where ours go;
+ * it gets no other descriptor of ours, signals as at login, and a process group of its own, so that
+ * Ctrl-C reaches us alone. 0, or a negative errno with the reason in err.
  */
-int spawn_self(const char *conf, char *const *env, int cpu, struct spawned *ret, struct sq_err *err);
+int spawn_self(const char *conf, char *const *env, int lifeline, pid_t *ret, struct sq_err *err);
 
-/* The job's variables and those of ours that a worker may see: no secret of this process is among
- * them. Allocated as one block, freed with free(). NULL without memory. */
-char **spawn_environment(const char *const *job_env, const char *worker_name);
+/* Pins the process to the n-th CPU that we may use, counted round. A wish: failure is no matter. */
+void spawn_pin(pid_t pid, uint32_t n);
+
+/* The job's variables, SQUALL_WORKER, and those of ours that a worker may see: no secret of this
+ * process is among them. One block, freed with free(). NULL without memory. */
+char **spawn_environment(const char *const *job_env, const char *worker);
+char **spawn_copy(const char *const *env); /* the same, of a list as it is */
 
 #endif
