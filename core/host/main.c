@@ -178,6 +178,9 @@ static int with_conf(const struct arguments *a, struct conf *c)
 	default:
 		if (conf_resolve(c, stderr) < 0)
 			return EXIT_CONF;
+		/* Processes that this one starts find the same plugins. */
+		if (a->plugin_dir && setenv("SQUALL_PLUGIN_DIR", a->plugin_dir, 1) < 0)
+			return EXIT_START;
 		return host_run(c, a->lifeline);
 	}
 }

@@ -28,11 +28,11 @@ static void obey(struct script *s)
 {
 	for (;;) {
 		hand(s, SCRIPT_HAS);
-		if (s->order == WAIT && !s->until(s->with))
+		if (s->order == ORDER_WAIT && !s->until(s->with))
 			return;
-		if (s->order == DO)
+		if (s->order == ORDER_DO)
 			call_it(s);
-		if (s->order == STOP) {
+		if (s->order == ORDER_STOP) {
 			s->over = true;
 			pthread_cond_broadcast(&s->turn);
 			s->host->stop(s->host->ctx, s->failed);
@@ -46,7 +46,7 @@ void script_event(struct script *s)
 	if (s->calling || s->over)
 		return; /* the script finds it when it looks */
 	pthread_mutex_lock(&s->lock);
-	if (s->order == WAIT && s->until(s->with))
+	if (s->order == ORDER_WAIT && s->until(s->with))
 		obey(s);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -82,7 +82,7 @@ static void *thread_main(void *arg)
 		pthread_cond_wait(&s->turn, &s->lock);
 	s->run(s->arg);
 	s->failed = check_done();
-	s->order = STOP;
+	s->order = ORDER_STOP;
 	hand(s, LOOP_HAS);
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -122,7 +122,7 @@ void script_end(struct script *s)
 
 int script_do(struct script *s, int (*what)(void *arg), void *arg)
 {
-	s->order = DO;
+	s->order = ORDER_DO;
 	s->what = what;
 	s->with = arg;
 	hand(s, LOOP_HAS);
@@ -131,7 +131,7 @@ int script_do(struct script *s, int (*what)(void *arg), void *arg)
 
 void script_wait(struct script *s, bool (*until)(void *arg), void *arg)
 {
-	s->order = WAIT;
+	s->order = ORDER_WAIT;
 	s->until = until;
 	s->with = arg;
 	hand(s, LOOP_HAS);

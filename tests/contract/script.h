@@ -13,7 +13,7 @@
 #include <squall/plugin.h>
 
 enum baton { LOOP_HAS, SCRIPT_HAS };
-enum order { DO, WAIT, STOP };
+enum order { ORDER_DO, ORDER_WAIT, ORDER_STOP };
 
 struct script {
 	const struct sq_host *host;
