@@ -105,20 +105,27 @@ void instance_serve(struct instance *i)
 	log_event(i->name, SQ_L_INFO, NULL, "listening on %s", http_server_url(i->server));
 }
 
+static void server_emptied(void *arg)
+{
+	struct instance *i = arg;
+
+	i->server_empty = true;
+	i->process->step(i->process);
+}
+
+static bool serves_drain(const struct instance *i)
+{
+	return i->role.needs & SQ_NEEDS_LISTENER;
+}
+
 static void drain_done(struct sq_op *op, int status)
 {
 	struct instance *i = sq_container(op, struct instance, drain);
 
 	(void)status;
 	i->drain_ended = true;
-	i->process->step(i->process);
-}
-
-static void server_emptied(void *arg)
-{
-	struct instance *i = arg;
-
-	i->server_empty = true;
+	if (!i->server_empty && serves_drain(i))
+		http_server_drain(i->server, server_emptied, i);
 	i->process->step(i->process);
 }
 
@@ -131,7 +138,7 @@ void instance_drain(struct instance *i)
 	if (i->role.deliver && i->transport.ops)
 		i->table.transport->credit(i->table.transport_self, 0);
 	i->server_empty = !serves;
-	if (serves)
+	if (serves && !serves_drain(i))
 		http_server_drain(i->server, server_emptied, i);
 	i->drain.done = drain_done;
 	op_begin(i->process->ops, &i->drain, &i->life, "drain");

@@ -20,10 +20,12 @@
 #include <squall/scheduler.h>
 #include <squall/transport.h>
 
-/* The host refuses a .conf that lacks what a role needs. */
+/* The host refuses a .conf that lacks one of the first three. */
 #define SQ_NEEDS_TRANSPORT 0x01u
 #define SQ_NEEDS_STORE 0x02u
 #define SQ_NEEDS_SCHEDULER 0x04u
+/* While it drains its listener goes on as before, until drain's op has completed. */
+#define SQ_NEEDS_LISTENER 0x08u
 
 struct sq_role {
 	uint32_t size; /* sizeof(struct sq_role) */
