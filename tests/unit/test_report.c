@@ -77,6 +77,7 @@ static void test_round_trip(int requests, const char *name)
 	   "numbers and flags");
 	ok(back.books->pending == r.books->pending && back.books->in_flight == r.books->in_flight &&
 	       back.books->picked == r.books->picked && back.books->late_unsent == r.books->late_unsent &&
+	       back.books->last_sent == r.books->last_sent &&
 	       back.books->opened == r.books->opened && back.books->reused == r.books->reused &&
 	       back.books->bytes_received == r.books->bytes_received,
 	   "what is on its way, connections, bytes");

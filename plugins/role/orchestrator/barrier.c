@@ -163,7 +163,8 @@ int test_report(struct test *t, int64_t now, const struct report *r)
 	w->fence = r->fence;
 	w->final = r->final;
 	w->stopped = r->stop_ack;
-	memcpy(w->problem, r->reason, sizeof w->problem);
+	if (!t->halted) /* one that was told to stop is none */
+		memcpy(w->problem, r->reason, sizeof w->problem);
 	if (r->round_trip > t->arm.round_trip)
 		t->arm.round_trip = r->round_trip < SQ_S ? r->round_trip : SQ_S;
 	if (*w->problem && !t->committed) {

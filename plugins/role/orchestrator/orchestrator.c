@@ -203,7 +203,7 @@ static const struct sq_route orchestrator_routes[] = {{.method = "POST",
 
 static const struct sq_role orchestrator_role = {
     .size = sizeof(struct sq_role),
-    .needs = SQ_NEEDS_TRANSPORT | SQ_NEEDS_STORE | SQ_NEEDS_SCHEDULER,
+    .needs = SQ_NEEDS_TRANSPORT | SQ_NEEDS_STORE | SQ_NEEDS_SCHEDULER | SQ_NEEDS_LISTENER,
     .routes = orchestrator_routes,
     .deliver = orchestrator_deliver,
     .lost = orchestrator_lost,

@@ -21,8 +21,9 @@ static int64_t elapsed(const struct run *r)
 }
 
 /*
- * The ticks of a place whose worker gave no final: what its last report has in no class and what was due
- * before the scheduler confirmed its death nobody can know; what was due later was surely not sent.
+ * The ticks of a place whose worker gave no final, or could not do its part: what its last report has in no
+ * class and what was due before the scheduler confirmed its death nobody can know; what was due later was
+ * surely not sent.
  */
 static void book_lost(struct run *r, uint32_t place, struct books *b)
 {
@@ -32,9 +33,12 @@ static void book_lost(struct run *r, uint32_t place, struct books *b)
 
 	slots_deal(&r->slots, place, r->test.setup.workers);
 	all = slots_count_ticks(&r->slots, 0, r->schedule.total);
-	due = w->gone ? slots_count_ticks(&r->slots, 0,
-	                                  schedule_ticks_until(&r->schedule, w->gone_at - r->test.t0))
-	              : all;
+	due = all;
+	if (w->final)
+		due = 0; /* it said all there was */
+	else if (w->gone)
+		due = slots_count_ticks(&r->slots, 0,
+		                        schedule_ticks_until(&r->schedule, w->gone_at - r->test.t0));
 	known = known < all ? known : all;
 	due = due > known ? due : known;
 	books_lose(b, due - known, all - due);
