@@ -3,6 +3,7 @@
  *
  *     orchestrator.c   the plugin: options, life, what the host brings
  *     take.c           from a message, or a test without an owner, to a run
+ *     settle.c         lets go of messages and leases
  *     sweep.c          looks for tests and scheduler objects that nobody looks after
  *     run*.c           one test that is ours: asks store and scheduler what test.h wants of them
  *     outcome.c        its result document
@@ -78,6 +79,8 @@ void take_delivery(struct orchestrator *o, struct sq_delivery *d);
 void take_orphan(struct orchestrator *o, const char *id);
 void take_lost(struct orchestrator *o, const struct sq_delivery *d);
 bool take_has(const struct orchestrator *o, const char *id);
+
+/* settle.c */
 /* Settles d, which is forgotten. reason and detail: of SQ_DEAD. */
 void delivery_settle(struct orchestrator *o, struct sq_delivery *d, enum sq_settle how, const char *reason,
                      const char *detail);

@@ -14,18 +14,21 @@
 
 #include <squall/plugin.h>
 
+#include "tests.h"
+
 #define TARGET_MAGIC 0x51535447u
 #define RETRY (1 * SQ_S) /* until the store answers for the first time */
 #define STORE_HEADER "X-Squall-Store"
+#define TEST_HEADER "X-Squall-Test"
 
 struct target;
 
 /* One request to the store with the HTTP requests that wait for it. */
 struct call {
 	struct sq_store_count rq;
-	struct sq_counter item;
+	struct sq_counter items[1 + TESTS_MAX]; /* all hits, then those of each test */
 	struct target *target;
-	void (*answer)(struct call *c); /* the store's number is in item.value */
+	void (*answer)(struct call *c); /* the store's number is in items[0].value */
 	struct sq_http *first, *last; /* chained through user */
 	struct call *next; /* while it is free */
 };
@@ -37,6 +40,7 @@ struct target {
 	struct call *free;
 	unsigned open; /* requests to the store that are collecting hits or on their way */
 	struct sq_post turn_end;
+	struct tests tests;
 
 	/* At start: claim the counter, then ask for the store's name, until both have worked. */
 	struct sq_store_count claim;
@@ -100,7 +104,7 @@ static struct sq_http *call_pop(struct call *c)
 /* value-n+1 .. value are ours, in the order the hits came. */
 static void answer_hits(struct call *c)
 {
-	int64_t n = c->item.value - c->item.n;
+	int64_t n = c->items[0].value - c->items[0].n;
 
 	while (c->first)
 		answer_number(c->target, call_pop(c), ++n);
@@ -108,7 +112,7 @@ static void answer_hits(struct call *c)
 
 static void answer_stats(struct call *c)
 {
-	answer_number(c->target, call_pop(c), c->item.value);
+	answer_number(c->target, call_pop(c), c->items[0].value);
 }
 
 static void answer_reset(struct call *c)
@@ -130,9 +134,9 @@ static struct call *call_new(struct target *t, void (*answer)(struct call *c))
 		c = malloc(sizeof *c);
 	if (c == NULL)
 		return NULL;
-	*c = (struct call){.target = t, .answer = answer, .item.name = SQ_COUNTER_HITS};
+	*c = (struct call){.target = t, .answer = answer, .items[0].name = SQ_COUNTER_HITS};
 	c->rq.op.done = call_done;
-	c->rq.items = &c->item;
+	c->rq.items = c->items;
 	c->rq.count = 1;
 	t->open++;
 	return c;
@@ -163,6 +167,7 @@ static void call_end(struct call *c, int status)
 		c->answer(c);
 	while (c->first)
 		answer_problem(t, call_pop(c), status);
+	tests_done(&t->tests, c->items + 1, c->rq.count - 1);
 	c->next = t->free;
 	t->free = c;
 	target_left(t);
@@ -183,6 +188,7 @@ static void send_hits(struct target *t)
 	if (c == NULL)
 		return;
 	t->hits = NULL;
+	c->rq.count += tests_take(&t->tests, c->items + 1, TESTS_MAX);
 	r = t->host->store->add(t->host->store_self, &c->rq);
 	if (r < 0)
 		call_end(c, r);
@@ -193,6 +199,17 @@ static void turn_ended(struct sq_post *p)
 	send_hits(sq_container(p, struct target, turn_end));
 }
 
+/* From now on there is a call for the end of this turn; false without memory. */
+static bool collect_hits(struct target *t)
+{
+	if (t->hits)
+		return true;
+	t->hits = call_new(t, answer_hits);
+	if (t->hits)
+		t->host->later(t->host->ctx, &t->turn_end);
+	return t->hits;
+}
+
 static void handle_hit(void *self, struct sq_http *rq)
 {
 	struct target *t = target_of(self);
@@ -201,16 +218,29 @@ static void handle_hit(void *self, struct sq_http *rq)
 		t->host->http->problem(rq, 503, "this target is stopping");
 		return;
 	}
-	if (t->hits == NULL) {
-		t->hits = call_new(t, answer_hits);
-		if (t->hits == NULL) {
-			answer_problem(t, rq, -ENOMEM);
-			return;
-		}
-		t->host->later(t->host->ctx, &t->turn_end);
+	if (!collect_hits(t)) {
+		answer_problem(t, rq, -ENOMEM);
+		return;
 	}
-	t->hits->item.n++;
+	t->hits->items[0].n++;
 	call_push(t->hits, rq);
+	tests_hit(&t->tests, t->host->http->header(rq, TEST_HEADER));
+}
+
+/* Hits of a test that came before the store had said that it is one. */
+static void test_ready(void *owner)
+{
+	collect_hits(target_of(owner));
+}
+
+static void test_asked(void *owner, bool begins)
+{
+	struct target *t = target_of(owner);
+
+	if (begins)
+		t->open++;
+	else
+		target_left(t);
 }
 
 /* What came first goes first: the hits of this turn so far are sent before it. */
@@ -314,6 +344,7 @@ static int target_create(const struct sq_host *host, const void *conf, void **re
 	t->magic = TARGET_MAGIC;
 	t->host = host;
 	t->turn_end.run = turn_ended;
+	t->tests = (struct tests){.host = host, .ready = test_ready, .asked = test_asked, .owner = t};
 	t->claimed.name = SQ_COUNTER_HITS;
 	t->claim.items = &t->claimed;
 	t->claim.count = 1;
