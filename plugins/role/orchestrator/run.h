@@ -54,6 +54,7 @@ struct run {
 
 	struct sq_store_lease lease;
 	int64_t lease_asked;
+	bool renewing;
 	bool lease_clean; /* no write of ours was under way when it was asked */
 	struct sq_store_get get, check;
 	struct sq_store_put put;

@@ -23,6 +23,7 @@ static void renewed(struct sq_op *op, int status)
 {
 	struct run *r = sq_container(op, struct run, lease.op);
 
+	r->renewing = false;
 	switch (status) {
 	case 0:
 		test_leased(&r->test, r->lease_asked + r->lease.ttl);
@@ -52,7 +53,7 @@ void run_renew(struct sq_timer *t)
 	const char *url = h->url(h->ctx);
 
 	h->timer_start(h->ctx, &r->renew, ttl / 10 < SQ_S ? ttl / 10 : SQ_S);
-	if (r->lease.op.done || lifecycle_terminal(r->test.saved.state))
+	if (r->renewing || lifecycle_terminal(r->test.saved.state))
 		return;
 	r->lease = (struct sq_store_lease){.op = {.done = renewed, .timeout = ttl / 2},
 	                                   .id = r->id,
@@ -62,6 +63,7 @@ void run_renew(struct sq_timer *t)
 	                                   .fence = r->test.fence};
 	r->lease_asked = orchestrator_now(r->o);
 	r->lease_clean = !r->test.store.busy;
+	r->renewing = true;
 	run_hold(r);
 	submitted(&r->lease.op, h->store->lease(h->store_self, &r->lease));
 }
@@ -428,7 +430,7 @@ void run_snapshots(struct run *r, int64_t now)
 		const struct worker *w = &r->test.workers[i];
 		bool due = now >= s->after || (w->final && s->sending_seq < s->seq);
 
-		if (s->busy || s->latest.len == 0 || !w->taken || !r->test.committed)
+		if (s->busy || s->latest.len == 0 || !w->taken || !(r->test.committed || w->final))
 			continue;
 		if (due || test_lost(&r->test, now, i))
 			store_snapshot(r, s, w, now);

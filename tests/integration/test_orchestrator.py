@@ -1,0 +1,260 @@
+#!/usr/bin/python3
+"""Whole tests through gateway, queue, orchestrator, forked workers and target: how they run, how they are
+stopped, and what is left when workers or the orchestrator itself die."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from squall import PLUGINS, Squalld, Tap, free_port, wait_until
+
+TERMINAL = ("completed", "failed", "cancelled", "timed_out")
+TARGET = free_port()  # the same after a restart
+CLOSED, FORBIDDEN = free_port(), free_port()  # nobody listens there
+
+CONF = """
+state_dir = "%(state)s";
+transport = { plugin = "local"; };
+store = { plugin = "local"; };
+scheduler = { plugin = "fork"; worker_conf = "%(state)s/worker.conf"; };
+roles = (
+  { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%(target)d/hit";
+    allowed_targets = ( "127.0.0.1:%(closed)d", "127.0.0.1:%(forbidden)d" ); },
+  { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%(target)d/hit";
+    allowed_targets = ( "127.0.0.1:%(closed)d" ); lease_ttl = "1s"; max_concurrent_tests = %(most)d; },
+  { plugin = "target"; listen = "127.0.0.1:%(target)d"; }
+);
+"""
+
+
+class System(Squalld):
+    """Everything in one process; the state outlives it."""
+
+    def __init__(self, state, most=4):
+        with open(os.path.join(state, "worker.conf"), "w", encoding="utf-8") as f:
+            f.write('roles = ( { plugin = "worker"; } );\n')
+        super().__init__(CONF % {"state": state, "target": TARGET, "closed": CLOSED,
+                                 "forbidden": FORBIDDEN, "most": most},
+                         env={"SQUALL_PLUGIN_DIR": PLUGINS})
+
+    def submit(self, **plan):
+        answer = self.post("/tests", plan, headers={"Content-Type": "application/json"}, role="gateway")
+        assert answer.status == 202, answer.text
+        return answer.json["test_id"]
+
+    def show(self, test_id):
+        return self.get("/tests/" + test_id, role="gateway").json
+
+    def wait_state(self, test_id, *states):
+        def reached():
+            test = self.show(test_id)
+            return test if test["state"] in states else None
+        return wait_until(reached, lambda: "%s in %s:\n%s" % (test_id, states, self.log))
+
+    def wait_sent(self, test_id, least):
+        """Until the record's live point says that something was sent."""
+        def sent():
+            live = self.show(test_id).get("live")
+            return live and live["t"] + 1 >= least
+        wait_until(sent, lambda: "a point of %s:\n%s" % (test_id, self.log))
+
+    def end(self, test_id):
+        return self.wait_state(test_id, *TERMINAL)
+
+    def workers(self):
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], stdout=subprocess.PIPE, text=True)
+        return [int(pid) for pid in found.stdout.split()]
+
+    def token(self):
+        with open("/proc/%d/environ" % self.workers()[0], "rb") as f:
+            values = dict(v.split(b"=", 1) for v in f.read().split(b"\0") if b"=" in v)
+        return values[b"SQUALL_TOKEN"].decode()
+
+
+def total(ledger):
+    sent = sum(ledger["sent"].values())
+    return sent + sum(ledger["unsent"].values()) + sum(ledger["dropped"].values()) + ledger["unconfirmed"]
+
+
+def whole(tap, test, name):
+    """Whatever happened, every request is in one class, and adds up to what was asked for."""
+    ledger, plan = test["ledger"], test["effective_plan"]
+    tap.ok(ledger["balanced"] is True, name + ": the ledger balances", json.dumps(ledger))
+    tap.equal(total(ledger), plan["hits_per_sec"] * plan["duration_sec"], name + ": every request is in it")
+
+
+def test_run(tap, d):
+    test_id = d.submit(hits_per_sec=100, duration_sec=2, workers=2)
+    test = d.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("completed", None), "a test runs to its end")
+    whole(tap, test, "a run")
+    tap.equal(test["ledger"]["ok"], 200, "every request was answered")
+    tap.equal([step["state"] for step in test["history"]],
+              ["queued", "provisioning", "ready", "armed", "running", "draining", "completed"],
+              "its history has every state")
+    tap.equal(test["workers"], {"planned": 2, "armed": 2, "reported": 2, "lost": []}, "both workers took part")
+    tap.equal(test["audit"], {"status": "equal", "sent": 200, "counted": 200}, "the target counted the same")
+    tap.ok(test["generator"]["start_skew_ms"] is not None, "the start skew was measured")
+    points = d.get("/tests/%s/timeline" % test_id, role="gateway").json["points"]
+    for member in ("sent", "ok", "offered"):
+        tap.equal(sum(p[member] for p in points), 200, "the timeline's %s add up" % member)
+    tap.equal([p["t"] for p in points], list(range(len(points))), "one point for each second")
+
+
+def test_odd_header(tap, d):
+    answer = d.post("/hit", role="target", headers={"X-Squall-Test": "no-test"})
+    tap.equal(answer.status, 200, "a hit of an unknown test is a hit like any other")
+
+
+def test_cancel(tap, d):
+    test_id = d.submit(hits_per_sec=100, duration_sec=60, workers=2)
+    d.wait_state(test_id, "running")
+    d.wait_sent(test_id, 1)
+    tap.equal(d.post("/tests/%s/cancel" % test_id, role="gateway").status, 202, "a cancel is taken")
+    test = d.end(test_id)
+    tap.equal((test["state"], test["reason"], test["verdict"]), ("cancelled", "cancelled", "none"),
+              "and ends the test")
+    whole(tap, test, "cancelled")
+    tap.ok(test["ledger"]["ok"] > 0 and test["ledger"]["dropped"]["aborted"] > 0, "what it measured is kept")
+    tap.equal(test["ledger"]["unconfirmed"], 0, "both workers said all they knew")
+
+
+def test_lost(tap, d):
+    test_id = d.submit(hits_per_sec=90, duration_sec=4, workers=3)
+    d.wait_state(test_id, "running")
+    d.wait_sent(test_id, 1)
+    os.kill(d.workers()[0], signal.SIGKILL)
+    test = d.end(test_id)
+    tap.equal(test["state"], "completed", "one of three may die")
+    whole(tap, test, "one lost")
+    tap.equal(len(test["workers"]["lost"]), 1, "it is named")
+    tap.ok(test["ledger"]["unconfirmed"] > 0 and test["ledger"]["dropped"]["worker_lost"] > 0,
+           "what nobody can know is set apart from what was not sent", json.dumps(test["ledger"]))
+    tap.ok(test["validity"]["status"] != "valid" and
+           any("lost" in reason["what"] for reason in test["validity"]["reasons"]), "and the result says so")
+    tap.ok(test["audit"]["status"] in ("equal", "within"), "the audit holds all the same", test["audit"])
+
+
+def test_lost_all(tap, d):
+    test_id = d.submit(hits_per_sec=90, duration_sec=30, workers=1)
+    d.wait_state(test_id, "running")
+    os.kill(d.workers()[0], signal.SIGKILL)
+    test = d.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("failed", "workers_lost"), "the only one may not")
+    whole(tap, test, "all lost")
+
+
+def test_unreachable(tap, d):
+    test = d.end(d.submit(hits_per_sec=10, duration_sec=1, workers=2, url="http://127.0.0.1:%d/" % CLOSED))
+    tap.equal((test["state"], test["reason"]), ("failed", "target_unreachable"),
+              "a target that accepts nothing ends the test before its start")
+    tap.equal(test["started_at"], None, "it never began")
+    tap.contains(test["detail"], str(CLOSED), "it says which")
+
+
+def test_refused(tap, d):
+    test = d.end(d.submit(hits_per_sec=10, duration_sec=1, url="http://127.0.0.1:%d/" % FORBIDDEN))
+    tap.equal((test["state"], test["reason"]), ("failed", "refused"),
+              "a target that only the gateway allows is refused")
+    tap.contains(test["detail"], "allowed_targets", "with the cure")
+    tap.ok(d.lines("is dead (refused)"), "and its message is dead")
+
+
+def test_control(tap, d):
+    def post(path, body, token, role="orchestrator"):
+        return d.post(path, body, headers={"Authorization": "Bearer " + token}, role=role)
+
+    test_id = d.submit(hits_per_sec=20, duration_sec=60, workers=1)
+    d.wait_state(test_id, "running")
+    token, path = d.token(), "/control/tests/%s/workers" % test_id
+    tap.equal(post(path, {}, "wrong").status, 401, "the control protocol wants the test's token")
+    tap.equal(d.post(path, {}, role="orchestrator").status, 401, "and refuses none at all")
+    tap.equal(post(path, {"uid": 1}, token).status, 400, "a registration that is none")
+    tap.equal(post(path + "/x", "[]", token).status, 400, "a report that is none")
+    late = {"format": 1, "uid": "x", "name": "y", "plan_sha256": "", "version": "1",
+            "limits": {"files": 0, "cpus": 0}, "clock": {"unix_ns": 0}}
+    tap.equal(post(path, late, token).status, 410, "after T0 there is no place for another worker")
+    tap.equal(post(path, dict(late, plan_sha256="0" * 64), token).status, 409, "nor one with another plan")
+    tap.equal(post("/control/tests/nobody/workers", late, token).status, 404, "a test that is unknown")
+    record = d.show(test_id)
+    tap.ok(token not in json.dumps(record), "the token stands in no answer")
+    d.post("/tests/%s/cancel" % test_id, role="gateway")
+    d.end(test_id)
+    wait_until(lambda: post(path, late, token).status == 410, "410 for a test that is over")
+    tap.ok(True, "a test that is over answers 410")
+
+
+def test_waiting(tap):
+    with tempfile.TemporaryDirectory() as state, System(state, most=1) as d:
+        first = d.submit(hits_per_sec=20, duration_sec=2, workers=1)
+        d.wait_state(first, "running")
+        second = d.submit(hits_per_sec=20, duration_sec=1, workers=1)
+        tap.equal(d.show(second)["state"], "queued", "the second test waits for a free slot")
+        d.end(first)
+        tap.equal(d.end(second)["state"], "completed", "and runs then")
+
+
+def test_shutdown(tap):
+    with tempfile.TemporaryDirectory() as state:
+        with System(state) as d:
+            test_id = d.submit(hits_per_sec=90, duration_sec=60, workers=2)
+            d.wait_state(test_id, "running")
+            d.wait_sent(test_id, 1)
+            tap.equal(d.stop(), 0, "SIGTERM in the middle of a test: orderly")
+        with System(state) as d:
+            test = d.show(test_id)
+            tap.equal((test["state"], test["reason"]), ("failed", "orchestrator_stopped"),
+                      "its workers end with it, and it says so")
+            whole(tap, test, "stopped")
+            tap.ok(test["ledger"]["ok"] > 0, "what was measured is kept")
+            tap.equal(test["ledger"]["unconfirmed"], 0, "to the last request")
+
+
+def test_crash(tap):
+    with tempfile.TemporaryDirectory() as state:
+        with System(state) as d:
+            test_id = d.submit(hits_per_sec=90, duration_sec=60, workers=2)
+            d.wait_state(test_id, "running")
+            d.wait_sent(test_id, 1)
+            d.send_signal(signal.SIGKILL)
+            d.wait()
+        with System(state) as d:
+            test = d.end(test_id)
+            tap.equal((test["state"], test["reason"]), ("failed", "orchestrator_lost"),
+                      "killed in the middle of a test: it is not run again")
+            whole(tap, test, "crashed")
+            tap.ok(not d.workers(), "no worker is left")
+
+
+def test_crash_before(tap):
+    with tempfile.TemporaryDirectory() as state:
+        with System(state) as d:
+            test_id = d.submit(hits_per_sec=90, duration_sec=1, workers=2)
+            d.wait_state(test_id, "provisioning", "ready")
+            d.send_signal(signal.SIGKILL)
+            d.wait()
+        with System(state) as d:
+            test = d.end(test_id)
+            tap.equal(test["state"], "completed", "killed before the start: it runs under the next one")
+            tap.equal(test["adoptions"], 1, "which adopted it")
+            whole(tap, test, "adopted")
+
+
+def main():
+    tap = Tap()
+    with tempfile.TemporaryDirectory() as state, System(state) as d:
+        for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_unreachable,
+                     test_refused, test_control):
+            test(tap, d)
+        tap.equal(d.stop(), 0, "and it stops in order")
+    test_waiting(tap)
+    test_shutdown(tap)
+    test_crash(tap)
+    test_crash_before(tap)
+    tap.done()
+
+
+main()
