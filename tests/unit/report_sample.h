@@ -3,6 +3,7 @@
 #define TESTS_UNIT_REPORT_SAMPLE_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "plugins/common/books.h"
 

@@ -61,6 +61,14 @@ static void check_commit(struct world *w, const struct orchestrator *o, const st
 		memcpy(w->record.uid[i], o->t.workers[i].uid, sizeof w->record.uid[i]);
 }
 
+/* A final that was reported, and would be lost with its worker. */
+static void check_finals(struct world *w, const struct orchestrator *o, const struct standing *draft)
+{
+	for (uint32_t i = 0; lifecycle_terminal(draft->state) && i < w->setup.workers; i++)
+		if (o->t.workers[i].final && !o->t.workers[i].gone && !w->record.final[i])
+			broken(w, "the end was written before a final was stored");
+}
+
 static int put(struct world *w, struct orchestrator *o)
 {
 	const struct standing *draft = &o->store.draft;
@@ -74,6 +82,7 @@ static int put(struct world *w, struct orchestrator *o)
 	if (w->record.s.committed && (!draft->committed || draft->t0 != w->record.s.t0))
 		broken(w, "a T0 that was written is another one now");
 	check_commit(w, o, draft);
+	check_finals(w, o, draft);
 	w->record.s = *draft;
 	w->record.s.cancel = cancel;
 	w->record.version++;

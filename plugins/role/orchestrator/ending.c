@@ -58,11 +58,17 @@ static bool all_final(const struct test *t)
 	return true;
 }
 
+/* A step that may still make workers. */
+static bool is_launching(const struct test *t)
+{
+	return t->launch.busy && t->launch.asked != JOB_STOP;
+}
+
 void ending_tick(struct test *t, int64_t now)
 {
 	if (t->life.state == T_RUNNING && (now >= t->t0 + t->setup.duration || all_final(t)))
 		test_apply(t, now, E_SCHEDULE_OVER, NULL);
-	if (t->life.state == T_DRAINING && !t->launch.busy && ending_settled(t))
+	if (t->life.state == T_DRAINING && !is_launching(t) && ending_settled(t))
 		test_apply(t, now, E_ALL_GONE, NULL);
 }
 
