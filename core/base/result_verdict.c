@@ -15,13 +15,17 @@ static void print_state(struct page *p, struct json_object *doc)
 	    {"cancelled", "the test was cancelled"},
 	    {"timed_out", "the test timed out"},
 	};
-	char reason[WORDS_MAX];
+	char reason[WORDS_MAX], detail[WORDS_MAX];
 
 	for (size_t i = 0; i < SQ_LEN(ends); i++)
 		if (member_is(doc, "state", ends[i].state)) {
 			member_text(doc, "reason", reason);
+			member_text(doc, "detail", detail);
+			if (strcmp(reason, ends[i].state) == 0) /* no news */
+				*reason = '\0';
 			page_begin_fail(p);
-			page_say(p, "%s%s%s", ends[i].words, *reason ? ": " : "", reason);
+			page_say(p, "%s%s%s%s%s", ends[i].words, *reason ? ": " : "", reason,
+			         *detail ? ": " : "", detail);
 		}
 }
 

@@ -47,10 +47,10 @@ static void add_history(struct json_object *doc, struct buf *out)
 		member_text(step, "reason", reason);
 		member_text(step, "detail", detail);
 		page_begin(&p, "", 2, NULL);
-		page_put(&p, 0, "%s  %s", text_time(when, (int64_t)at), state);
+		page_put(&p, 0, "%s  %s%s", text_time(when, (int64_t)at), state,
+		         *reason || *detail ? "  " : "");
 		p.indent = 28;
-		page_put(&p, 0, " ");
-		page_say(&p, " %s%s%s", reason, *reason && *detail ? ": " : "", detail);
+		page_say(&p, "%s%s%s", reason, *reason && *detail ? ": " : "", detail);
 	}
 }
 

@@ -119,13 +119,14 @@ static void take_bytes(void *ctx, const char *data, size_t len)
 	sse_feed(&f->sse, data, len);
 }
 
-static void take_points(struct follow *f, struct json_object *answer)
+/* Whether there was a new one. */
+static bool take_points(struct follow *f, struct json_object *answer)
 {
 	struct json_object *points = member_get(answer, "points");
 	bool any = false;
 
 	if (!json_object_is_type(points, json_type_array))
-		return;
+		return false;
 	for (size_t i = 0; i < json_object_array_length(points); i++)
 		if (view_point(f->view, json_object_array_get_idx(points, i))) {
 			any = true;
@@ -133,6 +134,7 @@ static void take_points(struct follow *f, struct json_object *answer)
 		}
 	if (any)
 		draw(f);
+	return any;
 }
 
 /* --- what is asked --------------------------------------------------------------------------- */
@@ -179,7 +181,8 @@ static void start_timeline(struct follow *f)
 {
 	char tail[64];
 
-	snprintf(tail, sizeof tail, "/timeline?from=%lld", (long long)f->view->next);
+	/* Points are numbered from 1, seconds from 0. */
+	snprintf(tail, sizeof tail, "/timeline?from=%lld", (long long)f->view->next + 1);
 	start_ask(f, &f->timeline, "GET", tail);
 }
 
@@ -195,30 +198,32 @@ static void start_due(struct follow *f, int64_t now)
 		start_timeline(f);
 }
 
-/* A document, if the call brought one; a refusal is final and said. */
+/* A document, if the call brought one. */
 static struct json_object *read_answer(struct follow *f, struct ask *a)
 {
-	struct json_object *o = NULL;
+	if (!call_good(&a->call))
+		return NULL;
+	f->heard = monotonic();
+	return json_read(a->call.answer.data ? a->call.answer.data : "", a->call.answer.len, NULL);
+}
 
-	if (call_good(&a->call)) {
-		f->heard = monotonic();
-		o = json_read(a->call.answer.data ? a->call.answer.data : "", a->call.answer.len, NULL);
-	} else if (a->call.code == CURLE_OK && a->call.status / 100 == 4 && a->call.status != 429) {
-		call_explain(&a->call);
-		f->lost = true;
-	}
-	return o;
+static bool is_refused(const struct ask *a)
+{
+	return a->call.code == CURLE_OK && a->call.status / 100 == 4 && a->call.status != 429;
 }
 
 static void end_events(struct follow *f)
 {
 	bool refused = f->events.call.code == CURLE_OK && f->events.call.status != 200;
 
+	if (f->over)
+		return;
 	f->polling = refused || ++f->broken >= STREAMS_MAX;
 	f->events.at = monotonic() + backoff_next(&f->backoff);
 	f->record.at = f->timeline.at = 0;
 }
 
+/* Without the record there is nothing to follow: a refusal is final. */
 static void end_record(struct follow *f)
 {
 	struct json_object *o = read_answer(f, &f->record);
@@ -228,27 +233,30 @@ static void end_record(struct follow *f)
 		f->over = view_over(f->view);
 		draw(f);
 		say_state(f);
+	} else if (is_refused(&f->record)) {
+		call_explain(&f->record.call);
+		f->lost = true;
 	}
 	json_object_put(o);
 	f->record.at = monotonic() + PACE;
 }
 
+/* A page may hold only some of the points that are there. */
 static void end_timeline(struct follow *f)
 {
 	struct json_object *o = read_answer(f, &f->timeline);
 
-	take_points(f, o);
+	f->timeline.at = take_points(f, o) ? 0 : monotonic() + PACE;
 	json_object_put(o);
-	f->timeline.at = monotonic() + PACE;
 }
 
 static void end_cancel(struct follow *f)
 {
-	struct json_object *o = read_answer(f, &f->cancel);
-
-	f->cancelled = call_good(&f->cancel.call);
-	json_object_put(o);
-	f->cancel.at = f->record.at = monotonic() + (f->cancelled ? 0 : PACE);
+	f->cancelled = call_good(&f->cancel.call) || is_refused(&f->cancel);
+	if (is_refused(&f->cancel))
+		call_explain(&f->cancel.call);
+	f->record.at = 0;
+	f->cancel.at = monotonic() + PACE;
 }
 
 static void take_ended(struct follow *f)
@@ -289,12 +297,14 @@ static void catch_up(struct follow *f)
 {
 	if (!f->polling && f->broken == 0)
 		return;
-	if (!f->timeline.busy)
-		start_timeline(f);
-	while (f->timeline.busy) {
-		api_wait(f->api, TURN_MS);
-		take_ended(f);
-	}
+	do {
+		if (!f->timeline.busy)
+			start_timeline(f);
+		while (f->timeline.busy) {
+			api_wait(f->api, TURN_MS);
+			take_ended(f);
+		}
+	} while (f->timeline.at == 0);
 }
 
 static enum follow_end stay(struct follow *f)

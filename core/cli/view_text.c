@@ -186,7 +186,7 @@ static void put_state(struct line *l, const struct view *v, int64_t now)
 	put(l, "%s %s", *v->state ? v->state : "waiting",
 	    stay < 1 ? "0 s" : text_duration(text, stay * SQ_S));
 	if (v->deadline > v->since && v->since > 0)
-		put(l, " (deadline %s)", text_duration(text, (v->deadline - v->since) / 1000 * SQ_S));
+		put(l, " (deadline %s)", text_duration(text, (v->deadline - v->since + 500) / 1000 * SQ_S));
 	if (*v->why || v->note)
 		put(l, ": %s", v->note ? v->note : v->why);
 }

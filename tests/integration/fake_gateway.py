@@ -214,8 +214,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if tail == ["events"]:
             self.stream(test)
         elif tail == ["timeline"]:
-            start = int(self.path.split("from=")[1]) if "from=" in self.path else 0
-            self.reply(200, {"points": test.points[start:], "next": len(test.points)})
+            start = int(self.path.split("from=")[1]) if "from=" in self.path else 1
+            points = test.points[start - 1:][:2]  # a page
+            if start < 1:
+                self.problem(400, "from: must be a whole number of 1 .. 2147483647")
+            else:
+                self.reply(200, {"points": points, "next": start + len(points)})
         elif tail and tail[0].startswith("report."):
             self.reply(200, ("%s of %s\n" % (tail[0], test.id)).encode(), "text/plain")
         else:

@@ -94,6 +94,16 @@ with FakeGateway() as g:
         else:
             tap.equal(r.returncode, want, "%s %s %s %s: %d" % (state, document, more, args, want))
 
+    why = "worker x-0: cannot connect to 127.0.0.1:1 (connection refused): is the target running there?"
+    g.script = [("state", "provisioning"), ("state", "draining", "target_unreachable", why),
+                ("end", "failed", "pass", {"reason": "target_unreachable", "detail": why})]
+    r = gateway_run(g)
+    tap.ok(r.returncode == 97 and "FAIL   the test failed: target_unreachable: worker x-0: cannot connect" in r.stdout
+           and not r.stderr, "why a test failed", r.stdout, r.stderr)
+    r = squall("show", "last", env={"SQUALL_GATEWAY": g.url})
+    tap.ok("Z  queued\n" in r.stdout and "Z  draining  target_unreachable: worker" in r.stdout
+           and all(len(l) <= 80 for l in r.stdout.splitlines()), "and its history", r.stdout)
+
 # --- refusals of the gateway ---
 with FakeGateway() as g:
     def submit(*refusal, args=()):
@@ -129,7 +139,7 @@ with FakeGateway() as g:
     g.script = RUN + [("sleep", 0.2), ("end", "completed")]
     g.events = "absent"
     r = gateway_run(g, *LOAD)
-    tap.ok(r.returncode == 0 and "3/3 s" in r.stdout and "PASS" in r.stdout, "no events: asked each second instead", r.stdout)
+    tap.ok(r.returncode == 0 and all("  %d/3 s" % n in r.stdout for n in (1, 2, 3)) and "PASS" in r.stdout and not r.stderr, "no events: asked each second instead", r.stdout)
     g.events, g.breaks_after = "breaking", 2
     r = gateway_run(g, *LOAD)
     tap.ok(r.returncode == 0 and all("  %d/3 s" % n in r.stdout for n in (1, 2, 3)),

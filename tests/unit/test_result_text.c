@@ -107,6 +107,7 @@ int main(void)
 	golden("threshold", false);
 	golden("not_found", false);
 	golden("unreachable", false);
+	golden("failed", false);
 	golden("timeouts", false);
 	golden("warmup", false);
 	golden("workers_lost", false);
