@@ -66,7 +66,7 @@ static void add_document(struct json_object *doc, struct buf *out)
 	if (view_over(&v))
 		result_text(doc, output_colored(), out);
 	else
-		view_line(&v, output_now(), out);
+		view_state_line(&v, output_now(), out);
 	view_free(&v);
 }
 

@@ -64,13 +64,13 @@ static void draw(struct follow *f)
 	f->drawn = monotonic();
 }
 
-static void say_line(struct follow *f)
+static void say_point(struct follow *f)
 {
 	struct buf line = {0};
 
 	if (!f->screen || f->screen->terminal)
 		return;
-	view_line(f->view, output_now(), &line);
+	view_point_line(f->view, &line);
 	screen_text(f->screen, &line);
 	buf_free(&line);
 }
@@ -79,13 +79,18 @@ static void say_line(struct follow *f)
 static void say_state(struct follow *f)
 {
 	char news[sizeof f->said];
+	struct buf line = {0};
 
+	if (!f->screen || f->screen->terminal || view_over(f->view) || strcmp(f->view->state, "running") == 0)
+		return;
 	snprintf(news, sizeof news, "%s %.200s %s", f->view->state, f->view->why,
 	         f->view->note ? f->view->note : "");
-	if (view_over(f->view) || strcmp(f->view->state, "running") == 0 || strcmp(news, f->said) == 0)
+	if (strcmp(news, f->said) == 0)
 		return;
 	strcpy(f->said, news);
-	say_line(f);
+	view_state_line(f->view, output_now(), &line);
+	screen_text(f->screen, &line);
+	buf_free(&line);
 }
 
 /* --- what comes ------------------------------------------------------------------------------ */
@@ -99,7 +104,7 @@ static void take_event(void *ctx, const char *name, const char *data, size_t len
 	backoff_reset(&f->backoff);
 	if (strcmp(name, "point") == 0) {
 		if (view_point(f->view, o)) {
-			say_line(f);
+			say_point(f);
 			draw(f);
 		}
 	} else if (strcmp(name, "state") == 0 || strcmp(name, "end") == 0) {
@@ -130,7 +135,7 @@ static bool take_points(struct follow *f, struct json_object *answer)
 	for (size_t i = 0; i < json_object_array_length(points); i++)
 		if (view_point(f->view, json_object_array_get_idx(points, i))) {
 			any = true;
-			say_line(f);
+			say_point(f);
 		}
 	if (any)
 		draw(f);

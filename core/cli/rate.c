@@ -71,7 +71,8 @@ int rate_parse(const char *s, int64_t *ret)
 		return r;
 	if (period == 0)
 		return -EINVAL;
-	rate = (rate + (uint64_t)period / 2) / (uint64_t)period;
+	/* Rounded down: 20/3s for 3 s are 20 requests then, and not the 21 that begin within it. */
+	rate /= (uint64_t)period;
 	if (rate == 0 || rate > INT64_MAX)
 		return -ERANGE;
 	*ret = (int64_t)rate;

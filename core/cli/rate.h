@@ -12,7 +12,8 @@
 
 #define RATE_ONE 1000000LL
 
-/* "500", "500/s", "30/1m", "0.5/s", "10k", "1.5M/h". 0, -EINVAL or -ERANGE (0, or too large). */
+/* "500", "500/s", "30/1m", "0.5/s", "10k", "1.5M/h"; rounded down. 0, -EINVAL or -ERANGE (0, or too large).
+ */
 int rate_parse(const char *s, int64_t *ret);
 
 /* Plain decimal, for JSON: "500", "0.5", "33.333333". Returns out. */

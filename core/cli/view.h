@@ -57,7 +57,8 @@ bool view_measures(const struct view *v); /* requests have been sent */
 void view_title(const struct view *v, struct buf *out);
 /* The block that is redrawn: lines of at most look->width columns. now: Unix ms. */
 void view_block(const struct view *v, const struct look *look, int64_t now, struct buf *out);
-/* One line for logs. */
-void view_line(const struct view *v, int64_t now, struct buf *out);
+/* Lines for logs: what the last point said, and what the test waits for. */
+void view_point_line(const struct view *v, struct buf *out);
+void view_state_line(const struct view *v, int64_t now, struct buf *out);
 
 #endif

@@ -229,21 +229,26 @@ void view_block(const struct view *v, const struct look *look, int64_t now, stru
 	end_line(&l, look, out);
 }
 
-void view_line(const struct view *v, int64_t now, struct buf *out)
+void view_point_line(const struct view *v, struct buf *out)
 {
+	const struct look look = {.width = PAGE_WIDTH};
 	char rate[TEXT_MAX], errors[2 * TEXT_MAX];
+	struct line l = {.len = 0};
+
+	put(&l, "  ");
+	put_seconds(&l, v);
+	put(&l, "  %s/s  ", text_number(rate, v->second_rate));
+	put_latencies(&l, v, true);
+	put_errors(errors, v);
+	put(&l, "  %s", errors);
+	end_line(&l, &look, out);
+}
+
+void view_state_line(const struct view *v, int64_t now, struct buf *out)
+{
 	const struct look look = {.width = PAGE_WIDTH};
 	struct line l = {.len = 0};
 
-	if (v->rate_count > 0 && strcmp(v->state, "draining") != 0) {
-		put(&l, "  ");
-		put_seconds(&l, v);
-		put(&l, "  %s/s  ", text_number(rate, v->second_rate));
-		put_latencies(&l, v, true);
-		put_errors(errors, v);
-		put(&l, "  %s", errors);
-	} else {
-		put_state(&l, v, now);
-	}
+	put_state(&l, v, now);
 	end_line(&l, &look, out);
 }

@@ -27,8 +27,8 @@ def short(gateway):
 
 # --- a run, piped ---
 with FakeGateway() as g:
-    g.script = [("provisioning", 1, 2, "pod x ImagePullBackOff"), ("sleep", 0.1), ("state", "running"), ("points", 3),
-                ("state", "draining"), ("end", "completed")]
+    g.script = [("provisioning", 1, 2, "pod x ImagePullBackOff"), ("sleep", 0.1), ("state", "running"), ("points", 2),
+                ("state", "draining"), ("points", 1), ("end", "completed")]
     r = gateway_run(g, "http://127.0.0.1:8080/hit", *LOAD, "-X", "POST")
     tap.ok(r.returncode == 0 and not r.stderr, "a run that passes: exit 0, nothing on standard error", r.returncode, r.stderr)
     lines = r.stdout.splitlines()

@@ -105,7 +105,7 @@ base = {"url": URL, "hits_per_sec": 10, "duration_sec": 10, "workers": 1}
 tap.equal(plan(URL), base, "no load given: 10/s for 10 s with 1 worker")
 tap.equal(plan("127.0.0.1:9/hit"), base, "host:port means http://")
 for rate, want in (("500", 500), ("500/s", 500), ("30/1m", 0.5), ("10k", 10000), ("1.5k", 1500), ("0.1/s", 0.1),
-                   ("1M/h", 277.777778), ("100/m", 1.666667), ("10007", 10007), ("6/2s", 3), ("5/100ms", 50)):
+                   ("1M/h", 277.777777), ("100/m", 1.666666), ("10007", 10007), ("6/2s", 3), ("5/100ms", 50)):
     tap.equal(plan(URL, "-r", rate).get("hits_per_sec"), want, "-r " + rate)
 for spelled in (["-r500"], ["-R", "500"], ["--rate=500"], ["--rate", "500"]):
     tap.equal(plan(URL, *spelled)["hits_per_sec"], 500, " ".join(spelled))

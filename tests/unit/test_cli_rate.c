@@ -19,7 +19,7 @@ static void parsing(void)
 	    {"30/1m", 0, RATE_ONE / 2, "0.5", "0.500/s"},
 	    {"0.1", 0, RATE_ONE / 10, "0.1", "0.100/s"},
 	    {"10/3s", 0, 3333333, "3.333333", "3.333/s"},
-	    {"20/3s", 0, 6666667, "6.666667", "6.667/s"},
+	    {"20/3s", 0, 6666666, "6.666666", "6.667/s"},
 	    {"2k/100ms", 0, 20000 * RATE_ONE, "20000", "20,000/s"},
 	    {"0.000001", 0, 1, "0.000001", "0.000/s"},
 	    {"9223372036854", 0, 9223372036854 * RATE_ONE, "9223372036854", "9,223,372,036,854/s"},
@@ -63,6 +63,7 @@ static void due(void)
 	is_int(rate_total(500 * RATE_ONE, 30 * SQ_S), 15000, "500/s for 30 s");
 	is_int(rate_total(RATE_ONE / 10, SQ_S), 1, "0.1/s for 1 s: the one at 0");
 	is_int(rate_total(3 * RATE_ONE, 1), 1, "the shortest test has one");
+	is_int(rate_total(6666666, 3 * SQ_S), 20, "20/3s for 3 s");
 	is_int(rate_due(odd, 0), 0, "the first is due at once");
 	is_int(rate_due(odd, 1), 99930, "rounded down to whole ns");
 	is_int(rate_due(odd, 10007), SQ_S, "without drift");

@@ -44,11 +44,20 @@ static void looks(const struct view *v, const struct look *look, const char *wan
 	buf_free(&got);
 }
 
-static void line_is(const struct view *v, const char *want, const char *name)
+static void state_is(const struct view *v, const char *want, const char *name)
 {
 	struct buf got = {0};
 
-	view_line(v, NOW, &got);
+	view_state_line(v, NOW, &got);
+	is_str(got.data, want, name);
+	buf_free(&got);
+}
+
+static void point_is(const struct view *v, const char *want, const char *name)
+{
+	struct buf got = {0};
+
+	view_point_line(v, &got);
 	is_str(got.data, want, name);
 	buf_free(&got);
 }
@@ -92,7 +101,7 @@ static void before(void)
 	step(&v, "{\"at\":1795426206000,\"state\":\"queued\"}");
 	is_str(v.state, "provisioning", "even of the same moment");
 	step(&v, "{\"at\":1795426217000,\"state\":\"ready\"}");
-	line_is(&v, "ready 1 s\n", "the next state");
+	state_is(&v, "ready 1 s\n", "the next state");
 	buf_free(&got);
 	view_free(&v);
 }
@@ -140,7 +149,7 @@ static void during(void)
 	      "  p50 0.31 ms  p99 0.62 ms  max 4.8 ms\n"
 	      "  generator ok: lag p99 0.02 ms\n",
 	      "in 40 columns");
-	line_is(&v, "  19/30 s  600.0/s  p50 0.31 ms  p99 0.62 ms  max 4.8 ms  errors 3\n", "as a line");
+	point_is(&v, "  19/30 s  600.0/s  p50 0.31 ms  p99 0.62 ms  max 4.8 ms  errors 3\n", "as a line");
 	point(&v, "{\"t\":19,\"sent\":1,\"lag_p99\":1.5}");
 	looks(&v, &narrow,
 	      "  [======>   ]  20/30 s   9,601 of 15,00\n"
@@ -150,7 +159,9 @@ static void during(void)
 	      "a generator that is late");
 	v.note = "cancelling; once more kills squall";
 	step(&v, "{\"at\":1795426217000,\"state\":\"draining\"}");
-	line_is(&v, "draining 1 s: cancelling; once more kills squall\n", "draining, cancelled");
+	point_is(&v, "  20/30 s  1.000/s  p50 0.31 ms  p99 0.62 ms  max 4.8 ms  errors 3\n",
+	         "the last points come while it drains");
+	state_is(&v, "draining 1 s: cancelling; once more kills squall\n", "draining, cancelled");
 	for (int i = 20; i < 200; i++) {
 		snprintf(text, sizeof text, "{\"t\":%d,\"sent\":500}", i);
 		point(&v, text);
@@ -190,7 +201,8 @@ static void hostile(void)
 		          "\"lag_p99\":1e308}");
 		view_title(&v, &got);
 		view_block(&v, &ascii, NOW, &got);
-		view_line(&v, NOW, &got);
+		view_point_line(&v, &got);
+		view_state_line(&v, NOW, &got);
 		for (size_t at = 0, column = 0; at < got.len; at++) {
 			column = got.data[at] == '\n' ? 0 : column + 1;
 			if ((got.data[at] < ' ' && got.data[at] != '\n') || column > 80)
