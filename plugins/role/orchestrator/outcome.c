@@ -44,6 +44,24 @@ static void book_lost(struct run *r, uint32_t place, struct books *b)
 	books_lose(b, due - known, all - due);
 }
 
+/* Told to stop before it began: its share is in no report. */
+static void book_idle(struct run *r, uint32_t place, struct books *b)
+{
+	uint64_t all;
+
+	slots_deal(&r->slots, place, r->test.setup.workers);
+	all = slots_count_ticks(&r->slots, 0, r->schedule.total);
+	b->ledger.scheduled += all;
+	b->ledger.dropped[DROPPED_ABORTED] += all;
+}
+
+static bool has_begun(const struct run *r, const struct worker *w)
+{
+	const struct report *last = merger_report(r->merger, w->uid);
+
+	return last && last->books->ledger.scheduled > 0;
+}
+
 /* Merged, with every tick in a class. NULL without memory. */
 static struct books *close_books(struct run *r, uint32_t *ret_lost)
 {
@@ -56,8 +74,11 @@ static struct books *close_books(struct run *r, uint32_t *ret_lost)
 	for (uint32_t i = 0; r->test.committed && i < r->test.setup.workers; i++) {
 		const struct worker *w = &r->test.workers[i];
 
-		if (w->final && !*w->problem)
+		if (w->final && !*w->problem) {
+			if (!has_begun(r, w))
+				book_idle(r, i, b);
 			continue;
+		}
 		book_lost(r, i, b);
 		++*ret_lost;
 		if (record_lose_worker(&r->record, *w->uid ? w->uid : "?") < 0) {
