@@ -36,7 +36,7 @@ static void book_lost(struct run *r, uint32_t place, struct books *b)
 	due = all;
 	if (w->final)
 		due = 0; /* it said all there was */
-	else if (w->gone)
+	else if (w->gone && !r->unsure)
 		due = slots_count_ticks(&r->slots, 0,
 		                        schedule_ticks_until(&r->schedule, w->gone_at - r->test.t0));
 	known = known < all ? known : all;
