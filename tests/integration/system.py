@@ -115,12 +115,12 @@ class System(Squalld):
             return test if test["state"] in states else None
         return wait_until(reached, lambda: "%s in %s:\n%s" % (test_id, states, self.log), patience)
 
-    def wait_sent(self, test_id, least):
+    def wait_sent(self, test_id, least, patience=60):
         """Until the record's live point says that something was sent."""
         def sent():
             live = self.show(test_id).get("live")
             return live and live["t"] + 1 >= least
-        wait_until(sent, lambda: "a point of %s:\n%s" % (test_id, self.log))
+        wait_until(sent, lambda: "a point of %s:\n%s" % (test_id, self.log), patience)
 
     def end(self, test_id, patience=90):
         return self.wait_state(test_id, *TERMINAL, patience=patience)

@@ -105,7 +105,7 @@ def test_loss(tap, d, rate, seconds):
     with Stalls() as stalls:
         test_id = d.submit(hits_per_sec=rate, duration_sec=seconds, workers=workers)
         test = d.wait_state(test_id, "running")
-        d.wait_sent(test_id, seconds // 2)
+        d.wait_sent(test_id, seconds // 2, patience=seconds + 60)
         os.kill(d.workers(test_id)[3], signal.SIGKILL)
         killed = time.time()
         test = d.end(test_id, patience=seconds + 90)

@@ -393,19 +393,42 @@ static void wake_up(struct orchestrator *o)
 	o->job.fate = was.job.fate;
 }
 
-int world_deliver(struct world *w, int who)
+/* The lease of a test that is queued, and a new process for it. */
+static int take(struct world *w, int who, uint64_t *fence)
 {
 	struct orchestrator *o = &w->o[who];
-	uint64_t fence = 0;
-	int r = lease(w, who, &fence);
+	int r = lease(w, who, fence);
 
 	if (r == 0 && w->record.s.state != T_QUEUED)
 		r = -EALREADY;
 	if (r < 0)
 		return r;
+	if (o->active)
+		test_end(&o->t);
 	wake_up(o);
 	o->store.version = w->record.version;
-	return test_begin(&o->t, &w->setup, fence, w->now + w->ttl, w->now, w->record.deadline);
+	return 0;
+}
+
+int world_deliver(struct world *w, int who)
+{
+	uint64_t fence = 0;
+	int r = take(w, who, &fence);
+
+	if (r < 0)
+		return r;
+	return test_begin(&w->o[who].t, &w->setup, fence, w->now + w->ttl, w->now, w->record.deadline);
+}
+
+int world_refuse(struct world *w, int who)
+{
+	uint64_t fence = 0;
+	int r = take(w, who, &fence);
+
+	if (r < 0)
+		return r;
+	return test_refuse(&w->o[who].t, &w->setup, fence, w->now + w->ttl, w->now, "refused",
+	                   "its target is not allowed");
 }
 
 static struct outcome decided(const struct world *w)

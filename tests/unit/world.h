@@ -81,6 +81,7 @@ void world_run(struct world *w, int64_t until);
 
 /* 0, or negative as the lease was refused. */
 int world_deliver(struct world *w, int who);
+int world_refuse(struct world *w, int who);
 int world_adopt(struct world *w, int who);
 void world_crash(struct world *w, int who);
 void world_cancel(struct world *w);
