@@ -239,7 +239,7 @@ static struct report report_of(struct world *w, struct worker_process *p)
 {
 	struct report r = {.seq = ++p->seq, .state = p->state, .epoch = p->epoch, .fence = p->fence};
 
-	if (p->ended_at && w->now >= p->ended_at + 200 * SQ_MS) {
+	if (p->ended_at && w->now >= p->ended_at + 300 * SQ_MS) {
 		r.state = p->state = WORKER_ENDED;
 		r.final = true;
 		if (!p->final_seq)
