@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import tempfile
 
 import squall
@@ -47,8 +48,14 @@ class Backend:
     name = "local"
 
     def conf(self, state):
-        """Their part of the .conf; the same state gives the same queue and the same store."""
-        return 'transport = { plugin = "local"; }; store = { plugin = "local"; };'
+        """Their part of the .conf; the same state gives the same queue and the same store. A message that is
+        not settled comes again after state.lock."""
+        return 'transport = { plugin = "local"; lock = "%s"; }; store = { plugin = "local"; };' % state.lock
+
+    def waiting(self, state):
+        """Messages that are not settled."""
+        with sqlite3.connect("file:%s/queue.db?mode=ro" % state.dir, uri=True) as db:
+            return db.execute("SELECT count(*) FROM messages").fetchone()[0]
 
     def close(self):
         pass
@@ -63,6 +70,7 @@ class State:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="squall-state-")
         self.target = free_port()
+        self.lock = "30s"
 
     def __enter__(self):
         return self

@@ -22,7 +22,7 @@ import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from counting_server import Counter
-from squall import PLUGINS, Tap
+from squall import PLUGINS, Squalld, Tap
 from system import FULL, HAS_FAILPOINTS, LOCAL, TERMINAL, State, System, parent, state_of, total, wait_until, workers_of
 
 AT_ONCE = 6  # cases
@@ -341,6 +341,39 @@ def share(case):
     case.stop(other)
 
 
+def two_targets(case):
+    """The counters of a state have one owner: a second target does not start, and says whose they are."""
+    conf = 'state_dir = "%s"; store = { plugin = "local"; }; roles = ({ plugin = "target"; listen = "127.0.0.1:0"; });'
+    with System(case.state, case.backend) as first:
+        case.tap.equal(first.post("/hit", role="target").json, {"total_hits": 1}, "the first one counts")
+        with Squalld(conf % case.state.dir, ready=False) as second:
+            case.tap.equal(second.wait(), 1, "the second one does not start")
+            case.tap.contains(second.log, "belong to another process (pid %d)" % first.process.pid, "and says why")
+        case.tap.equal(first.post("/hit", role="target").json, {"total_hits": 2}, "the first one does not notice")
+        case.tap.equal(first.stop(), 0, "it leaves")
+    with Squalld(conf % case.state.dir) as second:
+        case.tap.equal(second.post("/hit").json, {"total_hits": 3}, "then the second one goes on where it was")
+
+
+def comes_again(case):
+    """Its message was never settled, and comes back after the test was deleted: nothing runs again."""
+    case.state.lock = "3s"
+    first = case.daemon("before:transport.settle=kill")
+    case.submit(first)
+    case.killed(first)
+    second = case.daemon(orchestrator="max_concurrent_tests = 1;")
+    other = second.submit(hits_per_sec=1, duration_sec=8, workers=1)  # leaves no place for a message
+    case.settle(second, "completed")
+    case.tap.equal(case.backend.waiting(case.state), 1, "the message is still there")
+    count = case.counter.count(case.test_id)
+    case.tap.equal(second.request("DELETE", "/tests/" + case.test_id, role="gateway").status, 204, "the test is deleted")
+    second.end(other)
+    wait_until(lambda: case.backend.waiting(case.state) == 0, lambda: "the message to be settled\n" + second.log)
+    case.tap.ok(not workers_of(case.test_id) and case.counter.count(case.test_id) == count, "it does not run again")
+    case.tap.ok(second.get("/tests/" + case.test_id, role="gateway").status in (404, 410), "and is not there again")
+    case.stop(second)
+
+
 # --- the disk, the clock, the clients ----------------------------------------------------------------------
 
 class SmallDisk:
@@ -578,12 +611,14 @@ class Suite:
     def other_cases(self):
         self.add("two daemons on one state", share)
         self.add("clients that vanish", clients_vanish)
+        self.add("a message that comes again", comes_again)
         self.add("cancelled while it waits for a slot", waits_for_a_slot)
 
     def machine_cases(self):
         """Where the state is on a disk of this machine."""
         for run in (disk_full, disk_full_at_end, disk_full_crash, disk_full_submit):
             self.add(run.__name__.replace("_", " "), run)
+        self.add("two targets on one state", two_targets)
 
     def clock_cases(self):
         for seconds in (7200, -7200):

@@ -120,6 +120,8 @@ def test_loss(tap, d, rate, seconds):
     tap.ok(audit["status"] in ("equal", "within") and least <= audit["counted"] <= sent + ledger["unconfirmed"],
            "the target counted what the audit allows", "%d <= %s <= %d" % (least, audit, sent + ledger["unconfirmed"]))
     spare = 2 + stalls.worst
+    tap.note("counted %s, sent %d, unconfirmed %d, worker_lost %d, longest stall %.2f s" % (
+        audit["counted"], sent, ledger["unconfirmed"], ledger["dropped"]["worker_lost"], stalls.worst))
     tap.ok(0 < ledger["unconfirmed"] <= spare * share, "nobody can know of at most two seconds of its share",
            "%d of at most %.1f s x %.0f" % (ledger["unconfirmed"], spare, share))
     left = seconds - (killed - stamp(test["started_at"]))

@@ -47,12 +47,8 @@ static void book_lost(struct run *r, uint32_t place, struct books *b)
 /* Told to stop before it began: its share is in no report. */
 static void book_idle(struct run *r, uint32_t place, struct books *b)
 {
-	uint64_t all;
-
 	slots_deal(&r->slots, place, r->test.setup.workers);
-	all = slots_count_ticks(&r->slots, 0, r->schedule.total);
-	b->ledger.scheduled += all;
-	b->ledger.dropped[DROPPED_ABORTED] += all;
+	books_dropped_many(b, slots_count_ticks(&r->slots, 0, r->schedule.total), DROPPED_ABORTED);
 }
 
 static bool has_begun(const struct run *r, const struct worker *w)
