@@ -10,7 +10,7 @@
  *     A refuses                     takes it, to say that it must not run
  *     A crashes | pauses | wakes | stops | is cut off | is back
  *     A store|job works|loses|mute|fails|hangs      how its next request fares (mute: done, unanswered)
- *     w1 dies | mute | talks | slow | ready | unreachable
+ *     w1 dies | mute | talks | sleeps | wakes | slow | ready | unreachable
  *     cancel
  *     expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N
  *     expect t0 EPOCH | expect no t0 | expect adoptions N | expect job none|prepared|running
@@ -136,6 +136,10 @@ static void do_worker(struct story *s)
 		world_kill(&s->w, p);
 	else if (is(s, 1, "mute") || is(s, 1, "talks"))
 		p->mute = is(s, 1, "mute");
+	else if (is(s, 1, "sleeps"))
+		p->asleep = true, p->round_trip = -s->w.now;
+	else if (is(s, 1, "wakes"))
+		p->asleep = false, p->round_trip += s->w.now;
 	else if (is(s, 1, "slow") || is(s, 1, "ready"))
 		p->slow = is(s, 1, "slow");
 	else if (is(s, 1, "unreachable"))

@@ -246,6 +246,7 @@ static struct report report_of(struct world *w, struct worker_process *p)
 			p->final_seq = p->seq;
 	}
 	r.stop_ack = p->stopped;
+	r.round_trip = p->round_trip;
 	snprintf(r.uid, sizeof r.uid, "%s", p->uid);
 	if (p->late || p->unreachable)
 		snprintf(r.reason, sizeof r.reason, "%s", p->late ? "late_start" : "target_unreachable");
@@ -293,7 +294,7 @@ static void talk(struct world *w, struct worker_process *p)
 
 static void live(struct world *w, struct worker_process *p)
 {
-	if (!p->alive)
+	if (!p->alive || p->asleep)
 		return;
 	p->sending = p->run && !p->stopped && w->now >= p->t0 && w->now < p->t0 + w->setup.duration;
 	p->sent |= p->sending;

@@ -41,7 +41,8 @@ struct orchestrator {
 };
 
 struct worker_process {
-	bool alive, mute, slow, unreachable, registered;
+	bool alive, mute, asleep, slow, unreachable, registered;
+	int64_t round_trip; /* of the last answer, when it was read late */
 	char uid[16], name[16];
 	int64_t born, poll_at;
 	enum worker_state state;
