@@ -244,7 +244,8 @@ def thaw_worker(case, point):
     d.go_on()
     time.sleep(1)
     os.kill(pid, signal.SIGCONT)
-    case.settle(d, "completed")
+    # On a busy machine two attempts to arm may be over by then.
+    case.settle(d, "completed", *([] if point in STARTED else ["failed not_armed"]))
     case.stop(d)
 
 
@@ -254,7 +255,8 @@ def cancel_at(case, point):
     s = socket.create_connection(d.address("gateway"))
     s.sendall(("POST /tests/%s/cancel HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" % case.test_id).encode())
     d.go_on()
-    case.tap.ok(s.recv(100).startswith(b"HTTP/1.1 202"), "the cancel is taken")
+    answer = s.recv(100)
+    case.tap.ok(answer.startswith((b"HTTP/1.1 202", b"HTTP/1.1 200")), "the cancel is taken", answer)
     s.close()
     case.settle(d, "cancelled cancelled", *(["completed"] if point == "after:write.draining" else []))
     case.stop(d)

@@ -29,7 +29,7 @@ void ending_stop(struct test *t, int64_t now, enum test_state state, const char 
 
 void test_shutdown(struct test *t, int64_t now)
 {
-	if (t->setup.mortal)
+	if (t->setup.mortal && t->job != J_NONE)
 		ending_stop(t, now, T_FAILED, "orchestrator_stopped", "its workers end with it");
 	else
 		t->given_up = true;
