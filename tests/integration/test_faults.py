@@ -193,6 +193,53 @@ def kill_daemon(case, point, ends):
     case.stop(second)
 
 
+def killed_in_the_end(case, point, stop, ends):
+    """Something ends the test early, and the daemon is killed on the way: the next one finishes what was begun."""
+    first = case.daemon(point + "=kill")
+    case.submit(first, duration_sec=30)
+    first.wait_state(case.test_id, "running")
+    stop(case, first)
+    case.killed(first)
+    second = case.daemon()
+    case.settle(second, *ends)
+    case.stop(second)
+
+
+def by_cancel(case, d):
+    case.tap.equal(d.cancel(case.test_id), 202, "the cancel is taken")
+
+
+def by_sigterm(_, d):
+    d.send_signal(signal.SIGTERM)
+
+
+def by_loss(case, _):
+    for pid in workers_of(case.test_id):
+        os.kill(pid, signal.SIGKILL)
+
+
+# What ends it, the end, and how it ends under the next daemon: a cancel is in the record, the rest may not be.
+EARLY_ENDS = [("cancel", by_cancel, "cancelled", ("cancelled cancelled",)),
+              ("SIGTERM", by_sigterm, "failed", ("failed orchestrator_stopped", "failed orchestrator_lost")),
+              ("loss of all workers", by_loss, "failed", ("failed workers_lost", "failed orchestrator_lost"))]
+EARLY_POINTS = ["before:write.draining", "after:write.draining", "before:scheduler.stop", "after:scheduler.stop",
+                "before:write.%s", "after:write.%s"]
+EARLY_SHORT = ("before:write.draining", "before:write.%s")
+
+
+def lost_again_and_again(case):
+    """Three daemons in a row are killed before the start: the fourth does not try again."""
+    for _ in range(3):
+        d = case.daemon("after:scheduler.resume=kill")
+        case.submit(d)
+        case.killed(d)
+    last = case.daemon()
+    test = case.settle(last, "failed adoption_limit")
+    case.tap.equal(case.counter.count(case.test_id), 0, "nothing was sent")
+    case.tap.ok(test["started_at"] is None, "it never began")
+    case.stop(last)
+
+
 # --- held at a place: something happens, and it goes on ---------------------------------------------
 
 # Each state: its message is with an orchestrator, then with workers as soon as there are any.
@@ -593,6 +640,14 @@ class Suite:
         for point, ends in KILLS:
             if FULL or point in KILLS_SHORT:
                 self.add("kill -9 of the daemon " + point, kill_daemon, point, ends)
+        for name, stop, end, ends in EARLY_ENDS:
+            for point in EARLY_POINTS:
+                if "draining" in point and stop is by_loss:
+                    continue  # with nobody left, draining is over before it is written
+                if FULL or point in EARLY_SHORT:
+                    at = point % end if "%" in point else point
+                    self.add("kill -9 of the daemon %s after a %s" % (at, name), killed_in_the_end, at, stop, ends)
+        self.add("one daemon after the other is killed", lost_again_and_again)
         for point in FAILS:
             if FULL or point in FAILS_SHORT:
                 self.add("a failure " + point, fail, point)
