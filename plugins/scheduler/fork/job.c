@@ -21,7 +21,12 @@ static void child_init(struct child *c, struct job *j, uint32_t number)
 	c->job = j;
 	c->phase = SQ_W_PENDING;
 	c->exit_code = INT32_MIN;
-	snprintf(c->name, sizeof c->name, "%.8s-%u", j->id, number);
+	/* Another daemon may have had this test before: its workers are not to be taken for ours. */
+	if (j->fence > 1)
+		snprintf(c->name, sizeof c->name, "%.8s.%llu-%u", j->id, (unsigned long long)j->fence,
+		         number);
+	else
+		snprintf(c->name, sizeof c->name, "%.8s-%u", j->id, number);
 }
 
 struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec)

@@ -20,7 +20,7 @@ struct job;
 
 struct child {
 	struct job *job;
-	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-1" */
+	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-1", "7f3k9m2q.2-1" under the second owner */
 	ev_child ended; /* active while the process runs */
 	enum sq_worker_phase phase;
 	int32_t exit_code;
