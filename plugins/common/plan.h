@@ -16,6 +16,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/url.h"
+#include "plan_wire.h"
 
 struct json_object;
 
@@ -50,10 +51,12 @@ struct plan {
 	 * by this only where memory would be. */
 	int64_t max_in_flight;
 	int64_t timeout; /* from the first byte sent to the last received */
+	bool timeout_given; /* by timeout_ms */
 	int64_t patience; /* longest wait of a due request for a connection; default: timeout */
 	int64_t drain; /* wait for answers after the last tick; default: timeout */
 	int64_t expect_status; /* 0: 200-399 is ok */
 	int timer; /* enum plan_timer */
+	struct plan_wire wire;
 };
 
 /* Every problem of a plan at once, as JSON: [{"field": "hits_per_sec", "problem": "..."}, ...] and

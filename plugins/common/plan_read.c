@@ -122,8 +122,6 @@ static int read_url(struct json_object *v, const struct plan_field *f, const cha
 		plan_problem(problems, f->name, "has a NUL character");
 	else if (url_parse(s, &p->url, &err) < 0)
 		plan_problem(problems, f->name, "%s%s", err.text, v ? "" : " (the configured TARGET_URL)");
-	else if (p->url.tls)
-		plan_problem(problems, f->name, "https is not supported by this version yet: use http://");
 	return 0;
 }
 
@@ -150,6 +148,8 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 
 	switch (f->type) {
 	case PLAN_T_NUMBER:
+		if (v && f->off == offsetof(struct plan, timeout))
+			p->timeout_given = true;
 		if (v)
 			return read_number(v, f, p, problems);
 		*number_of(p, f->off) = default_number(f, p);
@@ -166,6 +166,8 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 		return v ? plan_read_headers(v, f, p, problems) : 0;
 	case PLAN_T_TIMER:
 		return read_timer(v, f, p, problems);
+	case PLAN_T_WIRE:
+		return plan_read_wire(v, f, p, problems);
 	case PLAN_T_LATER:
 		break;
 	}
