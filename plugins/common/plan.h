@@ -24,6 +24,7 @@ struct json_object;
 #define PLAN_RATE_ONE 1000000LL
 
 #define PLAN_TEXT_MAX (2 << 20) /* bytes of a plan's JSON text */
+#define PLAN_DEPTH_MAX 16 /* of nested JSON */
 
 enum plan_timer { PLAN_TIMER_AUTO, PLAN_TIMER_PRECISE, PLAN_TIMER_BALANCED, PLAN_TIMER_ECONOMY };
 extern const char *const plan_timer_name[]; /* in the order of the enum, closed by NULL */

@@ -12,7 +12,6 @@
 #include "plan_field.h"
 #include "schedule.h"
 
-#define DEPTH_MAX 16 /* of nested JSON; a plan needs 2 */
 #define REQUESTS_MAX 1000000000000ULL /* of one test: 11 days at a million per second */
 
 static int64_t *number_of(struct plan *p, size_t off)
@@ -268,7 +267,7 @@ int plan_read_text(const char *text, size_t len, const char *default_url, struct
 		plan_problem(problems, "plan", "is %zu bytes long; the most is %d", len, PLAN_TEXT_MAX);
 		return plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
 	}
-	r = doc_parse((struct sq_slice){text, len}, DEPTH_MAX, &doc, &err);
+	r = doc_parse((struct sq_slice){text, len}, PLAN_DEPTH_MAX, &doc, &err);
 	if (r == -EBADMSG) {
 		plan_problem(problems, "plan", "is not JSON: %s", err.text);
 		r = plan_problems_failed(problems) ? -ENOMEM : -EINVAL;

@@ -160,6 +160,7 @@ static void bench_open(struct bench *b, enum manner manner, int64_t rate, int64_
 	b->plan.max_connections = 32;
 	b->plan.max_in_flight = 1000;
 	b->plan.timeout = b->plan.patience = 10 * SQ_S;
+	b->plan.wire = (struct plan_wire){.connect = 10 * SQ_S, .tls = 10 * SQ_S, .first_byte = 10 * SQ_S};
 	schedule_constant(&b->schedule, rate * PLAN_RATE_ONE, duration);
 	if (slots_init(&b->slots, 1) < 0)
 		abort();
@@ -373,7 +374,7 @@ static void test_stale(void)
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
 	b.books = books_new(0);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, (struct sq_slice){request, sizeof request - 1},
 	              b.books);
 	now = clock_now();
 	dispatch_due(&d, 0, now, now);
@@ -400,7 +401,7 @@ static void test_overslept(void)
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
 	b.books = books_new(0);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, (struct sq_slice){request, sizeof request - 1},
 	              b.books);
 	now = clock_now();
 	dispatch_due(&d, 0, now - b.plan.patience, now);
