@@ -274,6 +274,7 @@ def test_real_target():
 
 
 for test in (test_manners, test_quits, test_accepts_nothing, test_limits, test_latency, test_document, test_stopped,
-             test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_real_target):
+             test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_bad_plans,
+             test_real_target):
     test()
 tap.done()

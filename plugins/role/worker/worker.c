@@ -141,6 +141,9 @@ static int worker_overlay(const struct worker_conf *c, struct json_object *doc, 
 		return sq_fail(err, -EINVAL, "plan is not JSON: %s", why.text);
 	if (!json_object_is_type(more, json_type_object))
 		r = sq_fail(err, -EINVAL, "plan must be a JSON object");
+	/* The option timeout has a default, and total is the same. */
+	if (r == 0 && json_object_object_get(json_object_object_get(more, "timeouts_ms"), "total"))
+		json_object_object_del(doc, "timeout_ms");
 	if (r == 0) {
 		json_object_object_foreachC(more, it)
 		{
