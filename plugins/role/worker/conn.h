@@ -61,7 +61,8 @@ struct conn_calls {
 	void (*answered)(struct conn *c, int64_t now);
 	/* No whole answer will come; closed already. c->seen says what happened. */
 	void (*broken)(struct conn *c, int64_t now, enum ledger_error why);
-	void (*left)(struct conn *c); /* ended while idle, which is normal; closed already */
+	/* Ended while idle, which is normal; closed already. c->seen.what is not "" when TLS failed. */
+	void (*left)(struct conn *c);
 };
 
 /* What the connections of one owner share. */

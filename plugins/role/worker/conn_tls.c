@@ -3,6 +3,7 @@
  * there all that it says into env->buffer; what is written goes out at once.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -166,6 +167,10 @@ void conn_tls_readable(struct conn *c)
 	if (tls_stream_pending(c->tls).len > 0 && c->unsent.len == 0 && conn_tls_flush(c) == -EAGAIN)
 		conn_watch(c, EV_READ | EV_WRITE); /* an answer to a key update */
 	if (c->state == CONN_IDLE) {
+		if (c->ending && !c->in_order) {
+			c->cure = tls_stream_cure(c->tls);
+			snprintf(c->seen.what, sizeof c->seen.what, "%s", tls_stream_why(c->tls));
+		}
 		if (len > 0 || c->ending)
 			conn_end(c, now, c->in_order, NULL);
 		return;

@@ -8,6 +8,10 @@
 
 #include "clock.h"
 
+/* In TLS 1.3 the client's handshake is over before the server has looked at its certificate: what the server
+ * thinks of it comes a round trip later. */
+#define REACH_SETTLE (20 * SQ_MS)
+
 static struct reach_try *reach_try_of(struct conn *c)
 {
 	return sq_container(c, struct reach_try, conn);
@@ -33,9 +37,23 @@ static void reach_check_done(struct reach *r)
 static void reach_connected(struct conn *c, int64_t now)
 {
 	struct reach *r = c->env->owner;
+	struct reach_try *t = reach_try_of(c);
 
-	(void)now;
-	reach_end(r, reach_try_of(c), 0);
+	if (c->reached) {
+		t->settling = true;
+		t->limit = now + 2 * (now - c->opened) + REACH_SETTLE;
+		return;
+	}
+	reach_end(r, t, 0);
+	reach_check_done(r);
+}
+
+/* While it settles. */
+static void reach_left(struct conn *c)
+{
+	struct reach *r = c->env->owner;
+
+	reach_end(r, reach_try_of(c), *c->seen.what ? EPROTO : 0);
 	reach_check_done(r);
 }
 
@@ -56,7 +74,7 @@ static void reach_refused(struct conn *c, int error)
 
 /* No request is sent: the other calls do not come. */
 static const struct conn_calls reach_calls = {
-    .connected = reach_connected, .reached = reach_reached, .refused = reach_refused};
+    .connected = reach_connected, .reached = reach_reached, .refused = reach_refused, .left = reach_left};
 
 /* Seldom and few: every limit is looked at, ten times a second. */
 static void reach_tick(EV_P_ struct ev_timer *w, int revents)
@@ -71,6 +89,10 @@ static void reach_tick(EV_P_ struct ev_timer *w, int revents)
 
 		if (!t->pending || t->limit > now)
 			continue;
+		if (t->settling) {
+			reach_end(r, t, 0);
+			continue;
+		}
 		snprintf(t->conn.seen.what, sizeof t->conn.seen.what,
 		         t->conn.state == CONN_SHAKING ? "the TLS handshake took too long"
 		                                       : "connection timed out");

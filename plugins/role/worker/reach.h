@@ -17,7 +17,7 @@ struct reach;
 
 struct reach_try {
 	struct conn conn;
-	bool pending;
+	bool pending, settling;
 	int error; /* errno of the failure, EPROTO where TLS failed, 0 = accepted */
 	int64_t limit; /* of the step that it is in, monotonic ns */
 };
