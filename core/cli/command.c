@@ -5,7 +5,7 @@
 
 const struct command commands[] = {
     {"run", C_RUN, "URL", false, "run a test, watch it, print its result",
-     "Loads URL (http://; host:port will do) on a fixed schedule. Without a gateway a private one is "
+     "Loads URL (http:// or https://; host:port means http://) on a fixed schedule. Without a gateway a private one is "
      "started for the run on this machine. A gateway also runs without URL, against its default target.",
      command_run},
     {"list", C_LIST, NULL, false, "list the tests that the gateway knows, or that are kept here",

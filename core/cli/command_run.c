@@ -10,6 +10,7 @@
 #include "json.h"
 #include "output.h"
 #include "plan.h"
+#include "plan_put.h"
 #include "runs.h"
 #include "say.h"
 #include "signals.h"
@@ -142,6 +143,7 @@ static int run_with_gateway(struct json_object *plan, const struct options *o)
 static int run_alone(struct json_object *plan, const struct options *o)
 {
 	struct daemon d;
+	struct json_object *allowed;
 	struct sq_err err;
 	struct api api;
 	int code;
@@ -150,7 +152,10 @@ static int run_alone(struct json_object *plan, const struct options *o)
 		say("--detach needs a gateway (--gateway URL): a run without one ends with squall");
 		return RESULT_EXIT_USAGE;
 	}
-	if (daemon_start(&d, json_text(plan, "url"), &err) < 0) {
+	allowed = plan_targets(plan);
+	code = daemon_start(&d, json_text(plan, "url"), allowed, &err);
+	json_object_put(allowed);
+	if (code < 0) {
 		say("%s", err.text);
 		return RESULT_EXIT_STOPPED;
 	}

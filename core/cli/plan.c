@@ -43,8 +43,6 @@ static int put_url(struct json_object *plan, const char *operand, struct sq_err 
 	if (url_parse(operand, &url, &why) < 0)
 		return sq_fail(err, -EINVAL, "%s: %s",
 		               text_safe(shown, sizeof shown, operand, strlen(operand)), why.text);
-	if (url.tls)
-		return sq_fail(err, -EINVAL, "%s: https is not in this version yet", url.text);
 	return json_put_text(plan, "url", url.text);
 }
 
@@ -54,11 +52,13 @@ static int check_headers(const struct options *o, struct sq_err *err)
 	for (size_t i = 0; i < o->field_count; i++)
 		for (size_t j = 0; j < i; j++) {
 			const char *a = o->fields[i].value, *b = o->fields[j].value;
-			size_t len = strcspn(a, ":");
+			size_t len;
 
-			if (o->fields[i].row->put == plan_put_header &&
-			    o->fields[j].row->put == plan_put_header && strcspn(b, ":") == len &&
-			    strncasecmp(a, b, len) == 0)
+			if (o->fields[i].row->put != plan_put_header ||
+			    o->fields[j].row->put != plan_put_header)
+				continue;
+			len = strcspn(a, ":");
+			if (strcspn(b, ":") == len && strncasecmp(a, b, len) == 0)
 				return sq_fail(err, -EINVAL, "-H \"%.*s\" is there twice", (int)len, a);
 		}
 	return 0;
@@ -170,9 +170,12 @@ bool plan_is_secret(const char *name, size_t len)
 
 int plan_hide(struct json_object *plan)
 {
-	struct json_object *headers = member_get(plan, "headers");
+	struct json_object *headers = member_get(plan, "headers"), *tls = member_get(plan, "tls"),
+	                   *key = json_object_is_type(tls, json_type_object) ? member_get(tls, "key") : NULL;
 	struct json_object_iter it;
 
+	if (json_object_is_type(key, json_type_string) && !json_object_set_string(key, "(hidden)"))
+		return -ENOMEM;
 	if (!json_object_is_type(headers, json_type_object))
 		return 0;
 	json_object_object_foreachC(headers, it)

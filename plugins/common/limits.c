@@ -12,6 +12,10 @@ void limits_check(const struct limits *l, const struct plan *p, struct plan_prob
 	if (l->rate && p->rate > l->rate * PLAN_RATE_ONE)
 		plan_problem(problems, "hits_per_sec",
 		             "is more than this installation allows (max_rate = %lld)", (long long)l->rate);
+	if (p->wire.allowed_targets)
+		plan_problem(problems, "allowed_targets",
+		             "is the operator's to say: it is an option of the "
+		             "gateway and the orchestrator");
 	if (l->workers && p->workers > l->workers)
 		plan_problem(problems, "workers",
 		             "are more than this installation allows (max_workers = %lld)",

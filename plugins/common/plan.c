@@ -27,6 +27,10 @@ const char *const plan_timer_name[] = {"auto", "precise", "balanced", "economy",
 	{                                            \
 		name, type, help, 0, 0, 0, max, 0, 0 \
 	}
+#define WIRE(name, help)                                  \
+	{                                                 \
+		name, PLAN_T_WIRE, help, 0, 0, 0, 0, 0, 0 \
+	}
 #define LATER(name)                                      \
 	{                                                \
 		name, PLAN_T_LATER, "", 0, 0, 0, 0, 0, 0 \
@@ -51,11 +55,21 @@ const struct plan_field plan_fields[] = {
     FOLLOWS("max_in_flight", max_in_flight, 0, 1, 1000000, 100000, max_connections,
             "requests of one worker that are due and not ended"),
     NUMBER("timeout_ms", timeout, 6, SQ_MS, 1800 * SQ_S, 30 * SQ_S, "milliseconds from sent to answered"),
+    WIRE("timeouts_ms", "an object of milliseconds: dns, connect, tls, first_byte, total"),
     FOLLOWS("patience_ms", patience, 6, SQ_MS, 1800 * SQ_S, 0, timeout,
             "milliseconds to wait for a connection"),
     FOLLOWS("drain_sec", drain, 9, 0, 3600 * SQ_S, 0, timeout, "seconds to wait for the last answers"),
     NUMBER("expect_status", expect_status, 0, 0, 999, 0, "the status that is ok, 0 for any of 200-399"),
     {"timer", PLAN_T_TIMER, "auto, precise, balanced or economy", 0, 0, 0, 0, 0, 0},
+    NUMBER("requests_per_connection", wire.requests_per_connection, 0, 0, 1000000000, 0,
+           "requests after which a connection is closed, 0 for as many as the target allows"),
+    NUMBER("dns_ttl_sec", wire.dns_ttl, 9, 0, 86400 * SQ_S, 30 * SQ_S,
+           "seconds until the target's name is looked up again, 0 for never"),
+    WIRE("tls", "an object: insecure, ca, cert, key, resume"),
+    WIRE("resolve", "a list of HOST:PORT:ADDRESS[,ADDRESS...]"),
+    WIRE("connect_to", "a list of HOST1:PORT1:HOST2:PORT2"),
+    WIRE("unix_socket", "the path of a socket to connect to"),
+    WIRE("allowed_targets", "the address policy, which only an orchestrator adds"),
     LATER("labels"),
     LATER("requests"),
     LATER("stages"),
@@ -64,13 +78,7 @@ const struct plan_field plan_fields[] = {
     LATER("mode"),
     LATER("connections"),
     LATER("think_ms"),
-    LATER("requests_per_connection"),
     LATER("max_requests"),
-    LATER("timeouts_ms"),
-    LATER("tls"),
-    LATER("resolve"),
-    LATER("connect_to"),
-    LATER("unix_socket"),
     LATER("data"),
     LATER("checks"),
     LATER("thresholds"),
@@ -103,6 +111,7 @@ void plan_free(struct plan *p)
 	free(p->name);
 	free(p->method);
 	free(p->body);
+	plan_wire_free(&p->wire);
 	free(p);
 }
 
@@ -139,6 +148,8 @@ static bool write_field(const struct plan *p, const struct plan_field *f, struct
 		return write_body(p, o, f->name);
 	case PLAN_T_TIMER:
 		return doc_put_text(o, f->name, plan_timer_name[p->timer]);
+	case PLAN_T_WIRE:
+		return plan_write_wire(p, f, o);
 	case PLAN_T_LATER:
 		break;
 	}

@@ -16,6 +16,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/url.h"
+#include "plan_wire.h"
 
 struct json_object;
 
@@ -23,6 +24,7 @@ struct json_object;
 #define PLAN_RATE_ONE 1000000LL
 
 #define PLAN_TEXT_MAX (2 << 20) /* bytes of a plan's JSON text */
+#define PLAN_DEPTH_MAX 16 /* of nested JSON */
 
 enum plan_timer { PLAN_TIMER_AUTO, PLAN_TIMER_PRECISE, PLAN_TIMER_BALANCED, PLAN_TIMER_ECONOMY };
 extern const char *const plan_timer_name[]; /* in the order of the enum, closed by NULL */
@@ -50,10 +52,12 @@ struct plan {
 	 * by this only where memory would be. */
 	int64_t max_in_flight;
 	int64_t timeout; /* from the first byte sent to the last received */
+	bool timeout_given; /* by timeout_ms */
 	int64_t patience; /* longest wait of a due request for a connection; default: timeout */
 	int64_t drain; /* wait for answers after the last tick; default: timeout */
 	int64_t expect_status; /* 0: 200-399 is ok */
 	int timer; /* enum plan_timer */
+	struct plan_wire wire;
 };
 
 /* Every problem of a plan at once, as JSON: [{"field": "hits_per_sec", "problem": "..."}, ...] and

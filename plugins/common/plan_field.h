@@ -12,6 +12,7 @@ enum plan_type {
 	PLAN_T_HEADERS,
 	PLAN_T_BODY,
 	PLAN_T_TIMER,
+	PLAN_T_WIRE, /* plan_wire.c reads and writes it */
 	PLAN_T_LATER, /* known, and refused by this version */
 };
 

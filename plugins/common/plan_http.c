@@ -174,12 +174,12 @@ bool plan_hide_secrets(struct json_object *doc)
 	struct json_object_iter it;
 
 	if (!json_object_is_type(headers, json_type_object))
-		return true;
+		return plan_hide_wire(doc);
 	json_object_object_foreachC(headers, it)
 	{
 		for (size_t i = 0; i < SQ_LEN(secret); i++)
 			if (strcasecmp(it.key, secret[i]) == 0 && !json_object_set_string(it.val, "(hidden)"))
 				return false;
 	}
-	return true;
+	return plan_hide_wire(doc);
 }

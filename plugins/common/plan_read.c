@@ -12,7 +12,6 @@
 #include "plan_field.h"
 #include "schedule.h"
 
-#define DEPTH_MAX 16 /* of nested JSON; a plan needs 2 */
 #define REQUESTS_MAX 1000000000000ULL /* of one test: 11 days at a million per second */
 
 static int64_t *number_of(struct plan *p, size_t off)
@@ -122,8 +121,6 @@ static int read_url(struct json_object *v, const struct plan_field *f, const cha
 		plan_problem(problems, f->name, "has a NUL character");
 	else if (url_parse(s, &p->url, &err) < 0)
 		plan_problem(problems, f->name, "%s%s", err.text, v ? "" : " (the configured TARGET_URL)");
-	else if (p->url.tls)
-		plan_problem(problems, f->name, "https is not supported by this version yet: use http://");
 	return 0;
 }
 
@@ -150,6 +147,8 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 
 	switch (f->type) {
 	case PLAN_T_NUMBER:
+		if (v && f->off == offsetof(struct plan, timeout))
+			p->timeout_given = true;
 		if (v)
 			return read_number(v, f, p, problems);
 		*number_of(p, f->off) = default_number(f, p);
@@ -166,6 +165,8 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 		return v ? plan_read_headers(v, f, p, problems) : 0;
 	case PLAN_T_TIMER:
 		return read_timer(v, f, p, problems);
+	case PLAN_T_WIRE:
+		return plan_read_wire(v, f, p, problems);
 	case PLAN_T_LATER:
 		break;
 	}
@@ -266,7 +267,7 @@ int plan_read_text(const char *text, size_t len, const char *default_url, struct
 		plan_problem(problems, "plan", "is %zu bytes long; the most is %d", len, PLAN_TEXT_MAX);
 		return plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
 	}
-	r = doc_parse((struct sq_slice){text, len}, DEPTH_MAX, &doc, &err);
+	r = doc_parse((struct sq_slice){text, len}, PLAN_DEPTH_MAX, &doc, &err);
 	if (r == -EBADMSG) {
 		plan_problem(problems, "plan", "is not JSON: %s", err.text);
 		r = plan_problems_failed(problems) ? -ENOMEM : -EINVAL;

@@ -220,8 +220,9 @@ struct number {
 		name, offsetof(st, field), -1, INT64_MAX >> 16 \
 	}
 
-static const struct number connection_numbers[] = {COUNT(struct books, "opened", opened),
-                                                   COUNT(struct books, "reused", reused)};
+static const struct number connection_numbers[] = {
+    COUNT(struct books, "opened", opened), COUNT(struct books, "reused", reused),
+    COUNT(struct books, "tls_full", tls_full), COUNT(struct books, "tls_resumed", tls_resumed)};
 static const struct number byte_numbers[] = {COUNT(struct books, "sent", bytes_sent),
                                              COUNT(struct books, "received", bytes_received)};
 static const struct number live_numbers[] = {

@@ -240,6 +240,14 @@ static struct json_object *write_pair(const char *a, uint64_t n, const char *b, 
 	return doc_close(o, doc_put_count(o, a, n) && doc_put_count(o, b, m));
 }
 
+static struct json_object *write_connections(const struct books *b)
+{
+	struct json_object *o = write_pair("opened", b->opened, "reused", b->reused);
+
+	return doc_close(o, doc_put_count(o, "tls_full", b->tls_full) &&
+	                        doc_put_count(o, "tls_resumed", b->tls_resumed));
+}
+
 static struct json_object *write_saturation(const struct books *b)
 {
 	struct json_object *o = json_object_new_object();
@@ -258,7 +266,7 @@ static bool put_measurements(struct json_object *o, const struct result_input *i
 	       doc_put(o, "latency_ms", write_hists(b, 0, H_PHASES)) &&
 	       doc_put(o, "phases_ms", write_hists(b, H_PHASES, H_COUNT)) &&
 	       doc_put(o, "status", ledger_write_statuses(b->status)) &&
-	       doc_put(o, "connections", write_pair("opened", b->opened, "reused", b->reused)) &&
+	       doc_put(o, "connections", write_connections(b)) &&
 	       doc_put(o, "bytes", write_pair("sent", b->bytes_sent, "received", b->bytes_received)) &&
 	       doc_put(o, "requests", json_object_new_object()) && doc_put(o, "samples", write_samples(b)) &&
 	       doc_put(o, "thresholds", json_object_new_array()) &&

@@ -55,11 +55,9 @@ for flag, ours in (("-t4", "-t is wrk's threads; squall has workers (-w) and con
                    ("-rate", "-r"), ("-duration=5s", "-d"), ("-targets=x", "plan"), ("-i", "-r"), ("--rps", "-r"),
                    ("--threads", "-w"), ("--data", "-b"), ("-D", "-b @FILE"), ("-T", "-H"), ("--location", "redirects")):
     refused(["run", URL, flag, "5"], ours)
-for flag in ("-k", "--insecure", "--cacert", "--cert", "--key", "--resolve", "--connect-to", "--unix-socket", "--http2",
-             "--stage", "--check", "-n", "-n100", "--requests"):
+for flag in ("--http2", "--stage", "--check", "-n", "-n100", "--requests"):
     refused(["run", URL, flag], "is not in this version yet")
 refused(["run", URL, "-c", "10"], "is not in this version yet", "-c alone is the closed model: not yet")
-refused(["run", "https://127.0.0.1/"], "https is not in this version yet")
 for ending in ("html", "xml", "md"):
     refused(["run", URL, "-o", "x." + ending], ".%s is not in this version yet" % ending)
 
@@ -91,6 +89,11 @@ tap.ok("secret" not in squall("run", URL, "-u", "secret-without-colon").stderr, 
 refused(["run", URL, "-b", "@/nonexistent"], "cannot open /nonexistent")
 refused(["run", URL, "--threshold", "fast"], "--threshold fast")
 refused(["run", "ftp://x/"], "ftp://x/")
+for flag in ("--cacert", "--cert", "--key"):
+    refused(["run", URL, flag, "/nonexistent"], "cannot open /nonexistent")
+    refused(["run", URL, flag, "/dev/null"], "/dev/null holds no " + ("private key" if flag == "--key" else "certificate"))
+refused(["run", URL, "--unix-socket", "/nonexistent"], "--unix-socket /nonexistent: No such file")
+refused(["run", URL, "--connect-timeout", "soon"], "--connect-timeout soon is not a duration")
 refused(["run", "http://"], "http://")
 refused(["run"], "there is no target: squall run URL")
 refused(["run", URL, "--detach"], "--detach needs a gateway")
@@ -127,6 +130,29 @@ for args, field, want in (
         (["--threshold", "avg<1", "--threshold", "max<2"], "thresholds", {"http_req_response_time": ["avg<1", "max<2"]})):
     got = plan(URL, *args)
     tap.equal(got.get(field) if isinstance(got, dict) else got, want, " ".join(args))
+for args, field, want in (
+        (["-k"], "tls", {"insecure": True}), (["--insecure", "--tls-resume"], "tls", {"insecure": True, "resume": True}),
+        (["-kw2"], "tls", {"insecure": True}),
+        (["--resolve", "a:80:1.2.3.4,::1", "--resolve", "b:1:[::1]"], "resolve", ["a:80:1.2.3.4,::1", "b:1:[::1]"]),
+        (["--connect-to", "::b:8080"], "connect_to", ["::b:8080"]), (["--unix-socket", "/dev/../dev/null"], "unix_socket",
+                                                                    "/dev/null"),
+        (["--requests-per-connection", "1"], "requests_per_connection", 1), (["--dns-ttl", "5m"], "dns_ttl_sec", 300),
+        (["--connect-timeout", "2s"], "timeouts_ms", {"dns": 2000, "connect": 2000, "tls": 2000}),
+        (["--first-byte-timeout", "1.5ms"], "timeouts_ms", {"first_byte": 1.5})):
+    got = plan(URL, *args)
+    tap.equal(got.get(field) if isinstance(got, dict) else got, want, " ".join(args))
+tap.equal(plan("https://127.0.0.1/")["url"], "https://127.0.0.1/", "https")
+with tempfile.TemporaryDirectory() as folder:
+    blocks = {kind: "-----BEGIN %s-----\nAAAA\n-----END %s-----\n" % (kind, kind)
+              for kind in ("CERTIFICATE", "EC PRIVATE KEY")}
+    both = os.path.join(folder, "both.pem")
+    with open(both, "w", encoding="ascii") as f:
+        f.write("a note\n" + blocks["CERTIFICATE"] + blocks["EC PRIVATE KEY"] + "another\n" + blocks["CERTIFICATE"])
+    tap.equal(plan(URL, "--cert", both, "--cacert", both)["tls"],
+              {"cert": 2 * blocks["CERTIFICATE"], "key": "(hidden)", "ca": 2 * blocks["CERTIFICATE"]},
+              "--cert may hold the key; only the blocks are taken, and the key is not shown")
+    r = squall("run", URL, "--cert", both, "--dry-run")
+    tap.ok("EC PRIVATE" not in r.stdout and "(hidden)" in r.stdout, "nor in text")
 r = squall("run", "--dry-run", "--json", "--", URL)
 tap.equal(json.loads(r.stdout)["plan"], base, "-- ends the options")
 tap.equal(plan("-r", "5", URL, "-w", "3"), dict(base, hits_per_sec=5, workers=3), "options stand on both sides of the URL")

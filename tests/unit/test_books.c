@@ -235,7 +235,11 @@ static void test_ends(void)
 	books_dropped(b, &r, DROPPED_MAX_IN_FLIGHT);
 	ok(books_closed(b), "dropped: closed");
 	r = begun(b, 1, 2 * SQ_MS);
-	books_unsent(b, &r, UNSENT_CONNECT);
+	books_unsent(b, &r, r.picked + 7, UNSENT_CONNECT, &s);
+	is_int(b->error_count[SAMPLE_UNSENT], 1, "unsent: a sample says why");
+	ok(b->errors[SAMPLE_UNSENT][0].wait == 7 && b->errors[SAMPLE_UNSENT][0].service == 0 &&
+	       b->errors[SAMPLE_UNSENT][0].status == 0 && strcmp(b->errors[SAMPLE_UNSENT][0].what, "busy") == 0,
+	   "how long it waited, and without an answer");
 	is_int(b->late_unsent, 1, "late and never sent is remembered");
 	r = sent(b, 2, SQ_MS, 0);
 	is_int(b->ledger.on_time, 1, "1 ms is on time");

@@ -160,6 +160,7 @@ static void bench_open(struct bench *b, enum manner manner, int64_t rate, int64_
 	b->plan.max_connections = 32;
 	b->plan.max_in_flight = 1000;
 	b->plan.timeout = b->plan.patience = 10 * SQ_S;
+	b->plan.wire = (struct plan_wire){.connect = 10 * SQ_S, .tls = 10 * SQ_S, .first_byte = 10 * SQ_S};
 	schedule_constant(&b->schedule, rate * PLAN_RATE_ONE, duration);
 	if (slots_init(&b->slots, 1) < 0)
 		abort();
@@ -373,7 +374,7 @@ static void test_stale(void)
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
 	b.books = books_new(0);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, (struct sq_slice){request, sizeof request - 1},
 	              b.books);
 	now = clock_now();
 	dispatch_due(&d, 0, now, now);
@@ -391,6 +392,71 @@ static void test_stale(void)
 	bench_close(&b);
 }
 
+static void send_one(struct bench *b, struct dispatch *d, uint64_t tick)
+{
+	int64_t now = clock_now();
+
+	dispatch_due(d, tick, now, now);
+	dispatch_until_idle(b, d);
+}
+
+/* The target's addresses change while connections are idle. */
+static void test_moved(void)
+{
+	struct dispatch d;
+	struct bench b;
+
+	bench_open(&b, ANSWERS, 1, SQ_S);
+	b.books = books_new(0);
+	strcpy(b.addresses.list[0].text, "old");
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, (struct sq_slice){request, sizeof request - 1},
+	              b.books);
+	send_one(&b, &d, 0);
+	b.addresses.count = 2;
+	b.addresses.list[1] = b.addresses.list[0];
+	strcpy(b.addresses.list[1].text, "new");
+	dispatch_moved(&d);
+	send_one(&b, &d, 1);
+	is_int(b.books->opened, 1, "its address is still one of them: the connection stays");
+	b.addresses.count = 1;
+	b.addresses.list[0] = b.addresses.list[1];
+	dispatch_moved(&d);
+	is_int(d.conn_count, 0, "its address is gone: the idle connection is closed");
+	send_one(&b, &d, 2);
+	ok(b.books->opened == 2 && b.books->ledger.ok == 3, "the next request goes to the new one");
+	b.addresses.count = 0;
+	dispatch_moved(&d);
+	send_one(&b, &d, 3);
+	is_int(b.books->ledger.unsent[UNSENT_DNS], 1, "no address left: unsent{dns}");
+	b.addresses.count = 1;
+	dispatch_moved(&d);
+	send_one(&b, &d, 4);
+	is_int(b.books->ledger.ok, 4, "there is one again");
+	dispatch_close(&d);
+	ok(books_closed(b.books), "the books are closed");
+	dispatch_free(&d);
+	bench_close(&b);
+}
+
+static void test_used_up(void)
+{
+	struct dispatch d;
+	struct bench b;
+
+	bench_open(&b, ANSWERS, 1, SQ_S);
+	b.plan.wire.requests_per_connection = 2;
+	b.books = books_new(0);
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, (struct sq_slice){request, sizeof request - 1},
+	              b.books);
+	for (uint64_t tick = 0; tick < 5; tick++)
+		send_one(&b, &d, tick);
+	ok(b.books->opened == 3 && b.books->reused == 2 && b.books->ledger.ok == 5,
+	   "two requests on each connection");
+	dispatch_close(&d);
+	dispatch_free(&d);
+	bench_close(&b);
+}
+
 /* The loop slept through the patience of the first, not of the second. */
 static void test_overslept(void)
 {
@@ -400,7 +466,7 @@ static void test_overslept(void)
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
 	b.books = books_new(0);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, (struct sq_slice){request, sizeof request - 1},
 	              b.books);
 	now = clock_now();
 	dispatch_due(&d, 0, now - b.plan.patience, now);
@@ -451,6 +517,8 @@ int main(void)
 	test_scarce();
 	test_stop();
 	test_stale();
+	test_moved();
+	test_used_up();
 	test_overslept();
 	test_no_memory();
 	return tap_done();

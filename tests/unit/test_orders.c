@@ -24,7 +24,7 @@ static void begin(struct story *s)
 {
 	memset(s, 0, sizeof *s);
 	s->now = 100 * SECOND;
-	s->load = DRIVE_RESOLVING;
+	s->load = DRIVE_FINDING;
 	orders_init(&s->o, urls, s->now, 1);
 }
 

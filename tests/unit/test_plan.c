@@ -48,13 +48,17 @@ static void test_defaults(void)
 	struct plan *p = accepted("{}", TARGET);
 	struct json_object *doc = plan_write(p);
 
-	is_str(json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-	       "{\"name\":\"\",\"url\":\"http://target:8000/"
-	       "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\","
-	       "\"hits_per_sec\":10,\"duration_sec\":60,\"workers\":1,\"max_connections\":1000,"
-	       "\"max_in_flight\":100000,\"timeout_ms\":30000,\"patience_ms\":30000,\"drain_sec\":30,"
-	       "\"expect_status\":0,\"timer\":\"auto\"}",
-	       "every default has a value");
+	is_str(
+	    json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+	    "{\"name\":\"\",\"url\":\"http://target:8000/"
+	    "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\","
+	    "\"hits_per_sec\":10,\"duration_sec\":60,\"workers\":1,\"max_connections\":1000,"
+	    "\"max_in_flight\":100000,\"timeout_ms\":30000,\"timeouts_ms\":{\"dns\":30000,\"connect\":30000,"
+	    "\"tls\":30000,\"first_byte\":30000,\"total\":30000},\"patience_ms\":30000,\"drain_sec\":30,"
+	    "\"expect_status\":0,\"timer\":\"auto\",\"requests_per_connection\":0,\"dns_ttl_sec\":30,"
+	    "\"tls\":{\"insecure\":false,\"ca\":null,\"cert\":null,\"key\":null,\"resume\":false},"
+	    "\"resolve\":[],\"connect_to\":[],\"unix_socket\":null}",
+	    "every default has a value");
 	json_object_put(doc);
 	plan_free(p);
 
@@ -101,8 +105,6 @@ static void test_urls(void)
 	is_str(p->url.path, "/a?b=c", "path and query");
 	is_str(p->url.authority, "127.0.0.1:8080", "authority");
 	plan_free(p);
-	refused("{\"url\": \"https://a/\"}",
-	        "url: https is not supported by this version yet: use http://\n");
 	refused("{\"url\": \"http://a/\\u0000b\"}", "url: has a NUL character\n");
 	refused("{\"url\": 5}", "url: must be a string (http://host[:port][/path][?query])\n");
 	refused("{\"url\": {}}", "url: must be a string (http://host[:port][/path][?query])\n");
@@ -342,14 +344,9 @@ static void test_headers(void)
 static void test_names(void)
 {
 	static const char *const later[] = {
-	    "labels",         "requests",       "stages",
-	    "arrival",        "seed",           "mode",
-	    "connections",    "think_ms",       "requests_per_connection",
-	    "max_requests",   "timeouts_ms",    "tls",
-	    "resolve",        "connect_to",     "unix_socket",
-	    "data",           "checks",         "thresholds",
-	    "auto_stop",      "on_worker_loss", "warmup_sec",
-	    "secret_headers",
+	    "labels",      "requests",       "stages",       "arrival",        "seed",   "mode",
+	    "connections", "think_ms",       "max_requests", "data",           "checks", "thresholds",
+	    "auto_stop",   "on_worker_loss", "warmup_sec",   "secret_headers",
 	};
 	char text[128], want[128];
 
@@ -436,8 +433,12 @@ static void test_round_trip(void)
 	static const char full[] =
 	    "{\"name\":\"n\",\"url\":\"http://[::1]:81/p?q\",\"headers\":{\"A\":\"b\"},\"body\":\"x\\u0000\","
 	    "\"method\":\"PUT\",\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,\"workers\":1,"
-	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"patience_ms\":1.000001,"
-	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\"}";
+	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"timeouts_ms\":{\"dns\":2,"
+	    "\"connect\":3,\"tls\":4,\"first_byte\":5,\"total\":1.5},\"patience_ms\":1.000001,"
+	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\",\"requests_per_connection\":6,"
+	    "\"dns_ttl_sec\":7,\"tls\":{\"insecure\":true,\"ca\":null,\"cert\":null,\"key\":null,"
+	    "\"resume\":true},\"resolve\":[\"a:80:1.2.3.4\"],\"connect_to\":[\"::b:\"],"
+	    "\"unix_socket\":\"/x\"}";
 	struct plan *p = accepted(full, NULL);
 	struct json_object *doc = plan_write(p);
 

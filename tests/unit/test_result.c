@@ -122,7 +122,7 @@ static void check_head(struct json_object *doc)
 	is(doc, "rate", "{\"offered\":500,\"sent\":500,\"ok\":500}");
 	is(doc, "saturation", "{\"who\":\"none\"}");
 	is(doc, "status", "{\"200\":5000}");
-	is(doc, "connections", "{\"opened\":1,\"reused\":4999}");
+	is(doc, "connections", "{\"opened\":1,\"reused\":4999,\"tls_full\":0,\"tls_resumed\":0}");
 	is(doc, "bytes", "{\"sent\":500000,\"received\":1000000}");
 	is(doc, "requests", "{}");
 	is(doc, "thresholds", "[]");
@@ -152,7 +152,7 @@ static void check_measurements(struct json_object *doc)
 	   "\"wait\":0.01,"
 	   "\"first_byte\":1,\"receive\":0.0005},\"status\":null,\"address\":\"\",\"what\":\"\",\"body\":"
 	   "\"\"}");
-	is(doc, "samples/errors", "{\"reset\":[],\"timeout\":[],\"protocol\":[],\"http\":[],\"check\":[]}");
+	is(doc, "samples/errors", "{\"reset\":[],\"timeout\":[],\"protocol\":[],\"http\":[],\"check\":[],\"unsent\":[]}");
 	is_int(json_object_array_length(at(doc, "samples/slowest")), 10, "the slowest ten");
 }
 

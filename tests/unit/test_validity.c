@@ -253,7 +253,7 @@ static void test_saturation(void)
 		struct request_times r = {0};
 
 		books_due(b, &r, b->picked, 1000, 1000 + 2 * SQ_MS);
-		books_unsent(b, &r, UNSENT_CONNECT);
+		books_unsent(b, &r, 1000 + 2 * SQ_MS, UNSENT_CONNECT, NULL);
 	}
 	is_str(saturated(b), "none", "the target went away while the machine was busy");
 	is_str(saturated(books_new(0)), "none", "nothing happened");

@@ -19,6 +19,7 @@
 #include "gateway.h"
 #include "plugins/common/doc.h"
 #include "plugins/common/plan_field.h"
+#include "plugins/common/route.h"
 
 #define TRIES 4 /* of one step whose outcome is uncertain */
 #define PUBLISH_TIMEOUT (5 * SQ_S)
@@ -269,7 +270,7 @@ static int resolve_run(struct sq_work *w)
 {
 	struct submit *s = sq_container(w, struct submit, resolve);
 
-	return address_resolve(s->plan->url.host, s->plan->url.port, &s->found, NULL);
+	return route_resolve(s->plan, &s->found, NULL);
 }
 
 static void resolved(struct sq_op *op, int status)
@@ -280,7 +281,7 @@ static void resolved(struct sq_op *op, int status)
 	struct sq_err why;
 
 	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
-	if (policy_filter(s->call.gw->policy, &s->plan->url, &s->found, &place, &why) < 0) {
+	if (route_filter(s->plan, s->call.gw->policy, &s->found, &place, &why) < 0) {
 		refuse_target(s, &why);
 		return;
 	}

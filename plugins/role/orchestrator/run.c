@@ -62,6 +62,10 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	r->renew.fire = run_renew;
 	schedule_constant(&r->schedule, plan->rate, plan->duration);
 	r->worker_plan = plan_write(plan);
+	if (!plan_put_policy(r->worker_plan, o->conf->allowed_targets, o->conf->target_url)) {
+		run_free(r);
+		return NULL;
+	}
 	r->merger = merger_new();
 	r->timeline = timeline_new();
 	r->snapshots = calloc((size_t)plan->workers, sizeof *r->snapshots);

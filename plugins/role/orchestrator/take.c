@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "plugins/common/doc.h"
+#include "plugins/common/route.h"
 #include "run.h"
 
 #define HOLD (1 * SQ_S) /* a message is held when the store fails, so that it does not come back at once */
@@ -104,7 +105,7 @@ static int resolve(struct sq_work *w)
 {
 	struct take *t = sq_container(w, struct take, resolve);
 
-	return address_resolve(t->run->plan->url.host, t->run->plan->url.port, &t->found, NULL);
+	return route_resolve(t->run->plan, &t->found, NULL);
 }
 
 static void resolved(struct sq_op *op, int status)
@@ -114,7 +115,7 @@ static void resolved(struct sq_op *op, int status)
 	struct sq_err why;
 
 	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
-	if (policy_filter(t->o->policy, &t->run->plan->url, &t->found, &place, &why) < 0)
+	if (route_filter(t->run->plan, t->o->policy, &t->found, &place, &why) < 0)
 		take_begin(t, &why);
 	else
 		take_begin(t, NULL);

@@ -39,7 +39,8 @@ struct dispatch {
 	/* Set at init; what they point to is the caller's. */
 	struct ev_loop *loop;
 	const struct plan *plan;
-	const struct addresses *addresses; /* all of them accepted a connection */
+	const struct addresses
+	    *addresses; /* all of them accepted a connection; may change, dispatch_moved() */
 	struct sq_slice request;
 	struct books *books;
 
@@ -48,26 +49,32 @@ struct dispatch {
 	/* In the order of time, so that the first of each has the earliest limit. */
 	struct link waiting; /* requests by due time: patience */
 	struct link sent; /* requests by sent time: timeout */
-	struct link connecting; /* connections by start: timeout */
+	struct link quiet; /* of these, the ones without a byte of an answer: timeouts_ms.first_byte */
+	struct link connecting; /* connections by start: timeouts_ms.connect */
+	struct link shaking; /* and by the start of TLS: timeouts_ms.tls */
 	struct link idle; /* connections, the last used first */
 	struct ev_timer limit; /* runs to the earliest of these limits, or to one that has moved since */
 	int64_t limit_at; /* CLOCK_NEVER = not running */
 
 	int64_t live; /* requests: waiting and sent */
-	int64_t waiting_count, conn_count, connecting_count;
-	uint32_t next_address;
+	int64_t waiting_count, conn_count, connecting_count; /* connecting: also those that are shaking */
+	uint32_t next_address, generation; /* generation: of the addresses */
 	bool worked; /* set whenever something was done; the engine clears it */
 	struct dispatch_limits limits;
 	int64_t start_lag; /* of the first request that was sent: sent - due; -1 = none yet */
 };
 
 int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
-                  const struct addresses *addresses, struct sq_slice request,
+                  const struct addresses *addresses, struct tls_context *tls, struct sq_slice request,
                   struct books *books); /* 0 or -ENOMEM */
 void dispatch_free(struct dispatch *d); /* books nothing */
 
 /* This tick is due. now: as read for it alone, since sending the one before took time. */
 void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now);
+
+/* The addresses are others now: idle connections to those that are gone are closed, busy ones behind their
+ * answer. With none left requests that need a connection end as unsent{dns}. */
+void dispatch_moved(struct dispatch *d);
 
 void dispatch_drop_waiting(struct dispatch *d); /* aborted */
 

@@ -1,7 +1,7 @@
 /*
  * drive.h - one load of this process, from the target's name to the last answer.
  *
- *     resolve the name -> connect once to each address -> prepared
+ *     look up the name -> connect once to each address -> prepared
  *     drive_start() -> T0 -> schedule -> drain -> ended
  *
  * Who runs it says when T0 is and which ticks are ours: run.h on its own, session.h under an
@@ -22,8 +22,7 @@
 struct drive;
 
 enum drive_stage {
-	DRIVE_RESOLVING,
-	DRIVE_REACHING,
+	DRIVE_FINDING, /* the target's addresses */
 	DRIVE_PREPARED, /* drive_start() may come */
 	DRIVE_LOADING, /* from drive_start() until every tick was looked at */
 	DRIVE_DRAINING, /* until every request has ended, or the wait for answers is over */

@@ -66,8 +66,8 @@ int engine_new(const struct engine_setup *setup, struct engine **ret)
 		return -ENOMEM;
 	e->set = *setup;
 	engine_next(e, 0);
-	r = dispatch_init(&e->dispatch, setup->loop, setup->plan, setup->addresses, setup->request,
-	                  setup->books);
+	r = dispatch_init(&e->dispatch, setup->loop, setup->plan, setup->addresses, setup->tls,
+	                  setup->request, setup->books);
 	if (r == 0)
 		r = pacer_start(&e->pacer, setup->loop, setup->timer, &e->dispatch.worked, engine_look);
 	if (r < 0) {
@@ -117,6 +117,11 @@ int64_t engine_health(const struct engine *e, struct health *h)
 int64_t engine_start_lag(const struct engine *e)
 {
 	return e->dispatch.start_lag;
+}
+
+void engine_moved(struct engine *e)
+{
+	dispatch_moved(&e->dispatch);
 }
 
 void engine_tally(struct engine *e)

@@ -28,7 +28,8 @@ struct engine_setup {
 	const struct schedule *schedule;
 	const struct slots *slots; /* those of this worker */
 	uint64_t until_tick; /* ticks from here on are not ours to send; at most the schedule's total */
-	const struct addresses *addresses; /* all of them accepted a connection */
+	const struct addresses *addresses; /* all of them accepted a connection; see engine_moved() */
+	struct tls_context *tls; /* NULL: plain HTTP */
 	struct sq_slice request;
 	enum plan_timer timer; /* not auto */
 	int64_t t0; /* monotonic ns */
@@ -55,6 +56,9 @@ int64_t engine_health(const struct engine *e, struct health *h);
 
 int64_t
 engine_start_lag(const struct engine *e); /* of the first request that was sent: sent - due; -1 = none yet */
+
+/* The addresses are others now; with none left no connection can be opened. */
+void engine_moved(struct engine *e);
 
 void engine_tally(struct engine *e); /* brings the bytes in the books up to date */
 

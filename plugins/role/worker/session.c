@@ -349,8 +349,7 @@ static void session_due(struct sq_timer *t)
 		session_do(s, todo);
 		return;
 	}
-	s->number = orders_ask(&s->orders, now, s->drive ? drive_stage(s->drive) : DRIVE_RESOLVING,
-	                       &s->report);
+	s->number = orders_ask(&s->orders, now, s->drive ? drive_stage(s->drive) : DRIVE_FINDING, &s->report);
 	session_do(s, 0);
 	if (registers)
 		session_register(s);
