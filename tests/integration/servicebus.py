@@ -141,6 +141,13 @@ class Broker:
         return "Endpoint=sb://localhost:%d;SharedAccessKeyName=%s;SharedAccessKey=%s;%s%s" % (
             self.tls_port if tls else self.port, KEY_NAME, key, "" if tls else "UseDevelopmentEmulator=true;", more)
 
+    def secret(self, *args, **more):
+        """The same in a file."""
+        path = os.path.join(self.dir, "connection")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(self.connection(*args, **more))
+        return path
+
     def control(self, verb, **what):
         c = http.client.HTTPConnection("127.0.0.1", self.options["control_port"], timeout=PATIENCE)
         try:
