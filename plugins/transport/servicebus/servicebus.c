@@ -120,6 +120,7 @@ static int servicebus_cancel(void *self, struct sq_op *op)
 }
 
 static const struct sq_transport servicebus_transport = {.size = sizeof(struct sq_transport),
+                                                         .caps = SQ_TRANSPORT_REMOTE,
                                                          .publish = servicebus_publish,
                                                          .credit = servicebus_credit,
                                                          .settle = servicebus_settle,
