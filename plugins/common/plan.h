@@ -78,7 +78,11 @@ void plan_problems_free(struct plan_problems *p);
 int plan_read(struct json_object *doc, const char *default_url, struct plan **out,
               struct plan_problems *problems);
 
-/* The same from text: at most PLAN_TEXT_MAX bytes, strict JSON, bounded depth. *ret_doc (unless
+/* The fields of a document, an object, that no plan has, one name behind the other, separated by ", ". They
+ * are taken out of it. */
+void plan_drop_unknown(struct json_object *doc, struct buf *ret_names);
+
+/* plan_read from text: at most PLAN_TEXT_MAX bytes, strict JSON, bounded depth. *ret_doc (unless
  * NULL) is the document as given, the caller's to put; written only on success. */
 int plan_read_text(const char *text, size_t len, const char *default_url, struct plan **out,
                    struct json_object **ret_doc, struct plan_problems *problems);

@@ -204,6 +204,21 @@ static void check_names(struct json_object *doc, struct plan_problems *problems)
 	}
 }
 
+void plan_drop_unknown(struct json_object *doc, struct buf *ret_names)
+{
+	struct json_object_iterator at = json_object_iter_begin(doc), end = json_object_iter_end(doc);
+
+	while (!json_object_iter_equal(&at, &end)) {
+		const char *name = json_object_iter_peek_name(&at);
+
+		json_object_iter_next(&at); /* before its entry goes */
+		if (plan_field(name))
+			continue;
+		buf_printf(ret_names, "%s%s", ret_names->len > 0 ? ", " : "", name);
+		json_object_object_del(doc, name);
+	}
+}
+
 /* What no field can see alone. A number that was refused is still 0 here. */
 static void check_together(const struct plan *p, struct plan_problems *problems)
 {

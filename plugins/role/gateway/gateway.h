@@ -35,6 +35,7 @@ struct gateway_conf {
 	const char *const *allowed_targets;
 	int64_t max_rate, max_workers, max_duration;
 	const char *api_keys_file;
+	int shared_store;
 	int64_t max_watchers;
 };
 
@@ -44,6 +45,7 @@ struct gateway {
 	const struct gateway_conf *conf;
 	struct policy *policy;
 	struct limits limits;
+	bool alone; /* the orchestrators have another store: tests are passed on, and not heard of again */
 	struct keys keys;
 	struct fetcher *fetcher;
 	struct link watches; /* of struct watch */

@@ -8,7 +8,8 @@
  * between the two leaves a record in state queued: an orchestrator's sweep publishes it, and so does the
  * client that sends the request again with the same Idempotency-Key. An uncertain write is simply
  * written again (the second one conflicts with the first); an uncertain message is sent again with
- * the same id and edition, so that the queue may drop it as a duplicate.
+ * the same id and edition, so that the queue may drop it as a duplicate. A gateway whose store no
+ * orchestrator sees writes no record: the message is all there is.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -114,8 +115,18 @@ static void published(struct sq_op *op, int status)
 		submit_accept(s);
 		return;
 	}
-	SQ_WARN(host, SQ_KV({"test", s->call.id}), "recorded, but not queued: %s",
+	SQ_WARN(host, SQ_KV({"test", s->call.id}), "%snot queued: %s",
+	        s->call.gw->alone ? "" : "recorded, but ",
 	        status == -ENOTCONN ? "the queue is not connected" : strerror(-status));
+	if (s->call.gw->alone) {
+		answer_problem(
+		    &s->call, 503,
+		    "the queue has not confirmed test %s: send it again, with an Idempotency-Key so that "
+		    "it cannot run twice",
+		    s->call.id);
+		submit_end(s);
+		return;
+	}
 	answer_problem(
 	    &s->call, 503,
 	    "test %s is recorded, but the queue has not confirmed it: it runs once the queue is back; "
@@ -232,10 +243,27 @@ static void submit_record(struct submit *s)
 	submit_put(s);
 }
 
+static void submit_alone(struct submit *s)
+{
+	const struct sq_host *host = s->call.gw->host;
+
+	if (record_begin(&s->record, s->call.id, s->plan, s->posted, s->info.now, host->instance) < 0) {
+		answer_memory(&s->call);
+		submit_end(s);
+		return;
+	}
+	tell_accepted(s);
+	submit_queue(s);
+}
+
 static void clock_read(struct sq_op *op, int status)
 {
 	struct submit *s = sq_container(op, struct submit, info.op);
 
+	if (status >= 0 && s->call.gw->alone) {
+		submit_alone(s);
+		return;
+	}
 	if (status >= 0) {
 		submit_record(s);
 		return;

@@ -202,3 +202,52 @@ int outcome_write(struct run *r, enum test_state state, const char *reason)
 	doc = doc_close(doc, good);
 	return doc ? keep(r, doc) : -ENOMEM;
 }
+
+/* --- for the log -------------------------------------------------------------------------------- */
+
+static const char *text_at(struct json_object *o, const char *name)
+{
+	struct json_object *v = json_object_is_type(o, json_type_object) ? member(o, name) : NULL;
+
+	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "-";
+}
+
+static uint64_t sum(struct json_object *counts)
+{
+	uint64_t all = 0;
+	struct json_object_iter it;
+
+	if (!json_object_is_type(counts, json_type_object))
+		return 0;
+	json_object_object_foreachC(counts, it) all += json_object_get_uint64(it.val);
+	return all;
+}
+
+static double ms_at(struct json_object *latency, const char *name)
+{
+	struct json_object *v = json_object_is_type(latency, json_type_object) ? member(latency, name) : NULL;
+
+	return v ? json_object_get_double(v) : 0;
+}
+
+void outcome_tell(const struct run *r)
+{
+	struct json_object *doc = r->record.result, *ledger, *response;
+	char p50[TEXT_MAX], p99[TEXT_MAX], max[TEXT_MAX];
+
+	if (!json_object_is_type(doc, json_type_object))
+		return; /* it never ran */
+	ledger = member(doc, "ledger");
+	response = member(member(doc, "latency_ms"), "response");
+	SQ_INFO(
+	    r->o->host, SQ_KV({"test", r->id}),
+	    "result: verdict=%s validity=%s scheduled=%llu sent=%llu ok=%llu http_errors=%llu errors=%llu "
+	    "response p50=\"%s\" p99=\"%s\" max=\"%s\"",
+	    text_at(doc, "verdict"), text_at(member(doc, "validity"), "status"),
+	    (unsigned long long)json_object_get_uint64(member(ledger, "scheduled")),
+	    (unsigned long long)sum(member(ledger, "sent")),
+	    (unsigned long long)json_object_get_uint64(member(ledger, "ok")),
+	    (unsigned long long)sum(member(ledger, "http_error")),
+	    (unsigned long long)sum(member(ledger, "error")), text_ms(p50, ms_at(response, "p50")),
+	    text_ms(p99, ms_at(response, "p99")), text_ms(max, ms_at(response, "max")));
+}

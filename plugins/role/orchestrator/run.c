@@ -258,6 +258,8 @@ static void finish(struct run *r)
 		if (!lifecycle_terminal(r->test.saved.state))
 			SQ_INFO(o->host, RUN_KV(r), "given up: another orchestrator has it, or may take it");
 		lease_release(o, r->id, r->test.fence);
+	} else {
+		outcome_tell(r);
 	}
 	list_remove(&r->link);
 	--*o->running;

@@ -103,6 +103,8 @@ void run_job_changed(struct run *r, const struct sq_job_state *state);
 /* outcome.c */
 /* The result document, also put into the record with validity and verdict. -ENOMEM. */
 int outcome_write(struct run *r, enum test_state state, const char *reason);
+/* The result in one line of the log: all there is where nobody shares the store. */
+void outcome_tell(const struct run *r);
 
 /* Each request under way holds the run; when it ends, the run looks what is next, and may end itself. */
 static inline void run_hold(struct run *r)
