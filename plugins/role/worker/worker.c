@@ -33,6 +33,7 @@ struct worker_conf {
 	bool strict, allow_invalid;
 	const char *const *control_url;
 	const char *test_id, *token, *worker;
+	bool park;
 };
 
 struct worker {
@@ -94,6 +95,10 @@ static const struct sq_opt worker_opts[] = {
               .flags = SQ_F_EXPERT, .env = "SQUALL_TOKEN"),
     SQ_STRING(struct worker_conf, worker, "", "The name of this process with the scheduler.",
               .flags = SQ_F_EXPERT, .env = "SQUALL_WORKER"),
+    SQ_BOOL(struct worker_conf, park, "false",
+            "Do nothing more when the test is over, and wait for SIGTERM: for platforms that start anew what "
+            "ends. Only with control_url.",
+            .flags = SQ_F_EXPERT, .env = "SQUALL_PARK"),
     SQ_OPTS_END,
 };
 
@@ -241,11 +246,17 @@ static int worker_check(const void *conf, struct sq_err *err)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+#define TERMINATED 143 /* 128 + SIGTERM, as of a worker that was not parked yet */
+
 static void worker_over(void *owner, int exit_code)
 {
 	struct worker *w = worker_of(owner);
 
 	w->over = true;
+	if (w->session && w->conf->park && !w->drained) {
+		SQ_INFO(w->host, NULL, "parked: the test is over for this worker, waiting for SIGTERM");
+		return;
+	}
 	w->host->stop(w->host->ctx, exit_code);
 	if (w->drained)
 		w->host->op_done(w->host->ctx, w->drained, 0);
@@ -311,6 +322,8 @@ static void worker_drain(void *self, struct sq_op *op)
 {
 	struct worker *w = worker_of(self);
 
+	if (w->session && w->over && w->conf->park)
+		w->host->stop(w->host->ctx, TERMINATED);
 	if ((!w->run && !w->session) || w->over) {
 		w->host->op_done(w->host->ctx, op, 0);
 		return;
