@@ -53,7 +53,7 @@ static void test_defaults(void)
 	       "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\","
 	       "\"hits_per_sec\":10,\"duration_sec\":60,\"workers\":1,\"max_connections\":1000,"
 	       "\"max_in_flight\":100000,\"timeout_ms\":30000,\"patience_ms\":30000,\"drain_sec\":30,"
-	       "\"expect_status\":0,\"timer\":\"auto\"}",
+	       "\"expect_status\":0,\"timer\":\"auto\",\"on_worker_loss\":\"degrade\"}",
 	       "every default has a value");
 	json_object_put(doc);
 	plan_free(p);
@@ -275,6 +275,8 @@ static void test_texts(void)
 	refused("{\"name\": 5}", "name: must be a string (a name for people)\n");
 	refused("{\"body\": {\"a\": 1}}", "body: must be a string (text to send with each request)\n");
 	refused("{\"timer\": \"fast\"}", "timer: must be one of auto, precise, balanced or economy\n");
+	refused("{\"on_worker_loss\": \"retry\"}",
+	        "on_worker_loss: must be one of abort, degrade or redistribute\n");
 	refused("{\"timer\": 1}", "timer: must be one of auto, precise, balanced or economy\n");
 	sprintf(body, "{\"body\": \"%0*d\"}", (1 << 20) + 1, 0);
 	refused(body, "body: is 1048577 bytes long; the most is 1048576\n");
@@ -342,14 +344,13 @@ static void test_headers(void)
 static void test_names(void)
 {
 	static const char *const later[] = {
-	    "labels",         "requests",       "stages",
-	    "arrival",        "seed",           "mode",
-	    "connections",    "think_ms",       "requests_per_connection",
-	    "max_requests",   "timeouts_ms",    "tls",
-	    "resolve",        "connect_to",     "unix_socket",
-	    "data",           "checks",         "thresholds",
-	    "auto_stop",      "on_worker_loss", "warmup_sec",
-	    "secret_headers",
+	    "labels",       "requests",    "stages",
+	    "arrival",      "seed",        "mode",
+	    "connections",  "think_ms",    "requests_per_connection",
+	    "max_requests", "timeouts_ms", "tls",
+	    "resolve",      "connect_to",  "unix_socket",
+	    "data",         "checks",      "thresholds",
+	    "auto_stop",    "warmup_sec",  "secret_headers",
 	};
 	char text[128], want[128];
 
@@ -437,7 +438,8 @@ static void test_round_trip(void)
 	    "{\"name\":\"n\",\"url\":\"http://[::1]:81/p?q\",\"headers\":{\"A\":\"b\"},\"body\":\"x\\u0000\","
 	    "\"method\":\"PUT\",\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,\"workers\":1,"
 	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"patience_ms\":1.000001,"
-	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\"}";
+	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\",\"on_worker_loss\":"
+	    "\"redistribute\"}";
 	struct plan *p = accepted(full, NULL);
 	struct json_object *doc = plan_write(p);
 
