@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "tick_mark.h"
 
 #define DISPATCH_MAGIC 0x64697370u
 
@@ -104,6 +105,7 @@ static void dispatch_send(struct dispatch *d, struct conn *c, int64_t now)
 	struct request *r = request_first(&d->waiting);
 	bool fresh = c->served == 0;
 
+	tick_mark_write(d->tick_mark, r->times.tick);
 	if (conn_send(c, d->request) < 0) {
 		/* Not a byte was taken, so the request is as good as new. A kept-alive connection had been
 		 * closed under it: it takes the next one. A fresh connection never worked. */
@@ -400,6 +402,7 @@ int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *p
 	d->plan = plan;
 	d->addresses = addresses;
 	d->request = request;
+	d->tick_mark = tick_mark_find(request);
 	d->books = books;
 	slab_init(&d->requests, sizeof(struct request));
 	slab_init(&d->conns, sizeof(struct conn));

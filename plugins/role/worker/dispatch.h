@@ -41,6 +41,7 @@ struct dispatch {
 	const struct plan *plan;
 	const struct addresses *addresses; /* all of them accepted a connection */
 	struct sq_slice request;
+	char *tick_mark; /* in its bytes: tick_mark.h; NULL */
 	struct books *books;
 
 	struct conn_env *env;

@@ -28,6 +28,7 @@ static const char *const allowed[] = {
     "LD_LIBRARY_PATH",
     "SQUALL_PLUGIN_DIR",
     "SQUALL_FAILPOINT",
+    "SQUALL_TICK_HEADER",
     "ASAN_OPTIONS",
     "UBSAN_OPTIONS",
 };
