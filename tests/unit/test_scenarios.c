@@ -9,7 +9,7 @@
  *     A takes | adopts              the lease, and the test | refused: it does not get the lease
  *     A crashes | pauses | wakes | stops | is cut off | is back
  *     A store|job works|loses|mute|fails|hangs      how its next request fares (mute: done, unanswered)
- *     w1 dies | mute | talks | slow | ready | unreachable | busy | holds | flows | deaf | hears
+ *     w1 dies | mute | talks | slow | ready | unreachable | busy | holds | flows | deaf | hears | ahead S
  *     cancel
  *     expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N
  *     expect moved N                entries of the slot map | expect until N | expect w1 sent N (ticks)
@@ -153,6 +153,8 @@ static void do_worker(struct story *s)
 		p->busy = true;
 	else if (is(s, 1, "holds") || is(s, 1, "flows"))
 		p->holds = is(s, 1, "holds");
+	else if (is(s, 1, "ahead") && s->words > 2)
+		p->ahead = seconds(s->word[2]);
 	else if (is(s, 1, "deaf") || is(s, 1, "hears"))
 		p->deaf = is(s, 1, "deaf");
 	else

@@ -225,6 +225,7 @@ static void spawn(struct world *w)
 		                             .born = w->now,
 		                             .slow = was.slow,
 		                             .mute = was.mute,
+		                             .ahead = was.ahead,
 		                             .unreachable = was.unreachable};
 		snprintf(p->name, sizeof p->name, "w%u", (unsigned)i + 1);
 		snprintf(p->uid, sizeof p->uid, "u%u-%u", (unsigned)i + 1, w->job.resumed);
@@ -300,10 +301,16 @@ static void serve_job(struct world *w, struct orchestrator *o)
 
 /* --- workers --------------------------------------------------------------------------------- */
 
+/* Ticks that are due by its own clock. */
+static uint64_t due_by(const struct world *w, const struct worker_process *p)
+{
+	return schedule_ticks_until(&w->schedule, w->now + p->ahead - p->t0);
+}
+
 /* Of the ticks that came with a larger share, those that were due already. */
 static void drop_late(struct world *w, struct worker_process *p, const struct share *was)
 {
-	uint64_t due = schedule_ticks_until(&w->schedule, w->now - p->t0), below = p->share.until_tick;
+	uint64_t due = due_by(w, p), below = p->share.until_tick;
 
 	for (uint64_t k = 0; k < due && k < below; k++)
 		if ((slots_own(&p->share.slots, k) || slots_own(&was->slots, k)) && !p->ticks.sent[k] &&
@@ -316,7 +323,7 @@ static void extend(struct world *w, struct worker_process *p, uint32_t place, co
 {
 	struct slots told = {0};
 	struct share was = {0};
-	uint64_t due = schedule_ticks_until(&w->schedule, w->now - p->t0), before = 0, after = 0, dropped;
+	uint64_t due = due_by(w, p), before = 0, after = 0, dropped;
 
 	if (slots_init(&told, w->setup.workers) < 0)
 		abort();
@@ -368,7 +375,11 @@ static void obey(struct world *w, struct worker_process *p, uint32_t place, cons
 
 static struct report report_of(struct world *w, struct worker_process *p)
 {
-	struct report r = {.seq = ++p->seq, .state = p->state, .epoch = p->epoch, .fence = p->fence};
+	struct report r = {.seq = ++p->seq,
+	                   .state = p->state,
+	                   .epoch = p->epoch,
+	                   .fence = p->fence,
+	                   .clock_error = p->ahead};
 
 	if (p->ended_at && w->now >= p->ended_at + 200 * SQ_MS) {
 		r.state = p->state = WORKER_ENDED;
@@ -463,7 +474,7 @@ static void send_tick(struct world *w, struct worker_process *p, uint64_t k)
 /* Looks at what is due. */
 static void load(struct world *w, struct worker_process *p)
 {
-	uint64_t due = schedule_ticks_until(&w->schedule, w->now - p->t0);
+	uint64_t due = due_by(w, p);
 
 	for (; p->share.tick < due; share_next(&p->share))
 		if (p->holds)
@@ -626,6 +637,7 @@ int world_adopt(struct world *w, int who)
 {
 	struct orchestrator *o = &w->o[who];
 	struct outcome how = decided(w);
+	struct report last = {0};
 	uint64_t fence = 0;
 	int r = lease(w, who, &fence);
 
@@ -641,7 +653,9 @@ int world_adopt(struct world *w, int who)
 		char name[16];
 
 		snprintf(name, sizeof name, "w%u", (unsigned)i + 1);
-		test_restore(&o->t, i, w->record.uid[i], name, w->record.snapshot[i], w->record.final[i]);
+		last.seq = w->record.snapshot[i];
+		last.final = w->record.final[i];
+		test_restore(&o->t, i, w->record.uid[i], name, last.seq ? &last : NULL);
 		if (w->record.known[i])
 			o->known[i] = copy_classes(w->record.known[i]);
 	}

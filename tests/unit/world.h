@@ -61,6 +61,7 @@ struct worker_process {
 	bool busy; /* says that it has no room */
 	bool holds; /* due ticks wait for a connection */
 	bool deaf; /* answers do not reach it */
+	int64_t ahead; /* its clock */
 	bool given; /* share is in use */
 	struct share share;
 	struct classes ticks;

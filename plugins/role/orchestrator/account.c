@@ -11,14 +11,16 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Ticks of a place that it may have sent: below its until_tick, and due before its end is certain. */
+/* Ticks of a place that it may have sent: below its until_tick, and due before its end is certain, by a
+ * clock that may be ahead of ours. */
 static uint64_t count_possible(const struct test *t, uint32_t place)
 {
 	const struct worker *w = &t->workers[place];
 	uint64_t below = lesser(w->given, t->setup.schedule->total);
 
-	if (w->gone)
-		below = lesser(below, schedule_ticks_until(t->setup.schedule, w->gone_at - t->t0));
+	if (w->gone && w->clock_error >= 0)
+		below = lesser(below,
+		               schedule_ticks_until(t->setup.schedule, w->gone_at - t->t0 + w->clock_error));
 	return slot_map_ticks(&t->spread.map, place, below);
 }
 

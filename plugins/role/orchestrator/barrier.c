@@ -141,7 +141,7 @@ int test_register(struct test *t, int64_t now, const char *uid, const char *name
 		w = find_place(t, name);
 		if (!w)
 			return -EAGAIN;
-		*w = (struct worker){.taken = true, .load = -1};
+		*w = (struct worker){.taken = true, .load = -1, .clock_error = -1};
 		strncpy(w->uid, uid, sizeof w->uid - 1);
 		strncpy(w->name, name, sizeof w->name - 1);
 	}
@@ -163,6 +163,7 @@ int test_report(struct test *t, int64_t now, const struct report *r)
 	w->state = r->state;
 	w->epoch = r->epoch;
 	w->fence = r->fence;
+	w->clock_error = r->clock_error;
 	w->final = r->final;
 	w->stopped = r->stop_ack;
 	if (!t->halted) /* one that was told to stop is none */

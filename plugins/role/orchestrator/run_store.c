@@ -202,7 +202,7 @@ int run_read_places(struct run *r, struct sq_slice text)
 		status = members_end(&place);
 		last = merger_report(r->merger, uid);
 		if (status == 0)
-			test_restore(&r->test, i, uid, name, last ? last->seq : 0, last && last->final);
+			test_restore(&r->test, i, uid, name, last);
 	}
 	for (uint32_t i = 0; status == 0 && i < json_object_array_length(moves); i++)
 		status = read_move(r, json_object_array_get_idx(moves, i), &err);

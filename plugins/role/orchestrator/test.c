@@ -81,17 +81,22 @@ int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, i
 	return 0;
 }
 
-void test_restore(struct test *t, uint32_t place, const char *uid, const char *name, uint64_t seq, bool final)
+void test_restore(struct test *t, uint32_t place, const char *uid, const char *name,
+                  const struct report *last)
 {
 	struct worker *w = &t->workers[place];
 
 	assert(place < t->setup.workers);
-	*w = (struct worker){.taken = true, .seq = seq, .stored = seq, .final = final, .heard = t->ticked};
-	w->state = final ? WORKER_ENDED : WORKER_ARMED;
+	*w = (struct worker){.taken = true, .heard = t->ticked, .load = -1, .clock_error = -1};
 	strncpy(w->uid, uid, sizeof w->uid - 1);
 	strncpy(w->name, name, sizeof w->name - 1);
-	w->load = -1;
 	w->given = t->spread.until; /* whatever the last owner told it */
+	w->state = last && last->final ? WORKER_ENDED : WORKER_ARMED;
+	if (!last)
+		return;
+	w->seq = w->stored = last->seq;
+	w->final = last->final;
+	w->clock_error = last->clock_error;
 }
 
 int test_restore_move(struct test *t, const struct slot_move *move)

@@ -64,6 +64,7 @@ struct worker {
 	bool gone; /* confirmed by the scheduler */
 	int64_t gone_at;
 
+	int64_t clock_error; /* how far its T0 may be off ours, -1 = unknown */
 	uint64_t given; /* the largest until_tick that it can have been told */
 	/* Under REDISTRIBUTE only: a loss is for ever, since its slots are somebody else's then. */
 	bool lost;
@@ -193,8 +194,8 @@ int test_register(struct test *t, int64_t now, const char *uid, const char *name
 /* Its place, or -ENOENT: it has to register. Old reports change nothing. */
 int test_report(struct test *t, int64_t now, const struct report *r);
 /* A stored snapshot of a worker whose place is in the stored slot map: at adoption, before any event. */
-void test_restore(struct test *t, uint32_t place, const char *uid, const char *name, uint64_t seq,
-                  bool final);
+void test_restore(struct test *t, uint32_t place, const char *uid, const char *name,
+                  const struct report *last); /* NULL: none was stored */
 /* The next entry of the stored slot map: after every place was restored. 0 or -ENOMEM. */
 int test_restore_move(struct test *t, const struct slot_move *move);
 void test_stored(struct test *t, int64_t now, uint32_t place, uint64_t seq);
