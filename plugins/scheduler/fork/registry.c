@@ -55,7 +55,8 @@ bool process_lives(struct process p)
 	uint64_t since;
 	char state;
 
-	return p.pid > 0 && read_stat(p.pid, &state, &since) && since == p.since && state != 'Z' && state != 'X';
+	return p.pid > 0 && read_stat(p.pid, &state, &since) && since == p.since && state != 'Z' &&
+	       state != 'X';
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
@@ -116,8 +117,7 @@ static int read_entry(FILE *f, struct entry *e)
 	if (!e->workers)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < e->count; i++)
-		if (fscanf(f, "%64s", e->workers[i].name) != 1 ||
-		    read_process(f, &e->workers[i].process) < 0)
+		if (fscanf(f, "%64s", e->workers[i].name) != 1 || read_process(f, &e->workers[i].process) < 0)
 			return -EBADMSG;
 	return 0;
 }
@@ -145,8 +145,8 @@ int registry_read(const char *dir, const char *id, struct entry *out)
 
 static void write_entry(FILE *f, const struct entry *e)
 {
-	fprintf(f, "squall-workers %d %s %" PRIu64 "\n%ld %" PRIu64 "\n%u\n", FORMAT, e->plan_sha256, e->fence,
-	        (long)e->owner.pid, e->owner.since, (unsigned)e->count);
+	fprintf(f, "squall-workers %d %s %" PRIu64 "\n%ld %" PRIu64 "\n%u\n", FORMAT, e->plan_sha256,
+	        e->fence, (long)e->owner.pid, e->owner.since, (unsigned)e->count);
 	for (uint32_t i = 0; i < e->count; i++)
 		fprintf(f, "%s %ld %" PRIu64 "\n", e->workers[i].name, (long)e->workers[i].process.pid,
 		        e->workers[i].process.since);

@@ -5,9 +5,9 @@
  * processes. So a job whose owner is only asleep is not lost: the adopter writes its own fence there, which
  * the owner looks at before it does anything to the job again.
  *
- * A process is named by its pid and the time it began (proc(5), stat), so that a pid that was given away again is
- * nobody's. Small files, read and written on the loop. Whoever changes something holds the lock of the
- * folder, and gives up with -EAGAIN when somebody else does.
+ * A process is named by its pid and the time it began (proc(5), stat), so that a pid that was given away
+ * again is nobody's. Small files, read and written on the loop. Whoever changes something holds the lock of
+ * the folder, and gives up with -EAGAIN when somebody else does.
  */
 #ifndef FORK_REGISTRY_H
 #define FORK_REGISTRY_H
