@@ -60,6 +60,7 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	r->plan = plan;
 	r->timer.fire = turn;
 	r->renew.fire = run_renew;
+	r->audit_timer.fire = run_audit_again;
 	schedule_constant(&r->schedule, plan->rate, plan->duration);
 	r->worker_plan = plan_write(plan);
 	r->merger = merger_new();

@@ -71,6 +71,9 @@ static bool fill_env(struct run *r)
 	for (size_t i = 0; i < SQ_LEN(r->env); i++)
 		buf_reset(&r->env[i]);
 	buf_printf(&r->env[0], "SQUALL_CONTROL_URL=%s", url ? url : "");
+	for (const char *const *other = r->o->conf->control_urls; *other; other++)
+		if (!url || strcmp(*other, url) != 0)
+			buf_printf(&r->env[0], ",%s", *other);
 	buf_printf(&r->env[1], "SQUALL_TEST_ID=%s", r->id);
 	buf_printf(&r->env[2], "SQUALL_TOKEN=%s", r->token);
 	for (size_t i = 0; i < SQ_LEN(r->env); i++) {
