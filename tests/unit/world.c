@@ -574,6 +574,8 @@ static void work(struct world *w, int who)
 
 	if (!o->active || o->paused)
 		return;
+	if (o->t.given_up && w->record.holder == who && w->record.fence == o->t.fence)
+		w->record.holder = -1; /* gives the lease back */
 	if (!test_over(&o->t))
 		renew(w, who);
 	serve_store(w, o);

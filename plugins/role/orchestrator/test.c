@@ -199,6 +199,10 @@ void test_tick(struct test *t, int64_t now)
 		loss_wake(t, gap);
 	if (!test_owned(t, now) || lifecycle_terminal(t->life.state))
 		return;
+	if (t->leaving) {
+		ending_leave(t);
+		return;
+	}
 	barrier_tick(t, now);
 	spread_tick(t, now);
 	loss_tick(t, now);
@@ -228,7 +232,7 @@ int64_t test_next(const struct test *t, int64_t now)
 /* All have armed, and nothing came between: T0 is to be written. */
 static bool is_committing(const struct test *t)
 {
-	return t->arm.proposed && !t->committed && t->life.state == T_READY;
+	return t->arm.proposed && !t->committed && t->life.state == T_READY && !t->leaving;
 }
 
 /* What to write: all that was decided, and T0 when it is proposed. */

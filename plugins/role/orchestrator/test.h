@@ -116,6 +116,7 @@ struct test {
 	int64_t lease_until;
 	bool given_up; /* it belongs to somebody else, or is over in the store */
 	bool halted; /* workers are to stop, whatever the outcome */
+	bool leaving; /* it has no T0, and is for another orchestrator once its workers are gone */
 
 	struct standing saved; /* what the store has confirmed */
 	uint32_t adoptions;
@@ -200,7 +201,8 @@ void test_restore(struct test *t, uint32_t place, const char *uid, const char *n
 int test_restore_move(struct test *t, const struct slot_move *move);
 void test_stored(struct test *t, int64_t now, uint32_t place, uint64_t seq);
 
-/* This process is asked to stop. */
+/* This process is asked to stop. What has not started is handed over; what runs too, unless its workers end
+ * with us. */
 void test_shutdown(struct test *t, int64_t now);
 
 /* --- wants --- */

@@ -33,6 +33,7 @@ void ending_tick(struct test *t, int64_t now);
 /* detail_fmt may be NULL. */
 void ending_stop(struct test *t, int64_t now, enum test_state state, const char *reason,
                  const char *detail_fmt, ...) SQ_PRINTF(5, 6);
+void ending_leave(struct test *t); /* who is leaving, once nothing runs for it any more */
 bool ending_halting(const struct test *t); /* workers are told to stop, and ended from outside as well */
 bool ending_settled(const struct test *t); /* every worker is final and stored, or gone */
 
