@@ -13,27 +13,32 @@
 #define PROBLEMS_LISTED 100
 
 const char *const plan_timer_name[] = {"auto", "precise", "balanced", "economy", NULL};
+const char *const plan_loss_name[] = {"abort", "degrade", "redistribute", NULL};
 
-#define NUMBER(name, field, digits, min, max, value, help)                                          \
-	{                                                                                           \
-		name, PLAN_T_NUMBER, help, offsetof(struct plan, field), digits, min, max, value, 0 \
+#define NUMBER(name, field, digits, min, max, value, help)                                                \
+	{                                                                                                 \
+		name, PLAN_T_NUMBER, help, offsetof(struct plan, field), digits, min, max, value, 0, NULL \
 	}
 #define FOLLOWS(name, field, digits, min, max, value, least, help)                                \
 	{                                                                                         \
 		name, PLAN_T_NUMBER, help, offsetof(struct plan, field), digits, min, max, value, \
-		    offsetof(struct plan, least)                                                  \
+		    offsetof(struct plan, least), NULL                                            \
 	}
-#define TEXT(name, type, max, help)                  \
-	{                                            \
-		name, type, help, 0, 0, 0, max, 0, 0 \
+#define TEXT(name, type, max, help)                        \
+	{                                                  \
+		name, type, help, 0, 0, 0, max, 0, 0, NULL \
 	}
-#define WIRE(name, help)                                  \
-	{                                                 \
-		name, PLAN_T_WIRE, help, 0, 0, 0, 0, 0, 0 \
+#define WIRE(name, help)                                        \
+	{                                                       \
+		name, PLAN_T_WIRE, help, 0, 0, 0, 0, 0, 0, NULL \
 	}
-#define LATER(name)                                      \
-	{                                                \
-		name, PLAN_T_LATER, "", 0, 0, 0, 0, 0, 0 \
+#define LATER(name)                                            \
+	{                                                      \
+		name, PLAN_T_LATER, "", 0, 0, 0, 0, 0, 0, NULL \
+	}
+#define WORD(name, field, words, value, help)                                                   \
+	{                                                                                       \
+		name, PLAN_T_WORD, help, offsetof(struct plan, field), 0, 0, 0, value, 0, words \
 	}
 
 /*
@@ -60,7 +65,9 @@ const struct plan_field plan_fields[] = {
             "milliseconds to wait for a connection"),
     FOLLOWS("drain_sec", drain, 9, 0, 3600 * SQ_S, 0, timeout, "seconds to wait for the last answers"),
     NUMBER("expect_status", expect_status, 0, 0, 999, 0, "the status that is ok, 0 for any of 200-399"),
-    {"timer", PLAN_T_TIMER, "auto, precise, balanced or economy", 0, 0, 0, 0, 0, 0},
+    WORD("timer", timer, plan_timer_name, PLAN_TIMER_AUTO, "auto, precise, balanced or economy"),
+    WORD("on_worker_loss", on_worker_loss, plan_loss_name, PLAN_LOSS_DEGRADE,
+         "abort, degrade or redistribute"),
     NUMBER("requests_per_connection", wire.requests_per_connection, 0, 0, 1000000000, 0,
            "requests after which a connection is closed, 0 for as many as the target allows"),
     NUMBER("dns_ttl_sec", wire.dns_ttl, 9, 0, 86400 * SQ_S, 30 * SQ_S,
@@ -83,10 +90,9 @@ const struct plan_field plan_fields[] = {
     LATER("checks"),
     LATER("thresholds"),
     LATER("auto_stop"),
-    LATER("on_worker_loss"),
     LATER("warmup_sec"),
     LATER("secret_headers"),
-    {NULL, PLAN_T_LATER, NULL, 0, 0, 0, 0, 0, 0},
+    {NULL, PLAN_T_LATER, NULL, 0, 0, 0, 0, 0, 0, NULL},
 };
 
 _Static_assert(SQ_LEN(plan_fields) <= PLAN_FIELDS_MAX, "PLAN_FIELDS_MAX is too small");
@@ -146,8 +152,8 @@ static bool write_field(const struct plan *p, const struct plan_field *f, struct
 		return doc_put(o, f->name, write_headers(p));
 	case PLAN_T_BODY:
 		return write_body(p, o, f->name);
-	case PLAN_T_TIMER:
-		return doc_put_text(o, f->name, plan_timer_name[p->timer]);
+	case PLAN_T_WORD:
+		return doc_put_text(o, f->name, f->words[*(const int *)((const char *)p + f->off)]);
 	case PLAN_T_WIRE:
 		return plan_write_wire(p, f, o);
 	case PLAN_T_LATER:

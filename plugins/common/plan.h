@@ -29,6 +29,9 @@ struct json_object;
 enum plan_timer { PLAN_TIMER_AUTO, PLAN_TIMER_PRECISE, PLAN_TIMER_BALANCED, PLAN_TIMER_ECONOMY };
 extern const char *const plan_timer_name[]; /* in the order of the enum, closed by NULL */
 
+enum plan_loss { PLAN_LOSS_ABORT, PLAN_LOSS_DEGRADE, PLAN_LOSS_REDISTRIBUTE };
+extern const char *const plan_loss_name[];
+
 struct plan_header {
 	char *name, *value;
 };
@@ -57,6 +60,7 @@ struct plan {
 	int64_t drain; /* wait for answers after the last tick; default: timeout */
 	int64_t expect_status; /* 0: 200-399 is ok */
 	int timer; /* enum plan_timer */
+	int on_worker_loss; /* enum plan_loss */
 	struct plan_wire wire;
 };
 

@@ -11,7 +11,7 @@ enum plan_type {
 	PLAN_T_METHOD,
 	PLAN_T_HEADERS,
 	PLAN_T_BODY,
-	PLAN_T_TIMER,
+	PLAN_T_WORD, /* int: the place of a word in a list */
 	PLAN_T_WIRE, /* plan_wire.c reads and writes it */
 	PLAN_T_LATER, /* known, and refused by this version */
 };
@@ -20,11 +20,12 @@ struct plan_field {
 	const char *name;
 	enum plan_type type;
 	const char *help; /* what it is, for refusals and documentation */
-	size_t off; /* numbers: where in struct plan */
+	size_t off; /* numbers and words: where in struct plan */
 	unsigned digits;
 	int64_t min, max; /* numbers: in the plan's unit; texts: bytes */
 	int64_t value; /* numbers: the default */
 	size_t at_least; /* numbers: offset of an earlier field that the default is not below; 0 = none */
+	const char *const *words; /* closed by NULL */
 };
 
 #define PLAN_FIELDS_MAX 64

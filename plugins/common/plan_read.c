@@ -124,16 +124,18 @@ static int read_url(struct json_object *v, const struct plan_field *f, const cha
 	return 0;
 }
 
-static int read_timer(struct json_object *v, const struct plan_field *f, struct plan *p,
-                      struct plan_problems *problems)
+static int read_word(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems)
 {
 	const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+	int *word = (int *)((char *)p + f->off);
 
+	*word = (int)f->value;
 	if (!v)
-		return 0; /* auto */
-	for (int i = 0; s && plan_timer_name[i]; i++)
-		if (strcmp(s, plan_timer_name[i]) == 0) {
-			p->timer = i;
+		return 0;
+	for (int i = 0; s && f->words[i]; i++)
+		if (strcmp(s, f->words[i]) == 0) {
+			*word = i;
 			return 0;
 		}
 	plan_problem(problems, f->name, "must be one of %s", f->help);
@@ -163,8 +165,8 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 		return plan_read_method(v, f, p, !json_object_object_get(doc, "url"), problems);
 	case PLAN_T_HEADERS:
 		return v ? plan_read_headers(v, f, p, problems) : 0;
-	case PLAN_T_TIMER:
-		return read_timer(v, f, p, problems);
+	case PLAN_T_WORD:
+		return read_word(v, f, p, problems);
 	case PLAN_T_WIRE:
 		return plan_read_wire(v, f, p, problems);
 	case PLAN_T_LATER:

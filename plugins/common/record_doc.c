@@ -52,8 +52,9 @@ struct member {
 
 static const struct member cancel_members[] = {ROW("at", M_TIME, cancel.at, false),
                                                TEXT("by", cancel.by, false), END};
-static const struct member t0_members[] = {ROW("epoch", M_COUNT, t0.epoch, false),
-                                           ROW("unix_ns", M_NS, t0.unix_ns, false), END};
+static const struct member t0_members[] = {
+    ROW("epoch", M_COUNT, t0.epoch, false), ROW("unix_ns", M_NS, t0.unix_ns, false),
+    ROW("until_tick", M_NS, t0.until_tick, false), ROW("moves", M_COUNT, t0.moves, false), END};
 static const struct member worker_members[] = {
     ROW("planned", M_COUNT, workers.planned, false), ROW("ready", M_COUNT, workers.ready, false),
     ROW("armed", M_COUNT, workers.armed, false),     ROW("reported", M_COUNT, workers.reported, false),

@@ -49,5 +49,7 @@ bool slots_own(const struct slots *s, uint64_t tick);
 uint64_t slots_next(const struct slots *s, uint64_t tick);
 /* How many owned ticks lie in [from, to): exact, without walking the ticks. */
 uint64_t slots_count_ticks(const struct slots *s, uint64_t from, uint64_t to);
+/* The same for one slot of so many, whoever owns it. */
+uint64_t slot_count_ticks(uint32_t slot, uint32_t count, uint64_t from, uint64_t to);
 
 #endif

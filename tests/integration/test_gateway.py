@@ -148,7 +148,7 @@ def stats():
 
 LATER = ["labels", "requests", "stages", "arrival", "seed", "mode", "connections", "think_ms",
          "requests_per_connection", "max_requests", "timeouts_ms", "tls", "resolve", "connect_to", "unix_socket",
-         "data", "checks", "thresholds", "auto_stop", "on_worker_loss", "warmup_sec", "secret_headers"]
+         "data", "checks", "thresholds", "auto_stop", "warmup_sec", "secret_headers"]
 BAD = {
     "name": [7, "x" * 129, "a\nb", []],
     "url": [7, "", "ftp://x/", "http://", "http://a b/", "http://x:0/", "http://x:65536/", "http://u:p@x/", "http://x/#f",
@@ -168,6 +168,7 @@ BAD = {
     "drain_sec": [-1, "2", 3601],
     "expect_status": [-1, 1, 99, 1000, "200", 200.5],
     "timer": [7, "", "exact", []],
+    "on_worker_loss": [7, "", "retry", []],
 }
 
 

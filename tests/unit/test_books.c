@@ -407,7 +407,7 @@ static void test_lose(void)
 
 	sent(b, 1, 0, 0);
 	begun(b, 2, 0);
-	books_unsent(b, &r, UNSENT_CONNECT);
+	books_unsent(b, &r, r.picked, UNSENT_CONNECT, NULL);
 	books_lose(b, 5, 7);
 	is_int(b->ledger.unconfirmed, 6,
 	       "what waited is unconfirmed, and what its last report could not know");

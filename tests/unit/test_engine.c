@@ -130,6 +130,7 @@ struct bench {
 	struct books *books;
 	struct engine *engine;
 	struct ev_timer stop;
+	uint64_t until_tick; /* 0 = the end */
 	int scheduled, ended;
 };
 
@@ -173,7 +174,7 @@ static int bench_engine(struct bench *b)
 	                             .plan = &b->plan,
 	                             .schedule = &b->schedule,
 	                             .slots = &b->slots,
-	                             .until_tick = b->schedule.total,
+	                             .until_tick = b->until_tick ? b->until_tick : b->schedule.total,
 	                             .addresses = &b->addresses,
 	                             .request = {request, sizeof request - 1},
 	                             .timer = PLAN_TIMER_BALANCED,
@@ -243,6 +244,75 @@ static void test_share(void)
 	is_int(l->scheduled, 50, "one of four workers: a quarter of the ticks");
 	is_int(l->ok, 50, "all answered");
 	bench_close(&b);
+}
+
+struct growth {
+	struct ev_timer timer;
+	struct bench *b;
+	struct slots slots;
+	uint64_t until_tick;
+};
+
+static void grow(EV_P_ struct ev_timer *w, int revents)
+{
+	struct growth *g = sq_container(w, struct growth, timer);
+
+	(void)loop;
+	(void)revents;
+	engine_extend(g->b->engine, &g->slots, g->until_tick);
+}
+
+/* One of two, whose until_tick is below the end. after: seconds until its share grows, 0 = never. */
+static const struct ledger *run_fenced(struct bench *b, struct growth *g, double after, uint64_t until_tick)
+{
+	g->b = b;
+	bench_open(b, ANSWERS, 1000, SQ_S / 5);
+	slots_free(&b->slots);
+	if (slots_init(&b->slots, 2) < 0)
+		abort();
+	slots_deal(&b->slots, 0, 2);
+	b->books = books_new(0);
+	b->until_tick = until_tick;
+	if (bench_engine(b) < 0)
+		abort();
+	ev_timer_init(&g->timer, grow, after, 0);
+	if (after > 0)
+		ev_timer_start(b->loop, &g->timer);
+	ev_run(b->loop, 0);
+	engine_close(b->engine);
+	ev_timer_stop(b->loop, &g->timer);
+	ok(books_closed(b->books), "the books are closed");
+	is_int(b->scheduled, 1, "the end of the schedule is told once");
+	return &b->books->ledger;
+}
+
+static void test_fence(void)
+{
+	struct growth g = {.until_tick = 200};
+	const struct ledger *l;
+	struct bench b;
+
+	l = run_fenced(&b, &g, 0, 40);
+	is_int(l->ok, 20, "fenced at 40 of 200 ticks: the half of them is sent");
+	is_int(l->scheduled, 20, "what is beyond is in none of its classes");
+	bench_close(&b);
+	l = run_fenced(&b, &g, 0.01, 100);
+	is_int(l->ok, 100, "raised in time: all of its share is sent");
+	bench_close(&b);
+	l = run_fenced(&b, &g, 0.1, 40);
+	is_int(l->scheduled, 100, "raised late: the rest is its own");
+	ok(l->dropped[DROPPED_FENCED] >= 25 && l->dropped[DROPPED_FENCED] == 100 - l->ok,
+	   "what was due meanwhile is dropped, and not caught up with");
+	bench_close(&b);
+	if (slots_init(&g.slots, 2) < 0)
+		abort();
+	slots_deal(&g.slots, 1, 2);
+	for (uint32_t i = 0; i < g.slots.count; i++)
+		g.slots.from[i] = g.slots.from[i] == 0 ? 100 : g.slots.from[i];
+	l = run_fenced(&b, &g, 0.01, 200);
+	is_int(l->ok, 150, "and the other half from 100 on, when it takes that over");
+	bench_close(&b);
+	slots_free(&g.slots);
 }
 
 static void test_no_keep_alive(void)
@@ -512,6 +582,7 @@ int main(void)
 {
 	test_exact();
 	test_share();
+	test_fence();
 	test_no_keep_alive();
 	test_classes();
 	test_scarce();

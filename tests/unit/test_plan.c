@@ -55,8 +55,8 @@ static void test_defaults(void)
 	    "\"hits_per_sec\":10,\"duration_sec\":60,\"workers\":1,\"max_connections\":1000,"
 	    "\"max_in_flight\":100000,\"timeout_ms\":30000,\"timeouts_ms\":{\"dns\":30000,\"connect\":30000,"
 	    "\"tls\":30000,\"first_byte\":30000,\"total\":30000},\"patience_ms\":30000,\"drain_sec\":30,"
-	    "\"expect_status\":0,\"timer\":\"auto\",\"requests_per_connection\":0,\"dns_ttl_sec\":30,"
-	    "\"tls\":{\"insecure\":false,\"ca\":null,\"cert\":null,\"key\":null,\"resume\":false},"
+	    "\"expect_status\":0,\"timer\":\"auto\",\"on_worker_loss\":\"degrade\",\"requests_per_connection\":0,"
+	    "\"dns_ttl_sec\":30,\"tls\":{\"insecure\":false,\"ca\":null,\"cert\":null,\"key\":null,\"resume\":false},"
 	    "\"resolve\":[],\"connect_to\":[],\"unix_socket\":null}",
 	    "every default has a value");
 	json_object_put(doc);
@@ -277,6 +277,8 @@ static void test_texts(void)
 	refused("{\"name\": 5}", "name: must be a string (a name for people)\n");
 	refused("{\"body\": {\"a\": 1}}", "body: must be a string (text to send with each request)\n");
 	refused("{\"timer\": \"fast\"}", "timer: must be one of auto, precise, balanced or economy\n");
+	refused("{\"on_worker_loss\": \"retry\"}",
+	        "on_worker_loss: must be one of abort, degrade or redistribute\n");
 	refused("{\"timer\": 1}", "timer: must be one of auto, precise, balanced or economy\n");
 	sprintf(body, "{\"body\": \"%0*d\"}", (1 << 20) + 1, 0);
 	refused(body, "body: is 1048577 bytes long; the most is 1048576\n");
@@ -346,7 +348,7 @@ static void test_names(void)
 	static const char *const later[] = {
 	    "labels",      "requests",       "stages",       "arrival",        "seed",   "mode",
 	    "connections", "think_ms",       "max_requests", "data",           "checks", "thresholds",
-	    "auto_stop",   "on_worker_loss", "warmup_sec",   "secret_headers",
+	    "auto_stop",   "warmup_sec",     "secret_headers",
 	};
 	char text[128], want[128];
 
@@ -435,7 +437,8 @@ static void test_round_trip(void)
 	    "\"method\":\"PUT\",\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,\"workers\":1,"
 	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"timeouts_ms\":{\"dns\":2,"
 	    "\"connect\":3,\"tls\":4,\"first_byte\":5,\"total\":1.5},\"patience_ms\":1.000001,"
-	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\",\"requests_per_connection\":6,"
+	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\",\"on_worker_loss\":\"redistribute\","
+	    "\"requests_per_connection\":6,"
 	    "\"dns_ttl_sec\":7,\"tls\":{\"insecure\":true,\"ca\":null,\"cert\":null,\"key\":null,"
 	    "\"resume\":true},\"resolve\":[\"a:80:1.2.3.4\"],\"connect_to\":[\"::b:\"],"
 	    "\"unix_socket\":\"/x\"}";

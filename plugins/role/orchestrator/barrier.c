@@ -106,6 +106,7 @@ void barrier_found(struct test *t, int64_t now, const struct standing *s)
 	t->committed = true;
 	t->t0 = s->t0;
 	t->t0_epoch = s->t0_epoch;
+	t->spread.until = s->until_tick;
 	test_apply(t, now, E_T0_COMMITTED, NULL);
 }
 
@@ -141,7 +142,7 @@ int test_register(struct test *t, int64_t now, const char *uid, const char *name
 		w = find_place(t, name);
 		if (!w)
 			return -EAGAIN;
-		*w = (struct worker){.taken = true};
+		*w = (struct worker){.taken = true, .load = -1, .clock_error = -1};
 		strncpy(w->uid, uid, sizeof w->uid - 1);
 		strncpy(w->name, name, sizeof w->name - 1);
 	}
@@ -158,10 +159,12 @@ int test_report(struct test *t, int64_t now, const struct report *r)
 	w->heard = now;
 	if (r->seq <= w->seq || w->final)
 		return (int)(w - t->workers);
+	spread_measure(w, r);
 	w->seq = r->seq;
 	w->state = r->state;
 	w->epoch = r->epoch;
 	w->fence = r->fence;
+	w->clock_error = r->clock_error;
 	w->final = r->final;
 	w->stopped = r->stop_ack;
 	if (!t->halted) /* one that was told to stop is none */
@@ -189,24 +192,27 @@ void test_stored(struct test *t, int64_t now, uint32_t place, uint64_t seq)
 
 /* --- what workers are told ------------------------------------------------------------------- */
 
-int test_order(const struct test *t, int64_t now, uint32_t place, struct order *out)
+int test_order(struct test *t, int64_t now, uint32_t place, struct order *out)
 {
 	struct order o = {.state = DIRECTIVE_WAIT, .poll = CONTROL_POLL_ARMING};
 
 	if (!test_owned(t, now))
 		return -EPERM;
 	o.stored = t->workers[place].stored;
-	if (ending_halting(t)) {
+	if (ending_halting(t) || t->workers[place].lost) {
 		o.state = DIRECTIVE_STOP;
 	} else if (t->committed) {
 		o.state = DIRECTIVE_RUN;
 		o.epoch = t->t0_epoch;
 		o.t0 = t->t0;
+		o.until_tick = spread_give(t, place);
+		o.share = slot_map_moved(&t->spread.map, place);
 	} else if (t->life.state == T_READY && t->arm.t0) {
 		o.state = DIRECTIVE_ARM;
 		o.epoch = t->arm.epoch;
 		o.t0 = t->arm.t0;
 	}
+	o.share |= o.state == DIRECTIVE_WAIT || o.state == DIRECTIVE_ARM;
 	if (t->life.state == T_RUNNING)
 		o.poll = CONTROL_POLL;
 	*out = o;

@@ -143,12 +143,12 @@ static void answer(struct run *r, struct sq_http *rq, uint32_t place, bool with_
 	    .fence = r->test.fence,
 	    .state = order.state,
 	    .t0 = order.t0 ? order.t0 + r->o->clock : 0,
-	    .until_tick = r->schedule.total,
+	    .until_tick = order.until_tick,
 	    .poll = order.poll,
 	    .stored = order.stored,
 	};
-	if (order.state != DIRECTIVE_STOP && order.state != DIRECTIVE_RUN) {
-		slots_deal(&r->slots, place, r->test.setup.workers);
+	if (order.share) {
+		slot_map_share(&r->test.spread.map, place, &r->slots);
 		a.directive.slots = r->slots; /* borrowed */
 	}
 	if (with_plan) {

@@ -27,11 +27,29 @@ void ending_stop(struct test *t, int64_t now, enum test_state state, const char 
 	test_touch(t);
 }
 
+/* T0 may be in the record by now. */
+static bool is_proposed(const struct test *t)
+{
+	return t->arm.proposed && (t->store.busy || t->store.must_read);
+}
+
 void test_shutdown(struct test *t, int64_t now)
 {
-	if (t->setup.mortal && t->job != J_NONE)
+	bool started = t->committed || is_proposed(t);
+
+	if (t->setup.mortal && (started || t->life.state >= T_DRAINING)) {
 		ending_stop(t, now, T_FAILED, "orchestrator_stopped", "its workers end with it");
-	else
+	} else if (t->setup.mortal) {
+		t->leaving = t->halted = true;
+		ending_leave(t);
+	} else {
+		t->given_up = true;
+	}
+}
+
+void ending_leave(struct test *t)
+{
+	if (t->leaving && !t->launch.busy && (t->job == J_NONE || t->job == J_GONE))
 		t->given_up = true;
 }
 

@@ -30,6 +30,7 @@ struct orchestrator_conf {
 	const char *const *allowed_targets;
 	int64_t max_rate, max_workers, max_duration;
 	int64_t max_concurrent_tests;
+	const char *const *control_urls;
 	int64_t lease_ttl, report_timeout, provisioning_timeout;
 };
 

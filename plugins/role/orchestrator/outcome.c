@@ -20,69 +20,43 @@ static int64_t elapsed(const struct run *r)
 	return end < r->plan->duration ? end : r->plan->duration;
 }
 
-/*
- * The ticks of a place whose worker gave no final, or could not do its part: what its last report has in no
- * class and what was due before the scheduler confirmed its death nobody can know; what was due later was
- * surely not sent.
- */
-static void book_lost(struct run *r, uint32_t place, struct books *b)
+static int book_place(struct run *r, uint32_t place, struct account *sum, uint32_t *lost)
 {
 	const struct worker *w = &r->test.workers[place];
 	const struct report *last = merger_report(r->merger, w->uid);
-	uint64_t known = last ? last->books->ledger.scheduled : 0, all, due;
+	struct account a;
 
-	slots_deal(&r->slots, place, r->test.setup.workers);
-	all = slots_count_ticks(&r->slots, 0, r->schedule.total);
-	due = all;
-	if (w->final)
-		due = 0; /* it said all there was */
-	else if (w->gone && !r->unsure)
-		due = slots_count_ticks(&r->slots, 0,
-		                        schedule_ticks_until(&r->schedule, w->gone_at - r->test.t0));
-	known = known < all ? known : all;
-	due = due > known ? due : known;
-	books_lose(b, due - known, all - due);
+	test_account(&r->test, place, last ? last->books->ledger.scheduled : 0, &a);
+	sum->unconfirmed += a.unconfirmed;
+	sum->worker_lost += a.worker_lost;
+	sum->fenced += a.fenced;
+	sum->aborted += a.aborted;
+	if (w->final && !*w->problem && !w->lost)
+		return 0;
+	++*lost;
+	return record_lose_worker(&r->record, *w->uid ? w->uid : "?");
 }
 
-/* Told to stop before it began: its share is in no report. */
-static void book_idle(struct run *r, uint32_t place, struct books *b)
-{
-	slots_deal(&r->slots, place, r->test.setup.workers);
-	books_dropped_many(b, slots_count_ticks(&r->slots, 0, r->schedule.total), DROPPED_ABORTED);
-}
-
-static bool has_begun(const struct run *r, const struct worker *w)
-{
-	const struct report *last = merger_report(r->merger, w->uid);
-
-	return last && last->books->ledger.scheduled > 0;
-}
-
-/* Merged, with every tick in a class. NULL without memory. */
+/* Merged, with every tick in a class (account.c). NULL without memory. */
 static struct books *close_books(struct run *r, uint32_t *ret_lost)
 {
 	struct books *b = books_new(0);
+	struct account sum = {0};
 
 	*ret_lost = 0;
 	if (!b)
 		return NULL;
 	books_merge(b, merger_books(r->merger));
-	for (uint32_t i = 0; r->test.committed && i < r->test.setup.workers; i++) {
-		const struct worker *w = &r->test.workers[i];
-
-		if (w->final && !*w->problem) {
-			if (!has_begun(r, w))
-				book_idle(r, i, b);
-			continue;
-		}
-		book_lost(r, i, b);
-		++*ret_lost;
-		if (record_lose_worker(&r->record, *w->uid ? w->uid : "?") < 0) {
+	for (uint32_t i = 0; r->test.committed && i < r->test.setup.workers; i++)
+		if (book_place(r, i, &sum, ret_lost) < 0) {
 			books_free(b);
 			return NULL;
 		}
-	}
-	books_lose(b, 0, 0);
+	if (r->test.committed)
+		sum.worker_lost += test_account_nobody(&r->test);
+	books_lose(b, sum.unconfirmed, sum.worker_lost);
+	books_dropped_many(b, sum.fenced, DROPPED_FENCED);
+	books_dropped_many(b, sum.aborted, DROPPED_ABORTED);
 	return b;
 }
 
@@ -133,6 +107,17 @@ static bool put_clock(struct json_object *doc, const struct run *r)
 	       doc_put_ms(generator, "clock_error_ms", error);
 }
 
+/* Losses whose requests nobody took over. */
+static unsigned spared(const struct run *r)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < r->test.setup.workers; i++)
+		n += test_lost(&r->test, r->test.ticked, i) &&
+		     (r->test.workers[i].spared || !r->test.workers[i].moved);
+	return n;
+}
+
 /* A test that lost workers is not the one that was asked for. */
 static bool put_missing(struct json_object *doc, const struct run *r, uint32_t lost)
 {
@@ -143,6 +128,8 @@ static bool put_missing(struct json_object *doc, const struct run *r, uint32_t l
 	if (lost == 0)
 		return true;
 	snprintf(value, sizeof value, "%u of %u", (unsigned)lost, (unsigned)r->test.setup.workers);
+	if (r->test.setup.on_loss == LOSS_REDISTRIBUTE)
+		snprintf(value + strlen(value), sizeof value - strlen(value), ", %u not replaced", spared(r));
 	reason = json_object_new_object();
 	good = doc_put_text(reason, "what", "workers were lost:") && doc_put_text(reason, "value", value) &&
 	       doc_put_text(reason, "limit", "0") && doc_put_text(reason, "status", "suspect") &&

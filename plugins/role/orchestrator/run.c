@@ -60,6 +60,7 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	r->plan = plan;
 	r->timer.fire = turn;
 	r->renew.fire = run_renew;
+	r->audit_timer.fire = run_audit_again;
 	schedule_constant(&r->schedule, plan->rate, plan->duration);
 	r->worker_plan = plan_write(plan);
 	if (!plan_put_policy(r->worker_plan, o->conf->allowed_targets, o->conf->target_url)) {
@@ -83,6 +84,9 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 
 static struct test_setup setup_of(const struct run *r)
 {
+	static const enum loss_policy policies[] = {[PLAN_LOSS_ABORT] = LOSS_ABORT,
+	                                            [PLAN_LOSS_DEGRADE] = LOSS_DEGRADE,
+	                                            [PLAN_LOSS_REDISTRIBUTE] = LOSS_REDISTRIBUTE};
 	const struct orchestrator *o = r->o;
 	struct test_setup s = {
 	    .workers = (uint32_t)r->plan->workers,
@@ -90,7 +94,8 @@ static struct test_setup setup_of(const struct run *r)
 	    .drain = r->plan->drain,
 	    .limits = lifecycle_limits(r->plan->duration, r->plan->drain),
 	    .report_timeout = o->conf->report_timeout,
-	    .on_loss = LOSS_DEGRADE,
+	    .on_loss = policies[r->plan->on_worker_loss],
+	    .schedule = &r->schedule,
 	    .mortal = o->host->scheduler->caps & SQ_SCHEDULER_MORTAL,
 	};
 
@@ -107,6 +112,8 @@ struct standing run_standing(const struct orchestrator *o, const struct test_rec
 	    .t0_epoch = record->t0.epoch,
 	    .epoch = record->epoch,
 	    .adoptions = record->adoptions,
+	    .until_tick = record->t0.set ? (uint64_t)record->t0.until_tick : 0,
+	    .moves = record->t0.set ? record->t0.moves : 0,
 	    .cancel = record->cancel.set,
 	};
 }
@@ -201,7 +208,7 @@ int run_adopt(struct run *r, uint64_t fence, int64_t lease_until)
 		return status;
 	if (found.committed) {
 		skip_points(r);
-		r->unsure = is_set_back(r, found.state);
+		r->test.unsure = is_set_back(r, found.state);
 	}
 	enlist(r);
 	++*r->o->adopted;
@@ -228,6 +235,29 @@ static void note_steps(struct run *r, int64_t now)
 			r->stopped = now;
 		SQ_INFO(h, RUN_KV(r), "state=%s%s%s%s%s", lifecycle_word(s.state), s.reason ? " reason=" : "",
 		        s.reason ? s.reason : "", detail ? ": " : "", detail ? detail : "");
+	}
+}
+
+/* Whose requests go on with whom. */
+static void note_moves(struct run *r)
+{
+	const struct slot_map *map = &r->test.spread.map;
+
+	for (; r->moves_noted < map->move_count; r->moves_noted++) {
+		const struct slot_move *m = &map->moves[r->moves_noted];
+		const struct worker *w = &r->test.workers[m->place];
+		const char *name = *w->name ? w->name : w->uid;
+
+		if (m->to_count)
+			SQ_WARN(r->o->host, RUN_KV(r),
+			        "worker %s is lost: %u others send its requests from number %llu on", name,
+			        (unsigned)m->to_count, (unsigned long long)m->until);
+		else
+			SQ_WARN(
+			    r->o->host, RUN_KV(r),
+			    "worker %s is lost, and nobody has room for its requests: the rate is lower from "
+			    "number %llu on",
+			    name, (unsigned long long)m->until);
 	}
 }
 
@@ -283,6 +313,7 @@ void run_pump(struct run *r)
 		now = orchestrator_now(r->o);
 		test_tick(&r->test, now);
 		note_steps(r, now);
+		note_moves(r);
 		run_snapshots(r, now);
 		run_points(r, now);
 		run_ask_store(r);

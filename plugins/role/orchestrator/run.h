@@ -46,7 +46,7 @@ struct run {
 	struct snapshot *snapshots; /* of each place */
 	struct sq_delivery *delivery; /* held until the record says provisioning */
 	bool refused; /* its message is to be dead */
-	bool unsure; /* adopted, and the clock was set back meanwhile: what was due when is not known */
+	uint32_t moves_noted; /* of the slot map */
 	int64_t stopped; /* when nothing more became due, 0 = not yet */
 
 	struct sq_timer timer, renew;
@@ -75,6 +75,8 @@ struct run {
 	struct sq_store_count audit_rq;
 	struct sq_counter audit;
 	char audit_name[SQ_ID_MAX + 1];
+	struct sq_timer audit_timer;
+	unsigned audits; /* how often once more */
 	uint64_t audited; /* hits that the target counted for this test, 0 = unknown */
 };
 
@@ -94,6 +96,10 @@ void run_ask_store(struct run *r);
 void run_renew(struct sq_timer *t);
 void run_snapshots(struct run *r, int64_t now);
 void run_points(struct run *r, int64_t now);
+void run_audit_again(struct sq_timer *t);
+
+/* run_slots.c */
+struct json_object *run_write_places(const struct run *r); /* as it is to be; NULL without memory */
 int run_read_places(struct run *r, struct sq_slice text); /* of RECORD_SLOTS; after run_adopt() */
 
 /* run_job.c */

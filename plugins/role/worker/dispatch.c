@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "dispatch_priv.h"
+#include "tick_mark.h"
 
 #define DISPATCH_MAGIC 0x64697370u
 
@@ -92,8 +93,10 @@ static void dispatch_send(struct dispatch *d, struct conn *c, int64_t now)
 {
 	struct request *r = request_first(&d->waiting);
 	bool fresh = c->served == 0;
-	int error = conn_send(c, d->request);
+	int error;
 
+	tick_mark_write(d->tick_mark, r->times.tick);
+	error = conn_send(c, d->request);
 	if (error < 0) {
 		/* Not a byte was taken, so the request is as good as new. A kept-alive connection had been
 		 * closed under it: it takes the next one. A fresh connection never worked. */
@@ -395,6 +398,7 @@ int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *p
 	d->plan = plan;
 	d->addresses = addresses;
 	d->request = request;
+	d->tick_mark = tick_mark_find(request);
 	d->books = books;
 	slab_init(&d->requests, sizeof(struct request));
 	slab_init(&d->conns, sizeof(struct conn));

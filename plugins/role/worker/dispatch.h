@@ -42,6 +42,7 @@ struct dispatch {
 	const struct addresses
 	    *addresses; /* all of them accepted a connection; may change, dispatch_moved() */
 	struct sq_slice request;
+	char *tick_mark; /* in its bytes: tick_mark.h; NULL */
 	struct books *books;
 
 	struct conn_env *env;

@@ -119,6 +119,12 @@ int drive_start(struct drive *d, const struct slots *slots, uint64_t until_tick,
 	return 0;
 }
 
+void drive_extend(struct drive *d, const struct slots *slots, uint64_t until_tick)
+{
+	if (d->stage == DRIVE_LOADING)
+		engine_extend(d->engine, slots, until_tick);
+}
+
 void drive_stop(struct drive *d)
 {
 	const struct sq_host *h = d->set.host;

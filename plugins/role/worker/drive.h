@@ -46,9 +46,12 @@ int drive_new(const struct drive_setup *setup, struct drive **ret, struct sq_err
 /* NULL is fine. Not before its work on the host's threads has ended: in the plugin's destroy(). */
 void drive_free(struct drive *d);
 
-/* Takes ticks of these slots below until_tick, or below the end of the plan. slots must outlive the
- * load. t0: monotonic ns. 0 or negative errno. */
+/* Takes ticks of these slots below until_tick, or below the end of the plan. t0: monotonic ns. 0 or negative
+ * errno. */
 int drive_start(struct drive *d, const struct slots *slots, uint64_t until_tick, int64_t t0);
+
+/* The share of a load that runs grows: engine_extend(). Harmless when it does not run. */
+void drive_extend(struct drive *d, const struct slots *slots, uint64_t until_tick);
 
 /* Sends nothing more; ended() follows soon, or runs inside when nothing had begun. Harmless when it
  * is over. */

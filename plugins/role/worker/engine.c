@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "dispatch.h"
 #include "pacer.h"
+#include "share.h"
 
 /* Most due requests of one look, so that after a stall answers are read between them. */
 #define ENGINE_LOOK_MAX 64
@@ -15,23 +16,28 @@ struct engine {
 	struct engine_setup set;
 	struct pacer pacer;
 	struct dispatch dispatch;
-	uint64_t tick; /* the next one of ours, SCHEDULE_NEVER = no more */
-	int64_t due; /* when it is due; CLOCK_NEVER without one */
+	struct share share;
+	int64_t due; /* when the next tick is, or when to give up waiting for more; CLOCK_NEVER without one */
+	bool over; /* no tick will come any more */
 	bool scheduled, ended; /* told */
 };
 
-/* Moves on to the first tick of ours at or after this one. */
-static void engine_next(struct engine *e, uint64_t tick)
+static void engine_set_due(struct engine *e)
 {
-	e->tick = slots_next(e->set.slots, tick);
-	if (e->tick >= e->set.until_tick)
-		e->tick = SCHEDULE_NEVER;
-	e->due = e->tick == SCHEDULE_NEVER ? CLOCK_NEVER : e->set.t0 + schedule_due(e->set.schedule, e->tick);
+	const struct schedule *s = e->set.schedule;
+
+	if (e->share.tick != SCHEDULE_NEVER)
+		e->due = e->set.t0 + schedule_due(s, e->share.tick);
+	else if (e->over || e->share.until_tick >= s->total)
+		e->due = CLOCK_NEVER;
+	else
+		e->due = e->set.t0 + s->duration; /* fenced: until_tick may be raised up to the end */
+	e->over |= e->due == CLOCK_NEVER;
 }
 
 static void engine_tell(struct engine *e)
 {
-	if (e->tick == SCHEDULE_NEVER && !e->scheduled) {
+	if (e->over && !e->scheduled) {
 		e->scheduled = true;
 		e->set.scheduled(e->set.owner);
 	}
@@ -49,8 +55,14 @@ static int64_t engine_look(struct pacer *p, int64_t now)
 	int64_t begun = now;
 
 	for (int n = 0; e->due <= begun && n < ENGINE_LOOK_MAX; n++) {
-		dispatch_due(&e->dispatch, e->tick, e->due, now);
-		engine_next(e, e->tick + 1);
+		if (e->share.tick == SCHEDULE_NEVER) {
+			e->over = true;
+			e->due = CLOCK_NEVER;
+			break;
+		}
+		dispatch_due(&e->dispatch, e->share.tick, e->due, now);
+		share_next(&e->share);
+		engine_set_due(e);
 		now = clock_now();
 	}
 	engine_tell(e);
@@ -65,7 +77,12 @@ int engine_new(const struct engine_setup *setup, struct engine **ret)
 	if (!e)
 		return -ENOMEM;
 	e->set = *setup;
-	engine_next(e, 0);
+	r = share_init(&e->share, setup->slots, setup->until_tick);
+	if (r < 0) {
+		free(e);
+		return r;
+	}
+	engine_set_due(e);
 	r = dispatch_init(&e->dispatch, setup->loop, setup->plan, setup->addresses, setup->tls,
 	                  setup->request, setup->books);
 	if (r == 0)
@@ -84,15 +101,28 @@ void engine_free(struct engine *e)
 		return;
 	pacer_free(&e->pacer);
 	dispatch_free(&e->dispatch);
+	share_free(&e->share);
 	free(e);
+}
+
+void engine_extend(struct engine *e, const struct slots *slots, uint64_t until_tick)
+{
+	const struct schedule *s = e->set.schedule;
+	uint64_t due = schedule_ticks_until(s, clock_now() - e->set.t0), dropped;
+
+	if (e->over)
+		return;
+	dropped = share_extend(&e->share, slots, until_tick < s->total ? until_tick : s->total, due);
+	books_dropped_many(e->set.books, dropped, DROPPED_FENCED);
+	engine_set_due(e);
 }
 
 void engine_stop(struct engine *e)
 {
-	if (e->tick != SCHEDULE_NEVER)
-		books_dropped_many(e->set.books, slots_count_ticks(e->set.slots, e->tick, e->set.until_tick),
-		                   DROPPED_ABORTED);
-	e->tick = SCHEDULE_NEVER;
+	if (!e->over)
+		books_dropped_many(e->set.books, share_left(&e->share), DROPPED_ABORTED);
+	e->share.tick = SCHEDULE_NEVER;
+	e->over = true;
 	e->due = CLOCK_NEVER;
 	dispatch_drop_waiting(&e->dispatch);
 }

@@ -26,7 +26,7 @@ struct engine_setup {
 	struct ev_loop *loop;
 	const struct plan *plan;
 	const struct schedule *schedule;
-	const struct slots *slots; /* those of this worker */
+	const struct slots *slots; /* those of this worker; copied */
 	uint64_t until_tick; /* ticks from here on are not ours to send; at most the schedule's total */
 	const struct addresses *addresses; /* all of them accepted a connection; see engine_moved() */
 	struct tls_context *tls; /* NULL: plain HTTP */
@@ -35,13 +35,16 @@ struct engine_setup {
 	int64_t t0; /* monotonic ns */
 	struct books *books;
 	/* Each at most once, from the loop; the engine must not be freed inside. */
-	void (*scheduled)(void *owner); /* every tick was looked at */
+	void (*scheduled)(void *owner); /* every tick was looked at, or the schedule's time is over */
 	void (*ended)(void *owner); /* and every request has ended */
 	void *owner;
 };
 
 int engine_new(const struct engine_setup *setup, struct engine **ret); /* 0 or negative errno */
 void engine_free(struct engine *e); /* NULL is fine */
+
+/* The share grows (share.h); slots of count 0: only until_tick. What comes too late is dropped as fenced. */
+void engine_extend(struct engine *e, const struct slots *slots, uint64_t until_tick);
 
 /* Sends nothing more: what is not sent yet, of the whole plan, is dropped as aborted. Requests in
  * flight go on, and ended() follows. */

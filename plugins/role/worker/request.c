@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tick_mark.h"
+
 static bool request_sets(const struct plan *plan, const char *name)
 {
 	for (uint32_t i = 0; i < plan->header_count; i++)
@@ -37,6 +39,7 @@ int request_render(const struct plan *plan, const char *version, const char *tes
 	buf_printf(out, "X-Squall-Test: %s\r\n", test_id);
 	if (request_has_length(plan))
 		buf_printf(out, "Content-Length: %zu\r\n", plan->body ? plan->body_len : 0);
+	tick_mark_render(out);
 	for (uint32_t i = 0; i < plan->header_count; i++)
 		buf_printf(out, "%s: %s\r\n", plan->headers[i].name, plan->headers[i].value);
 	buf_str(out, "\r\n");

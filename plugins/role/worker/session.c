@@ -139,6 +139,11 @@ static void session_begin(struct session *s)
 		session_fail(s, "out_of_memory", "not enough memory or file descriptors to begin the load");
 }
 
+static void session_extend(struct session *s)
+{
+	drive_extend(s->drive, &s->orders.slots, s->orders.until_tick);
+}
+
 static void session_stop_load(struct session *s)
 {
 	if (s->drive && drive_stage(s->drive) != DRIVE_OVER)
@@ -173,6 +178,8 @@ static void session_do(struct session *s, unsigned todo)
 	}
 	if (todo & ORDERS_BEGIN)
 		session_begin(s);
+	if (todo & ORDERS_EXTEND)
+		session_extend(s);
 	if (todo & ORDERS_STOP)
 		session_stop_load(s);
 	now = session_now(s);
