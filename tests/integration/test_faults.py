@@ -372,6 +372,21 @@ def zombie(case, point):
     case.stop(second)
 
 
+def zombie_running(case, point):
+    """The same after T0. Its workers are alive, and nobody is there whom they know: the next daemon ends them, and
+    only then writes the end."""
+    first = hold(case, point, {"duration_sec": 60}, orchestrator='report_timeout = "2s";')
+    second = case.daemon(orchestrator='report_timeout = "2s";')
+    test = case.settle(second, "failed workers_lost", "failed orchestrator_lost")
+    case.tap.ok(test["ledger"]["unconfirmed"] > 0 or case.counter.count(case.test_id) == 0, "what they did nobody knows",
+                json.dumps(test["ledger"]))
+    first.go_on()
+    wait_until(lambda: "given up" in first.log, lambda: "the first one to give up\n" + first.log)
+    case.tap.equal(second.show(case.test_id)["state"], "failed", "it changes nothing")
+    case.stop(first)
+    case.stop(second)
+
+
 ZOMBIES = ["after:store.lease", "before:write.provisioning", "after:write.provisioning", "before:scheduler.prepare",
            "after:scheduler.prepare", "before:scheduler.resume", "after:scheduler.resume", "before:write.ready",
            "after:write.ready", "before:write.t0"]
@@ -660,6 +675,8 @@ class Suite:
         for point in ZOMBIES:
             if FULL or point in ZOMBIES_SHORT:
                 self.add("a daemon that sleeps " + point, zombie, point)
+        for point in ("after:write.t0", "after:write.running"):
+            self.add("a daemon that sleeps " + point, zombie_running, point)
         for point in HOLDS:
             for name, run in (("kill -9 of a worker ", kill_worker), ("SIGSTOP of a worker ", freeze_worker),
                               ("SIGSTOP and SIGCONT of a worker ", thaw_worker), ("cancel ", cancel_at),
