@@ -220,6 +220,11 @@ uint64_t schedule_ticks_until(const struct schedule *s, int64_t offset)
 	return ticks < s->total - s->warm ? s->warm + ticks : s->total;
 }
 
+uint64_t schedule_offered(const struct schedule *s, int64_t since)
+{
+	return since < 0 ? 0 : schedule_ticks_until(s, s->warmup + since) - s->warm;
+}
+
 /* --- making one ------------------------------------------------------------------------------ */
 
 static void add_piece(struct schedule *s, int64_t from, const struct stage *stage)
@@ -272,7 +277,7 @@ void schedule_init(struct schedule *s, const struct schedule_setup *setup)
 	                       .poisson = setup->poisson,
 	                       .seed = setup->seed};
 	if (setup->closed) {
-		s->total = most < SCHEDULE_TICKS_MAX ? most : SCHEDULE_TICKS_MAX;
+		s->total = SCHEDULE_TICKS_MAX;
 		return;
 	}
 	add_stages(s, setup);

@@ -26,7 +26,8 @@
  * A warm-up comes before the load: ticks 0 .. warm - 1, evenly at a rate of its own. Times of the
  * load count from its end.
  *
- * In the closed model requests are not due by a schedule: ticks are only their names, without times.
+ * In the closed model requests are not due by a schedule: ticks are only their names, without times, and
+ * more of them than will ever be used; how many requests there are is counted elsewhere (closed.h).
  *
  * Tick k belongs to slot k mod V, V = 60 N for N planned workers; a worker owns a set of slots,
  * each from a tick on, and never sends a tick at or above its until_tick (design: fencing
@@ -89,6 +90,9 @@ int64_t schedule_due(const struct schedule *s, uint64_t tick);
 /* How many ticks are due at or before this many ns after T0 (0 when negative), at most total. Not of a
  * closed schedule. */
 uint64_t schedule_ticks_until(const struct schedule *s, int64_t offset);
+
+/* The same for the load alone: its ticks that are due at or before this many ns after its beginning. */
+uint64_t schedule_offered(const struct schedule *s, int64_t since);
 
 /* The same due times; remembers its way, so that the next ticks cost little. */
 struct schedule_walk {
