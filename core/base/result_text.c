@@ -332,6 +332,7 @@ void result_text(struct json_object *doc, bool color, struct buf *out)
 	print_latencies(&p, doc);
 	p.new_block = true;
 	print_ledger(&p, member_get(doc, "ledger"));
+	result_requests(&p, doc);
 	print_audit(&p, member_get(doc, "audit"));
 	print_status(&p, doc);
 	print_redirects(&p, doc);
