@@ -69,7 +69,7 @@ const struct option_row option_rows[] = {
 		"a plan in JSON, - for standard input; options override it"),
 	{'o', "output", "FILE", C_RUN | C_REPORT, OPTION_OUTPUT,
 		"also write FILE.json, .txt, .csv (second by second) or .hgrm; may be repeated", 0, NULL, NULL},
-	FLAG(C_RUN | C_LIST | C_SHOW | C_WAIT | C_REPORT, "json", json,
+	FLAG(C_RUN | C_LIST | C_SHOW | C_WAIT | C_REPORT | C_SELFTEST, "json", json,
 		"one JSON document on standard output and nothing else"),
 	FLAG(C_RUN | C_WATCH | C_WAIT, "strict", strict, "exit with 98 also when the generator is suspect"),
 	FLAG(C_RUN | C_WATCH | C_WAIT, "allow-invalid", allow_invalid, "never exit with 98"),
