@@ -362,6 +362,7 @@ void result_text(struct json_object *doc, bool color, struct buf *out)
 	p.new_block = true;
 	print_ledger(&p, member_get(doc, "ledger"));
 	print_reasons(&p, member_get(member_get(doc, "samples"), "errors"));
+	result_requests(&p, doc);
 	print_audit(&p, member_get(doc, "audit"));
 	print_status(&p, doc);
 	print_redirects(&p, doc);

@@ -201,3 +201,43 @@ int command_run(const struct options *o)
 	json_object_put(plan);
 	return code;
 }
+
+static int run_watched(struct api *api, struct json_object *plan, const struct options *o, struct daemon *d,
+                       struct json_object **ret_doc)
+{
+	const struct follow_how how = {.cancels = true, .alive = daemon_alive, .ctx = d};
+	struct source s = {.api = api};
+	int code = submit(api, plan, s.id);
+
+	if (code == 0)
+		code = attend(&s, o, &how, false);
+	if (code == 0 && !member_is(s.doc, "state", "completed")) {
+		say("the run was not completed: it is %s (%s)", json_text(s.doc, "state"),
+		    json_text(s.doc, "reason"));
+		code = RESULT_EXIT_STOPPED;
+	}
+	if (code == 0)
+		*ret_doc = json_object_get(s.doc);
+	source_close(&s);
+	return code;
+}
+
+int run_quietly(struct json_object *plan, const struct options *o, struct json_object **ret_doc)
+{
+	struct daemon d;
+	struct sq_err err;
+	struct api api;
+	int code;
+
+	if (daemon_start(&d, json_text(plan, "url"), NULL, &err) < 0) {
+		say("%s", err.text);
+		return RESULT_EXIT_STOPPED;
+	}
+	code = api_open(&api, d.url, o);
+	if (code == 0) {
+		code = run_watched(&api, plan, o, &d, ret_doc);
+		api_close(&api);
+	}
+	daemon_stop(&d);
+	return code;
+}

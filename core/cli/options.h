@@ -26,7 +26,8 @@ enum {
 	C_CANCEL = 1 << 4,
 	C_WAIT = 1 << 5,
 	C_REPORT = 1 << 6,
-	C_ANY = (1 << 7) - 1,
+	C_SELFTEST = 1 << 7,
+	C_ANY = (1 << 8) - 1,
 };
 
 struct command {

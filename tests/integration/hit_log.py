@@ -1,6 +1,6 @@
 """hit_log.py - a target that writes down which tick of which test each request was.
 
-Workers of a build with failpoints say so in X-Squall-Tick when SQUALL_TICK_HEADER is in their environment.
+The plan's requests say so in a header: HEADERS.
 """
 import collections
 import re
@@ -8,8 +8,9 @@ import selectors
 import socket
 import threading
 
+HEADERS = {"X-Squall-Tick": "{{seq}}"}
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-HEAD = re.compile(rb"X-Squall-Test: (\S+)\r\nContent-Length: 0\r\nX-Squall-Tick: (\d+)\r\n")
+HEAD = re.compile(rb"X-Squall-Test: (\S+)\r\nX-Squall-Tick: (\d+)\r\n")
 
 
 class HitLog:

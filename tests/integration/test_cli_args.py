@@ -50,14 +50,15 @@ refused(["support", "x"], "support is not in this version yet")
 # --- what other tools call by another name ---
 for flag, ours in (("-t4", "-t is wrk's threads; squall has workers (-w) and connections (-c)"), ("-t", "-w"),
                    ("-z", "-d"), ("-z10s", "-d"), ("-q", "-r"), ("-m", "-X"), ("-s", "-f"),
-                   ("-L", "always prints latencies"), ("--vus", "-w"), ("--vus=10", "-w"), ("--duration", "-d"),
+                   ("-L", "always prints latencies"), ("--vus", "-c"), ("--vus=10", "-c"), ("--duration", "-d"),
                    ("--duration=30s", "-d"), ("--latency", "always prints latencies"), ("-rate=500", "-rate is vegeta's"),
-                   ("-rate", "-r"), ("-duration=5s", "-d"), ("-targets=x", "plan"), ("-i", "-r"), ("--rps", "-r"),
+                   ("-rate", "-r"), ("-duration=5s", "-d"), ("-targets=x", "plan"), ("-i", "-n"), ("--rps", "-r"),
                    ("--threads", "-w"), ("--data", "-b"), ("-D", "-b @FILE"), ("-T", "-H"), ("--location", "redirects")):
     refused(["run", URL, flag, "5"], ours)
-for flag in ("--http2", "--stage", "--check", "-n", "-n100", "--requests"):
-    refused(["run", URL, flag], "is not in this version yet")
-refused(["run", URL, "-c", "10"], "is not in this version yet", "-c alone is the closed model: not yet")
+refused(["run", URL, "--http2"], "is not in this version yet")
+for args, why in ((["--stage", "5"], "write it like 10s:1000"), (["--stage", "x:5"], "write it like 10s:1000"),
+                  (["--check", "colour=red"], "write it like status=200"), (["--data-file", "/nowhere.csv"], "cannot open /nowhere.csv")):
+    refused(["run", URL] + args, why)
 for ending in ("html", "xml", "md"):
     refused(["run", URL, "-o", "x." + ending], ".%s is not in this version yet" % ending)
 
@@ -194,9 +195,45 @@ due = json.loads(squall("run", URL, "-r", "10007", "-d", "3", "--dry-run", "--js
 tap.equal((due["requests"], due["due_ns"][:4]), (30021, [0, 99930, 199860, 299790]), "and exactly so: 10007/s for 3 s")
 refused(["run", "-f", "-", "--dry-run"], "is not JSON")
 for field, value in (("hits_per_sec", '"5"'), ("hits_per_sec", "-1"), ("hits_per_sec", "1e99"), ("duration_sec", "0"),
-                     ("stages", "[]"), ("arrival", '"poisson"')):
+                     ("hits_per_sec", "0")):
     r = squall("run", "-f", "-", URL, "--dry-run", text='{"%s": %s}' % (field, value))
     tap.ok(r.returncode == 2 and field in r.stderr, "dry run of %s = %s" % (field, value), r.stderr)
+
+r = squall("run", URL, "--stage", "10s:1000", "--dry-run")
+tap.ok(r.returncode == 0 and "due times are not shown" in r.stdout and '"hits_per_sec": 1000' in r.stdout, "dry run of a ramp", r.stdout)
+
+# --- the load ---
+closed = {"url": URL, "duration_sec": 10, "workers": 1, "connections": 7, "mode": "closed"}
+tap.equal(plan(URL, "-c", "7"), closed, "-c alone is the closed model")
+tap.equal(plan(URL, "-c", "7", "-n", "100", "--think", "5ms"),
+          {"url": URL, "workers": 1, "connections": 7, "mode": "closed", "max_requests": 100, "think_ms": 5}, "-n ends it")
+tap.equal(plan(URL, "-n", "100"), {"url": URL, "hits_per_sec": 10, "workers": 1, "max_requests": 100}, "-n alone, at 10/s")
+tap.equal(plan(URL, "--stage", "10s:1k", "--stage", "0:50", "--stage", "1m:0", "--warmup", "2s", "--arrival", "poisson", "--seed", "5"),
+          {"url": URL, "workers": 1, "warmup_sec": 2, "arrival": "poisson", "seed": 5,
+           "stages": [{"duration_sec": 10, "hits_per_sec": 1000}, {"duration_sec": 0, "hits_per_sec": 50},
+                      {"duration_sec": 60, "hits_per_sec": 0}]}, "stages")
+for check, want in (("status=200", {"status": 200}), ("status=200-204", {"status": "200-204"}), ("body~a b", {"body": "a b"}),
+                    ("header Content-Type~json", {"header": "Content-Type", "contains": "json"}), ("header ETag", {"header": "ETag"}),
+                    ("size<=10", {"max_bytes": 10}), ("size>=1", {"min_bytes": 1}), ("time<=1.5s", {"max_ms": 1500}),
+                    ("time<250", {"max_ms": 250})):
+    tap.equal(plan(URL, "--check", check)["checks"], [want], "--check " + check)
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "rows.csv")
+    for text, want in (('a,b\r\n1,"x, ""y"""\r\n2,\r\n', [{"a": "1", "b": 'x, "y"'}, {"a": "2", "b": ""}]), ("a\n1", [{"a": "1"}])):
+        with open(path, "w", encoding="utf-8", newline="") as f:
+            f.write(text)
+        tap.equal(plan(URL, "--data-file", path)["data"], want, "CSV %r" % text)
+    for text in ("a,b\n1\n", 'a\n"1\n', 'a\n"1"2\n'):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        refused(["run", URL, "--data-file", path], "rows.csv:2: the fields of this row", "bad CSV %r" % text)
+    path = os.path.join(folder, "rows.jsonl")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"a": 1}\n\n{"a": "x"}\n')
+    tap.equal(plan(URL, "--data-file", "@" + path)["data"], [{"a": 1}, {"a": "x"}], "JSON lines")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"a": 1}\n{"a"}\n')
+    refused(["run", URL, "--data-file", path], "rows.jsonl:2: is not a JSON object")
 
 # --- the man page ---
 man = os.path.join(BUILD, "squall.1")

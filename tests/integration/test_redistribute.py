@@ -13,7 +13,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from hit_log import HitLog
+from hit_log import HEADERS, HitLog
 from many import BACKENDS, System, total
 from squall import Tap
 
@@ -64,7 +64,7 @@ def round_of(tap, d, log, seed):
     rng = random.Random(seed)
     story = orders(rng)
     name = "seed %d: %s" % (seed, ["%.2f s: %s of worker %d" % (at, n.name, w) for at, w, n in story])
-    test_id = d.submit(url=log.url, method="POST", hits_per_sec=RATE, duration_sec=DURATION, workers=WORKERS,
+    test_id = d.submit(url=log.url, method="POST", headers=HEADERS, hits_per_sec=RATE, duration_sec=DURATION, workers=WORKERS,
                        timeout_ms=2000, on_worker_loss="redistribute")
     d.wait_state(test_id, "running", "failed")
     play(story, d.workers())
@@ -78,7 +78,7 @@ def round_of(tap, d, log, seed):
 
 def test_one_killed(tap, d, log):
     """The simplest story: nothing of the killed one's later part is missing."""
-    test_id = d.submit(url=log.url, method="POST", hits_per_sec=RATE, duration_sec=DURATION, workers=2,
+    test_id = d.submit(url=log.url, method="POST", headers=HEADERS, hits_per_sec=RATE, duration_sec=DURATION, workers=2,
                        timeout_ms=2000, on_worker_loss="redistribute")
     d.wait_state(test_id, "running")
     time.sleep(1)
@@ -100,7 +100,7 @@ def main():
     for backend in BACKENDS:
         with tempfile.TemporaryDirectory() as state, backend() as b:
             log = HitLog()
-            with System(state, b, env={"SQUALL_TICK_HEADER": "1"}, report_timeout="2s",
+            with System(state, b, report_timeout="2s",
                         allowed=["127.0.0.1:%d" % log.port]) as d:
                 test_one_killed(tap, d, log)
                 for i in range(ROUNDS):

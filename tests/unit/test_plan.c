@@ -51,11 +51,13 @@ static void test_defaults(void)
 	is_str(
 	    json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
 	    "{\"name\":\"\",\"url\":\"http://target:8000/"
-	    "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\","
-	    "\"hits_per_sec\":10,\"duration_sec\":60,\"workers\":1,\"max_connections\":1000,"
+	    "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\",\"mode\":\"open\",\"connections\":0,"
+	    "\"think_ms\":0,\"stages\":[],\"max_requests\":0,\"hits_per_sec\":10,\"duration_sec\":60,"
+	    "\"warmup_sec\":0,\"arrival\":\"uniform\",\"seed\":1,\"workers\":1,\"max_connections\":1000,"
 	    "\"max_in_flight\":100000,\"timeout_ms\":30000,\"timeouts_ms\":{\"dns\":30000,\"connect\":30000,"
 	    "\"tls\":30000,\"first_byte\":30000,\"total\":30000},\"patience_ms\":30000,\"drain_sec\":30,"
-	    "\"expect_status\":0,\"timer\":\"auto\",\"on_worker_loss\":\"degrade\",\"requests_per_connection\":0,"
+	    "\"expect_status\":0,\"checks\":[],\"requests\":[],\"data\":[],\"timer\":\"auto\","
+	    "\"on_worker_loss\":\"degrade\",\"requests_per_connection\":0,"
 	    "\"dns_ttl_sec\":30,\"tls\":{\"insecure\":false,\"ca\":null,\"cert\":null,\"key\":null,\"resume\":false},"
 	    "\"resolve\":[],\"connect_to\":[],\"unix_socket\":null}",
 	    "every default has a value");
@@ -346,9 +348,7 @@ static void test_headers(void)
 static void test_names(void)
 {
 	static const char *const later[] = {
-	    "labels",      "requests",       "stages",       "arrival",        "seed",   "mode",
-	    "connections", "think_ms",       "max_requests", "data",           "checks", "thresholds",
-	    "auto_stop",   "warmup_sec",     "secret_headers",
+	    "labels", "thresholds", "auto_stop", "secret_headers",
 	};
 	char text[128], want[128];
 
@@ -434,10 +434,20 @@ static void test_round_trip(void)
 {
 	static const char full[] =
 	    "{\"name\":\"n\",\"url\":\"http://[::1]:81/p?q\",\"headers\":{\"A\":\"b\"},\"body\":\"x\\u0000\","
-	    "\"method\":\"PUT\",\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,\"workers\":1,"
+	    "\"method\":\"PUT\",\"mode\":\"open\",\"connections\":0,\"think_ms\":0,\"stages\":[],"
+	    "\"max_requests\":7,\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,"
+	    "\"warmup_sec\":0.5,\"arrival\":\"poisson\",\"seed\":9,\"workers\":1,"
 	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"timeouts_ms\":{\"dns\":2,"
 	    "\"connect\":3,\"tls\":4,\"first_byte\":5,\"total\":1.5},\"patience_ms\":1.000001,"
-	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\",\"on_worker_loss\":\"redistribute\","
+	    "\"drain_sec\":0,\"expect_status\":204,\"checks\":[{\"status\":204},{\"status\":\"200-299\"},"
+	    "{\"header\":\"A\",\"contains\":\"b\"},{\"header\":\"B\"},{\"body\":\"ok\"},"
+	    "{\"min_bytes\":1,\"max_bytes\":9},{\"max_ms\":0.25}],"
+	    "\"requests\":[{\"name\":\"r\",\"weight\":3,\"method\":\"GET\",\"path\":\"/{{row.id}}\","
+	    "\"headers\":{\"C\":\"{{seq}}\"},\"body\":null,\"expect_status\":0,\"checks\":[{\"body\":\"x\"}]}"
+	    ","
+	    "{\"name\":\"s\",\"weight\":1,\"method\":\"POST\",\"path\":\"/s\",\"headers\":{},"
+	    "\"body\":\"{{uuid}}\",\"expect_status\":204,\"checks\":[]}],"
+	    "\"data\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"timer\":\"economy\",\"on_worker_loss\":\"redistribute\","
 	    "\"requests_per_connection\":6,"
 	    "\"dns_ttl_sec\":7,\"tls\":{\"insecure\":true,\"ca\":null,\"cert\":null,\"key\":null,"
 	    "\"resume\":true},\"resolve\":[\"a:80:1.2.3.4\"],\"connect_to\":[\"::b:\"],"

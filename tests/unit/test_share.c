@@ -23,6 +23,19 @@ static struct slots nothing(void)
 	return (struct slots){0};
 }
 
+/* Without a warm-up. */
+static uint64_t extend(struct share *s, const struct slots *slots, uint64_t until_tick, uint64_t due)
+{
+	struct share_part p = share_extend(s, slots, until_tick, due, 0);
+
+	return p.load + p.warmup * 1000000;
+}
+
+static uint64_t left(const struct share *s)
+{
+	return share_left(s, 0).load;
+}
+
 static void test_fence(void)
 {
 	struct slots mine = deal(1), none = nothing();
@@ -31,18 +44,18 @@ static void test_fence(void)
 	if (share_init(&s, &mine, 4) < 0)
 		exit(1);
 	is_int(s.tick, 1, "the first tick is the first of the share");
-	is_int(share_left(&s), 2, "two are left below the fence");
+	is_int(left(&s), 2, "two are left below the fence");
 	share_next(&s);
 	is_int(s.tick, 3, "then the next");
 	share_next(&s);
 	ok(s.tick == SCHEDULE_NEVER, "none at the fence");
-	is_int(share_extend(&s, &none, 10, 4), 0, "raised in time: nothing is dropped");
+	is_int(extend(&s, &none, 10, 4), 0, "raised in time: nothing is dropped");
 	is_int(s.tick, 5, "and it goes on");
-	is_int(share_extend(&s, &none, 6, 4), 0, "a lower fence is none");
+	is_int(extend(&s, &none, 6, 4), 0, "a lower fence is none");
 	is_int(s.until_tick, 10, "the highest stays");
 	for (int i = 0; i < 3; i++)
 		share_next(&s);
-	is_int(share_extend(&s, &none, 20, 15), 2, "raised too late: what was due is dropped");
+	is_int(extend(&s, &none, 20, 15), 2, "raised too late: what was due is dropped");
 	is_int(s.tick, 15, "and not caught up with");
 	share_free(&s);
 	slots_free(&mine);
@@ -55,7 +68,7 @@ static void test_behind(void)
 
 	if (share_init(&s, &mine, 10) < 0)
 		exit(1);
-	is_int(share_extend(&s, &none, 20, 9), 0, "who is behind by itself drops nothing of its own");
+	is_int(extend(&s, &none, 20, 9), 0, "who is behind by itself drops nothing of its own");
 	is_int(s.tick, 1, "and looks at each of them");
 	share_free(&s);
 	slots_free(&mine);
@@ -72,13 +85,13 @@ static void test_take_over(void)
 		share_next(&s); /* 11 is the next */
 	more.from[20] = 4; /* one round of 120 ticks: 20, 140, ... */
 	more.from[6] = 4;
-	is_int(share_extend(&s, &more, 100, 11), 1, "of what comes, what was due already is dropped");
+	is_int(extend(&s, &more, 100, 11), 1, "of what comes, what was due already is dropped");
 	share_next(&s);
 	is_int(s.tick, 13, "the rest waits for its time");
 	for (int i = 0; i < 4; i++)
 		share_next(&s);
 	is_int(s.tick, 20, "and is sent then");
-	is_int(share_extend(&s, &more, 100, 20), 0, "the same share again changes nothing");
+	is_int(extend(&s, &more, 100, 20), 0, "the same share again changes nothing");
 	is_int(s.tick, 20, "nor the next tick");
 	share_free(&s);
 	slots_free(&mine);
@@ -119,18 +132,39 @@ static bool random_walk(uint32_t seed)
 			else if (whole.from[i] != SCHEDULE_NEVER)
 				mine.from[i] = whole.from[i];
 		mark = until;
-		dropped += share_extend(&s, &whole, until, due);
+		dropped += extend(&s, &whole, until, due);
 	}
 	all = slots_count_ticks(&whole, 0, s.until_tick);
-	good &= seen + dropped + share_left(&s) == all;
-	if (!(seen + dropped + share_left(&s) == all))
+	good &= seen + dropped + left(&s) == all;
+	if (!(seen + dropped + left(&s) == all))
 		printf("# seed %u: seen %llu dropped %llu left %llu all %llu\n", seed,
 		       (unsigned long long)seen, (unsigned long long)dropped,
-		       (unsigned long long)share_left(&s), (unsigned long long)all);
+		       (unsigned long long)left(&s), (unsigned long long)all);
 	share_free(&s);
 	slots_free(&mine);
 	slots_free(&whole);
 	return good;
+}
+
+/* What is dropped, and what is left, is told apart at the end of the warm-up. */
+static void test_warmup(void)
+{
+	struct slots whole, none = {0};
+	struct share_part p;
+	struct share s;
+
+	if (slots_init(&whole, 1) < 0)
+		return;
+	slots_deal(&whole, 0, 1);
+	share_init(&s, &whole, 10);
+	p = share_left(&s, 4);
+	ok(p.warmup == 4 && p.load == 6, "left: four of the warm-up, six of the load");
+	while (s.tick != SCHEDULE_NEVER)
+		share_next(&s);
+	p = share_extend(&s, &none, 40, 30, 25);
+	ok(p.warmup == 15 && p.load == 5, "dropped: fifteen of the warm-up, five of the load");
+	share_free(&s);
+	slots_free(&whole);
 }
 
 int main(void)
@@ -143,5 +177,6 @@ int main(void)
 	for (uint32_t seed = 1; seed <= 200; seed++)
 		good &= random_walk(seed);
 	ok(good, "whatever the order, every tick below the fence is looked at, dropped or left, once");
+	test_warmup();
 	return tap_done();
 }

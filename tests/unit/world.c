@@ -106,7 +106,7 @@ static void write_move(struct world *w, const struct orchestrator *o, const stru
 static void write_ledger(struct world *w, const struct orchestrator *o)
 {
 	const struct test *t = &o->t;
-	uint64_t sum = test_account_nobody(t);
+	uint64_t sum = test_account_nobody(t, 0, w->schedule.total);
 
 	w->ledger.written = true;
 	w->ledger.worker_lost = sum;
@@ -124,7 +124,7 @@ static void write_ledger(struct world *w, const struct orchestrator *o)
 			     slot_map_whose(&t->spread.map, k) != i))
 				broken(w, "a tick is in two classes");
 		}
-		test_account(t, i, sent + dropped + pending, &a);
+		test_account(t, i, &(struct account_range){0, w->schedule.total, sent + dropped + pending}, &a);
 		w->ledger.sent += sent;
 		w->ledger.dropped += dropped;
 		w->ledger.unconfirmed += pending + a.unconfirmed;
@@ -333,7 +333,7 @@ static void extend(struct world *w, struct worker_process *p, uint32_t place, co
 	} else if (share_init(&was, &told, o->until_tick) == 0) { /* told: with what was due already */
 		for (uint64_t k = 0; k < w->schedule.total; k++)
 			before += p->ticks.dropped[k];
-		dropped = share_extend(&p->share, o->share ? &told : &(struct slots){0}, o->until_tick, due);
+		dropped = share_extend(&p->share, o->share ? &told : &(struct slots){0}, o->until_tick, due, 0).load;
 		if (dropped)
 			drop_late(w, p, &was);
 		for (uint64_t k = 0; k < w->schedule.total; k++)

@@ -11,17 +11,25 @@ static uint64_t lesser(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Of this place (or SLOT_NOBODY), in [from, to). */
+static uint64_t count(const struct test *t, uint32_t place, uint64_t from, uint64_t to)
+{
+	if (to <= from)
+		return 0;
+	return slot_map_ticks(&t->spread.map, place, to) - slot_map_ticks(&t->spread.map, place, from);
+}
+
 /* Ticks of a place that it may have sent: below its until_tick, and due before its end is certain, by a
  * clock that may be ahead of ours. */
-static uint64_t count_possible(const struct test *t, uint32_t place)
+static uint64_t count_possible(const struct test *t, uint32_t place, uint64_t from, uint64_t to)
 {
 	const struct worker *w = &t->workers[place];
-	uint64_t below = lesser(w->given, t->setup.schedule->total);
+	uint64_t below = lesser(w->given, to);
 
 	if (w->gone && w->clock_error >= 0 && !t->unsure)
 		below = lesser(below,
 		               schedule_ticks_until(t->setup.schedule, w->gone_at - t->t0 + w->clock_error));
-	return slot_map_ticks(&t->spread.map, place, below);
+	return count(t, place, from, below);
 }
 
 static bool was_stopped(const struct test *t)
@@ -31,14 +39,14 @@ static bool was_stopped(const struct test *t)
 	return o->state != T_STATES && o->state != T_COMPLETED;
 }
 
-void test_account(const struct test *t, uint32_t place, uint64_t known, struct account *out)
+void test_account(const struct test *t, uint32_t place, const struct account_range *range,
+                  struct account *out)
 {
 	const struct worker *w = &t->workers[place];
-	uint64_t all = slot_map_ticks(&t->spread.map, place, t->setup.schedule->total);
-	uint64_t possible = w->final ? 0 : count_possible(t, place), left;
+	uint64_t all = count(t, place, range->from, range->to), known = lesser(range->known, all);
+	uint64_t possible = w->final ? 0 : count_possible(t, place, range->from, range->to), left;
 
 	*out = (struct account){0};
-	known = lesser(known, all);
 	if (possible > known)
 		out->unconfirmed = possible - known;
 	left = all - known - out->unconfirmed;
@@ -50,7 +58,7 @@ void test_account(const struct test *t, uint32_t place, uint64_t known, struct a
 		out->fenced = left;
 }
 
-uint64_t test_account_nobody(const struct test *t)
+uint64_t test_account_nobody(const struct test *t, uint64_t from, uint64_t to)
 {
-	return slot_map_ticks(&t->spread.map, SLOT_NOBODY, t->setup.schedule->total);
+	return count(t, SLOT_NOBODY, from, to);
 }

@@ -235,12 +235,18 @@ uint32_t test_count_lost(const struct test *t, int64_t now);
 uint32_t test_count_ready(const struct test *t);
 uint32_t test_count_armed(const struct test *t);
 
-/* The ticks of a place that its last stored report, which knows of so many, has in no class (account.c). */
+/* The ticks of a place in [from, to) that its last stored report, which knows of so many of them, has in no
+ * class (account.c). Not of a closed schedule, where nothing is due that was not started. */
+struct account_range {
+	uint64_t from, to, known;
+};
 struct account {
 	uint64_t unconfirmed; /* may have been sent, nobody can know */
 	uint64_t worker_lost, fenced, aborted; /* surely not sent, and why */
 };
-void test_account(const struct test *t, uint32_t place, uint64_t known, struct account *out);
-uint64_t test_account_nobody(const struct test *t); /* ticks whose slots nobody could take over */
+void test_account(const struct test *t, uint32_t place, const struct account_range *range,
+                  struct account *out);
+/* Those whose slots nobody could take over. */
+uint64_t test_account_nobody(const struct test *t, uint64_t from, uint64_t to);
 
 #endif

@@ -63,6 +63,9 @@ struct conn_calls {
 	void (*broken)(struct conn *c, int64_t now, enum ledger_error why);
 	/* Ended while idle, which is normal; closed already. c->seen.what is not "" when TLS failed. */
 	void (*left)(struct conn *c);
+	/* Only while c->watched: the answer's head, and its body piece by piece. */
+	void (*head)(struct conn *c, const struct http_head *head);
+	void (*body)(struct conn *c, struct sq_slice data);
 };
 
 /* What the connections of one owner share. */
@@ -70,7 +73,6 @@ struct conn_env {
 	struct ev_loop *loop;
 	const struct conn_calls *calls;
 	void *owner;
-	bool to_head; /* the requests are HEAD: answers have no body */
 	struct tls_context *tls; /* NULL: plain HTTP */
 	const char *host; /* with TLS: who the certificate must be for */
 	uint64_t bytes_sent, bytes_received; /* by the sockets: with TLS more than HTTP has */
@@ -97,6 +99,9 @@ struct conn {
 	int64_t opened, reached; /* when connecting began; when TLS began, 0 without */
 	uint32_t generation; /* the owner's: of the addresses it was opened by */
 	uint64_t served; /* whole answers so far */
+	/* Set by the owner before it sends: the request is HEAD, so that its answer has no body; the answer
+	 * is to be shown to head() and body(). */
+	bool to_head, watched;
 
 	struct sq_slice unsent; /* what the socket has not taken yet */
 	struct buf kept; /* an incomplete head */

@@ -9,6 +9,11 @@ struct request {
 	struct link link, quiet;
 	struct request_times times;
 	struct conn *conn; /* that it was sent on */
+	struct books *books;
+	bool counted;
+	struct check_state checks;
+	char
+	    *unsent; /* owned: what the socket did not take of bytes that are rendered anew each time; NULL */
 };
 
 static inline struct request *request_first(const struct link *list)
@@ -27,7 +32,7 @@ static inline struct conn *conn_first(const struct link *list)
 }
 
 /* The ends of a request; each stands in the books then. */
-void dispatch_drop(struct dispatch *d, struct request *r, enum ledger_dropped why);
+void dispatch_drop(struct dispatch *d, struct request *r, int64_t now, enum ledger_dropped why);
 /* A connection could not be had: the request that has waited longest pays for it. Without one the
  * connection had become unnecessary meanwhile. seen: of that connection. */
 void dispatch_unsent(struct dispatch *d, int64_t now, enum ledger_unsent why, const struct sample *seen);

@@ -71,7 +71,7 @@ static void dispatch_expire_waiting(struct dispatch *d, int64_t now)
 			memcpy(seen.address, c->seen.address, sizeof seen.address);
 			dispatch_unsent(d, now, c->reached ? UNSENT_TLS : UNSENT_CONNECT, &seen);
 		} else
-			dispatch_drop(d, r, DROPPED_PATIENCE);
+			dispatch_drop(d, r, now, DROPPED_PATIENCE);
 	}
 }
 

@@ -25,13 +25,19 @@ void share_free(struct share *s); /* harmless on a zeroed one */
 
 void share_next(struct share *s); /* this tick was looked at */
 
+/* A number of ticks, apart for the warm-up: those below warm. */
+struct share_part {
+	uint64_t warmup, load;
+};
+
 /*
  * slots: the whole share, of as many slots; count 0 = nothing new. due: how many ticks of the test are due
  * by now. Returns how many ticks were dropped: fenced until now and due already.
  */
-uint64_t share_extend(struct share *s, const struct slots *slots, uint64_t until_tick, uint64_t due);
+struct share_part share_extend(struct share *s, const struct slots *slots, uint64_t until_tick, uint64_t due,
+                               uint64_t warm);
 
 /* How many ticks below until_tick were not looked at yet. */
-uint64_t share_left(const struct share *s);
+struct share_part share_left(const struct share *s, uint64_t warm);
 
 #endif

@@ -29,7 +29,6 @@ static const char *const allowed[] = {
     "LD_PRELOAD",
     "SQUALL_PLUGIN_DIR",
     "SQUALL_FAILPOINT",
-    "SQUALL_TICK_HEADER",
     "ASAN_OPTIONS",
     "UBSAN_OPTIONS",
 };
