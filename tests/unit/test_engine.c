@@ -68,7 +68,7 @@ static const struct ledger *run_fenced(struct bench *b, struct growth *g, double
 	if (slots_init(&b->slots, 2) < 0)
 		abort();
 	slots_deal(&b->slots, 0, 2);
-	b->books = books_new(0);
+	bench_books(b);
 	b->until_tick = until_tick;
 	if (bench_engine(b) < 0)
 		abort();
