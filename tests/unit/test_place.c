@@ -17,19 +17,29 @@
 
 static char dir[] = "/tmp/squall-place-XXXXXX";
 
-/* A process that has the lock, as a worker has it. */
+/* A process that has the lock and nothing else of ours, as a worker has it after its exec. */
 static pid_t start(int fd)
 {
-	pid_t pid = fork();
+	int ready[2];
+	char c;
+	pid_t pid;
 
+	if (pipe(ready) < 0)
+		return -1;
+	pid = fork();
 	if (pid == 0) {
+		dup2(ready[1], STDOUT_FILENO);
 		dup2(fd, PLACE_FD);
-		for (int i = 3; i < 64; i++)
+		for (int i = STDERR_FILENO + 1; i < 64; i++)
 			if (i != PLACE_FD)
 				close(i);
-		pause();
+		if (write(STDOUT_FILENO, "", 1) == 1)
+			pause();
 		_exit(0);
 	}
+	ok(read(ready[0], &c, 1) == 1, "a worker starts");
+	close(ready[0]);
+	close(ready[1]);
 	return pid;
 }
 
@@ -51,13 +61,15 @@ static bool is_there(const char *id)
 /* Two workers under this fence. */
 static void start_two(const char *id, uint64_t fence, pid_t pids[2])
 {
-	int fd = -1, r = place_take(dir, id, fence, &fd);
+	struct place p;
+	int r = place_take(&p, dir, id, fence);
 
-	ok(r == 0 && fd >= 0, "the place is taken under fence %d", (int)fence);
-	pids[0] = start(fd);
-	pids[1] = start(fd);
-	close(fd);
-	is_int(place_name(dir, id, fence, pids, 2), 0, "its workers are named");
+	ok(r == 0 && p.workers >= 0, "the place is taken under fence %d", (int)fence);
+	pids[0] = start(p.workers);
+	is_int(place_claim(dir, id, fence + 1), -EAGAIN, "nobody else has a look meanwhile");
+	pids[1] = start(p.workers);
+	is_int(place_name(&p, pids, 2), 0, "its workers are named");
+	place_leave(&p);
 }
 
 static void test_nobody(void)
@@ -69,14 +81,13 @@ static void test_nobody(void)
 
 static void test_adopted(void)
 {
+	struct place p;
 	pid_t pids[2];
-	int fd = -1;
 
 	start_two("a", 1, pids);
 	is_int(place_claim(dir, "a", 2), -EAGAIN, "an adopter is told that they are alive");
 	is_int(place_claim(dir, "a", 1), -SQ_EFENCED, "from then on the old owner is refused");
-	is_int(place_take(dir, "a", 1, &fd), -SQ_EFENCED, "it cannot start any");
-	is_int(place_name(dir, "a", 1, pids, 2), -SQ_EFENCED, "nor name any");
+	is_int(place_take(&p, dir, "a", 1), -SQ_EFENCED, "it cannot start any");
 	is_int(place_clear(dir, "a", 1), -SQ_EFENCED, "nor end any");
 	ok(kill(pids[0], 0) == 0 && kill(pids[1], 0) == 0, "they live");
 	kill(pids[0], SIGTERM);
@@ -102,16 +113,28 @@ static void test_cleared(void)
 static void test_taken_over(void)
 {
 	pid_t old[2], new[2];
-	int fd = -1;
+	struct place p;
 
 	start_two("c", 1, old);
-	is_int(place_take(dir, "c", 2, &fd), -EAGAIN, "the next owner's workers wait");
-	ok(fd == -1 && ended(old[0], SIGKILL) && ended(old[1], SIGKILL), "until the old ones are dead");
+	is_int(place_take(&p, dir, "c", 2), -EAGAIN, "the next owner's workers wait");
+	ok(ended(old[0], SIGKILL) && ended(old[1], SIGKILL), "until the old ones are dead");
 	start_two("c", 2, new);
 	is_int(place_clear(dir, "c", 1), -SQ_EFENCED, "which the old owner cannot end");
 	is_int(place_clear(dir, "c", 2), -EAGAIN, "their own can");
 	ok(ended(new[0], SIGKILL) && ended(new[1], SIGKILL), "and does");
 	is_int(place_clear(dir, "c", 2), 0, "gone");
+}
+
+/* Names workers once more. */
+static void note(const char *id, const pid_t pids[2])
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/workers.%s", dir, id);
+	f = fopen(path, "w");
+	fprintf(f, "1 %d %d", (int)pids[0], (int)pids[1]);
+	fclose(f);
 }
 
 /* A number that is another process's by now. */
@@ -127,7 +150,7 @@ static void test_stranger(void)
 	kill(pids[1], SIGKILL);
 	ok(ended(pids[1], SIGKILL), "a worker is gone, and its number is given to somebody else");
 	pids[1] = stranger;
-	is_int(place_name(dir, "d", 1, pids, 2), 0, "so the file names a stranger");
+	note("d", pids);
 	is_int(place_clear(dir, "d", 1), -EAGAIN, "the workers are killed");
 	ok(ended(pids[0], SIGKILL), "the one that is left");
 	ok(kill(stranger, 0) == 0 && waitpid(stranger, NULL, WNOHANG) == 0, "and not the stranger");
@@ -138,10 +161,10 @@ static void test_stranger(void)
 
 static void test_trouble(void)
 {
-	int fd = -1;
+	struct place p;
 
-	is_int(place_take("/nowhere", "a", 1, &fd), -ENOENT, "no such folder");
-	ok(fd == -1, "and no descriptor");
+	is_int(place_take(&p, "/nowhere", "a", 1), -ENOENT, "no such folder");
+	is_int(place_take(&p, dir, "../a", 1), -EINVAL, "a name that leads elsewhere");
 }
 
 int main(void)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "place.h"
 #include "spawn.h"
@@ -202,7 +201,7 @@ static void job_undo(struct job *j)
 	j->leaving = true;
 }
 
-static int name_children(const struct job *j, struct sq_err *err)
+static int name_children(const struct job *j, struct place *p)
 {
 	pid_t *pids = calloc(j->count, sizeof *pids);
 	int r = -ENOMEM;
@@ -210,35 +209,37 @@ static int name_children(const struct job *j, struct sq_err *err)
 	for (uint32_t i = 0; pids && i < j->count; i++)
 		pids[i] = j->children[i].ended.pid;
 	if (pids)
-		r = place_name(j->site->host->state_dir, j->id, j->fence, pids, j->count);
+		r = place_name(p, pids, j->count);
 	free(pids);
-	return r < 0 ? sq_fail(err, r, "cannot note the workers in state_dir: %s", strerror(-r)) : 0;
+	return r;
 }
 
-static int start_all(struct job *j, int place, struct sq_err *err)
+/* p: NULL when there is no state_dir. */
+static int start_all(struct job *j, struct place *p, struct sq_err *err)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; r == 0 && i < j->count; i++)
-		r = child_start(&j->children[i], place, err);
-	return r == 0 && place >= 0 ? name_children(j, err) : r;
+		r = child_start(&j->children[i], p ? p->workers : -1, err);
+	if (r == 0 && p && (r = name_children(j, p)) < 0)
+		sq_fail(err, r, "cannot note the workers in %s: %s", p->path, strerror(-r));
+	return r;
 }
 
 int job_resume(struct job *j, struct sq_err *err)
 {
 	const struct sq_host *host = j->site->host;
-	int r = 0, place = -1;
+	struct place place, *p = host->state_dir ? &place : NULL;
+	int r = p ? place_take(p, host->state_dir, j->id, j->fence) : 0;
 
 	assert(!j->resumed);
-	if (host->state_dir)
-		r = place_take(host->state_dir, j->id, j->fence, &place);
 	if (r < 0)
-		return sq_fail(err, r, "cannot note the workers in state_dir: %s",
+		return sq_fail(err, r, "cannot note the workers in %s: %s", host->state_dir,
 		               strerror(r > -1000 ? -r : EBUSY));
 	j->resumed = true;
-	r = start_all(j, place, err);
-	if (place >= 0)
-		close(place);
+	r = start_all(j, p, err);
+	if (p)
+		place_leave(p);
 	if (r < 0)
 		job_undo(j);
 	else if (j->deadline > 0)

@@ -16,16 +16,11 @@
 
 #include <squall/op.h>
 
-struct place {
-	char path[PATH_MAX];
-	int fd; /* with the record lock */
-	uint64_t fence; /* highest so far */
-	char *pids; /* behind the fence; ours */
-};
-
-static void place_close(struct place *p)
+void place_leave(struct place *p)
 {
 	close(p->fd);
+	if (p->workers >= 0)
+		close(p->workers);
 	free(p->pids);
 }
 
@@ -48,13 +43,15 @@ static int place_read(struct place *p)
 	return p->pids ? 0 : -ENOMEM;
 }
 
-/* 1: the file was removed while we waited for it. */
+/* 1: the file was removed meanwhile. */
 static int place_lock(struct place *p)
 {
 	struct flock whole = {.l_type = F_WRLCK};
 	struct stat st;
 
-	if (fcntl(p->fd, F_OFD_SETLKW, &whole) < 0 || fstat(p->fd, &st) < 0)
+	if (fcntl(p->fd, F_OFD_SETLK, &whole) < 0)
+		return errno == EACCES ? -EAGAIN : -errno;
+	if (fstat(p->fd, &st) < 0)
 		return -errno;
 	return st.st_nlink == 0 ? 1 : place_read(p);
 }
@@ -63,7 +60,9 @@ static int place_open(struct place *p, const char *dir, const char *id, bool cre
 {
 	int r;
 
-	*p = (struct place){.fd = -1};
+	*p = (struct place){.fd = -1, .workers = -1};
+	if (strchr(id, '/'))
+		return -EINVAL;
 	if (snprintf(p->path, sizeof p->path, "%s/workers.%s", dir, id) >= (int)sizeof p->path)
 		return -ENAMETOOLONG;
 	do {
@@ -72,7 +71,7 @@ static int place_open(struct place *p, const char *dir, const char *id, bool cre
 			return -errno;
 		r = place_lock(p);
 		if (r != 0)
-			place_close(p);
+			place_leave(p);
 	} while (r > 0);
 	return r;
 }
@@ -123,48 +122,41 @@ static void kill_workers(const struct place *p)
 			kill((pid_t)pid, SIGKILL);
 }
 
-int place_take(const char *dir, const char *id, uint64_t fence, int *ret)
+int place_take(struct place *p, const char *dir, const char *id, uint64_t fence)
 {
-	struct place p;
-	int r = place_open(&p, dir, id, true), fd;
+	int r = place_open(p, dir, id, true);
 
 	if (r < 0)
 		return r;
-	fd = open(p.path, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
+	p->workers = open(p->path, O_RDWR | O_CLOEXEC);
+	if (p->workers < 0) {
 		r = -errno;
-	} else if (p.fence > fence) {
+	} else if (p->fence > fence) {
 		r = -SQ_EFENCED;
-	} else if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		kill_workers(&p);
-		r = place_write(&p, fence, p.pids);
+	} else if (flock(p->workers, LOCK_EX | LOCK_NB) < 0) {
+		kill_workers(p);
+		r = place_write(p, fence, p->pids);
 		r = r < 0 ? r : -EAGAIN;
 	} else {
-		r = place_write(&p, fence, "");
+		r = place_write(p, fence, "");
 	}
-	if (r == 0)
-		*ret = fd;
-	else if (fd >= 0)
-		close(fd);
-	place_close(&p);
+	p->fence = fence;
+	if (r < 0)
+		place_leave(p);
 	return r;
 }
 
-int place_name(const char *dir, const char *id, uint64_t fence, const pid_t *pids, uint32_t count)
+int place_name(struct place *p, const pid_t *pids, uint32_t count)
 {
 	size_t size = (size_t)count * 12 + 1, at = 0;
 	char *text = calloc(1, size);
-	struct place p;
-	int r = text ? place_open(&p, dir, id, true) : -ENOMEM;
+	int r;
 
-	if (r < 0) {
-		free(text);
-		return r;
-	}
+	if (!text)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++)
 		at += (size_t)snprintf(text + at, size - at, " %d", (int)pids[i]);
-	r = p.fence > fence ? -SQ_EFENCED : place_write(&p, fence, text);
-	place_close(&p);
+	r = place_write(p, p->fence, text);
 	free(text);
 	return r;
 }
@@ -182,7 +174,7 @@ int place_claim(const char *dir, const char *id, uint64_t fence)
 		r = place_write(&p, fence, p.pids);
 	else
 		r = unlink(p.path) < 0 ? -errno : -ENOENT;
-	place_close(&p);
+	place_leave(&p);
 	return r == 0 ? -EAGAIN : r;
 }
 
@@ -202,6 +194,6 @@ int place_clear(const char *dir, const char *id, uint64_t fence)
 	} else {
 		r = unlink(p.path) < 0 ? -errno : 0;
 	}
-	place_close(&p);
+	place_leave(&p);
 	return r;
 }

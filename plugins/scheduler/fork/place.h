@@ -7,23 +7,34 @@
  * counts between daemons as well, and "gone" is confirmed. What is read and written in between is guarded
  * by a record lock, which is another kind than flock().
  *
- * All calls are short and may be repeated. 0, or
+ * All calls are short, wait for nobody, and may be repeated. 0, or
  *     -SQ_EFENCED   a higher fence was here
- *     -EAGAIN       workers of a lower one are alive: ask again
+ *     -EAGAIN       workers of a lower one are alive, or another daemon is looking: ask again
  */
 #ifndef FORK_PLACE_H
 #define FORK_PLACE_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define PLACE_FD 4 /* in the worker */
 
-/* Before workers start: *ret is a locked descriptor for them, to be closed when they have it. Those of a
- * lower fence are killed. */
-int place_take(const char *dir, const char *id, uint64_t fence, int *ret);
+struct place {
+	char path[PATH_MAX];
+	int fd; /* with the record lock */
+	int workers; /* with the flock, for the workers */
+	uint64_t fence; /* highest so far */
+	char *pids; /* behind the fence */
+};
+
+/* Before workers start, who get p->workers; until place_leave() nobody else looks. Those of a lower fence are
+ * killed. */
+int place_take(struct place *p, const char *dir, const char *id, uint64_t fence);
 /* Names those that started, so that another daemon can kill them. */
-int place_name(const char *dir, const char *id, uint64_t fence, const pid_t *pids, uint32_t count);
+int place_name(struct place *p, const pid_t *pids, uint32_t count);
+void place_leave(struct place *p); /* of one that was taken */
+
 /* The fence is that of an adopter. -ENOENT: nobody is left. */
 int place_claim(const char *dir, const char *id, uint64_t fence);
 /* Kills whoever is left. 0: nobody is. */
