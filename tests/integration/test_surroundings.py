@@ -38,7 +38,7 @@ def disk_full(case, disk):
     time.sleep(2)
     disk.free()
     test = case.settle(d, "completed")
-    case.tap.equal(test["ledger"]["ok"], RATE * 4, "every request was sent and answered meanwhile")
+    case.all_done(test)
     case.stop(d)
 
 
@@ -99,8 +99,7 @@ def clock_jumps(case, seconds, point):
     clock.jump(seconds)
     d.go_on()
     test = case.settle(d, "completed")
-    case.tap.ok(test["ledger"]["dropped"]["patience"] == 0 and test["ledger"]["ok"] == RATE * SECONDS, "every request in its time",
-                json.dumps(test["ledger"]))
+    case.all_done(test)
     case.stop(d)
 
 
