@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "place.h"
 #include "spawn.h"
 
 #define END_GRACE (5 * SQ_S) /* between SIGTERM and SIGKILL where nobody said how long */
@@ -159,8 +158,6 @@ void job_free(struct job *j)
 		while (waitpid(c->ended.pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	if (j->resumed && j->site->host->state_dir)
-		place_clear(j->site->host->state_dir, j->id, j->fence);
 	free(j->view);
 	free(j->env);
 	free(j);
@@ -168,7 +165,7 @@ void job_free(struct job *j)
 
 /* --- the beginning --- */
 
-static int child_start(struct child *c, int place, struct sq_err *err)
+static int child_start(struct child *c, struct sq_err *err)
 {
 	struct job *j = c->job;
 	char **env = spawn_environment((const char *const *)j->env, c->name);
@@ -177,7 +174,7 @@ static int child_start(struct child *c, int place, struct sq_err *err)
 
 	if (!env)
 		return sq_fail(err, -ENOMEM, "no memory for a worker's environment");
-	r = spawn_self(j->site->worker_conf, env, j->site->lifeline, place, &pid, err);
+	r = spawn_self(j->site->worker_conf, env, j->site->lifeline, &pid, err);
 	free(env);
 	if (r < 0)
 		return r;
@@ -201,45 +198,15 @@ static void job_undo(struct job *j)
 	j->leaving = true;
 }
 
-static int name_children(const struct job *j, struct place *p)
-{
-	pid_t *pids = calloc(j->count, sizeof *pids);
-	int r = -ENOMEM;
-
-	for (uint32_t i = 0; pids && i < j->count; i++)
-		pids[i] = j->children[i].ended.pid;
-	if (pids)
-		r = place_name(p, pids, j->count);
-	free(pids);
-	return r;
-}
-
-/* p: NULL when there is no state_dir. */
-static int start_all(struct job *j, struct place *p, struct sq_err *err)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < j->count; i++)
-		r = child_start(&j->children[i], p ? p->workers : -1, err);
-	if (r == 0 && p && (r = name_children(j, p)) < 0)
-		sq_fail(err, r, "cannot note the workers in %s: %s", p->path, strerror(-r));
-	return r;
-}
-
 int job_resume(struct job *j, struct sq_err *err)
 {
 	const struct sq_host *host = j->site->host;
-	struct place place, *p = host->state_dir ? &place : NULL;
-	int r = p ? place_take(p, host->state_dir, j->id, j->fence) : 0;
+	int r = 0;
 
 	assert(!j->resumed);
-	if (r < 0)
-		return sq_fail(err, r, "cannot note the workers in %s: %s", host->state_dir,
-		               strerror(r > -1000 ? -r : EBUSY));
 	j->resumed = true;
-	r = start_all(j, p, err);
-	if (p)
-		place_leave(p);
+	for (uint32_t i = 0; r == 0 && i < j->count; i++)
+		r = child_start(&j->children[i], err);
 	if (r < 0)
 		job_undo(j);
 	else if (j->deadline > 0)

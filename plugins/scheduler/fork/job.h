@@ -62,8 +62,7 @@ struct job {
 struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec);
 void job_free(struct job *j); /* kills what is left and waits for it */
 
-/* Starts every worker. On failure those that were started are killed, and the job is leaving; -EAGAIN
- * and -SQ_EFENCED (place.h): nothing was done. */
+/* Starts every worker. On failure those that were started are killed, and the job is leaving. */
 int job_resume(struct job *j, struct sq_err *err);
 /* SIGTERM once, SIGKILL after grace ns; may be called again, and the shorter grace counts. */
 void job_end(struct job *j, int64_t grace);
