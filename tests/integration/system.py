@@ -18,6 +18,8 @@ import shutil
 import signal
 import sqlite3
 import tempfile
+import threading
+import time
 
 import squall
 from squall import BUILD, PLUGINS, Squalld, free_port
@@ -52,10 +54,10 @@ class Backend:
         not settled comes again after state.lock."""
         return 'transport = { plugin = "local"; lock = "%s"; }; store = { plugin = "local"; };' % state.lock
 
-    def waiting(self, state):
-        """Messages that are not settled."""
+    def waiting(self, state, test_id):
+        """Its messages that are not settled."""
         with sqlite3.connect("file:%s/queue.db?mode=ro" % state.dir, uri=True) as db:
-            return db.execute("SELECT count(*) FROM messages").fetchone()[0]
+            return db.execute("SELECT count(*) FROM messages WHERE id = ?", [test_id]).fetchone()[0]
 
     def close(self):
         pass
@@ -193,6 +195,33 @@ def workers_of(test_id=None):
         if "SQUALL_TEST_ID" in env and test_id in (None, env["SQUALL_TEST_ID"]) and state_of(pid) != "Z":
             found.append((env.get("SQUALL_WORKER", ""), pid))
     return [pid for _, pid in sorted(found)]
+
+
+# --- this machine ---
+
+class Stalls:
+    """How long this machine let us wait at most: on a busy one everything comes later by as much."""
+
+    def __enter__(self):
+        self.seen, self.over = [(0, 0)], threading.Event()  # when, how long
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def watch(self):
+        last = time.monotonic()
+        while not self.over.wait(0.02):
+            now = time.monotonic()
+            if now - last > 0.07:
+                self.seen.append((now, now - last - 0.02))
+            last = now
+
+    def worst(self, since=0):
+        return max(length for when, length in self.seen if when >= since or not when)
 
 
 # --- what must be true at the end of a test ---

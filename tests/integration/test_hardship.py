@@ -6,12 +6,11 @@ SQUALL_TEST_FULL=1: the loss happens in 2 million requests of 8 workers, which t
 import os
 import signal
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from squall import Tap
-from system import FULL, State, System, wait_until, whole, workers_of
+from system import FULL, Stalls, State, System, wait_until, whole, workers_of
 
 
 class Quota:
@@ -50,26 +49,6 @@ class Quota:
     def write(self, name, value):
         with open(os.path.join(self.path, name), "w", encoding="ascii") as f:
             f.write(value)
-
-
-class Stalls:
-    """How long this machine let us wait at most: on a busy one everything comes later by as much."""
-
-    def __enter__(self):
-        self.worst, self.over = 0, threading.Event()
-        self.thread = threading.Thread(target=self.watch, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-
-    def watch(self):
-        last = time.monotonic()
-        while not self.over.wait(0.02):
-            now = time.monotonic()
-            self.worst, last = max(self.worst, now - last - 0.02), now
 
 
 def throttled(test):
@@ -119,9 +98,9 @@ def test_loss(tap, d, rate, seconds):
     least = sent - ledger["error"]["reset"] - ledger["error"]["timeout"] - ledger["in_flight_at_end"]
     tap.ok(audit["status"] in ("equal", "within") and least <= audit["counted"] <= sent + ledger["unconfirmed"],
            "the target counted what the audit allows", "%d <= %s <= %d" % (least, audit, sent + ledger["unconfirmed"]))
-    spare = 2 + stalls.worst
+    spare = 2 + stalls.worst()
     tap.note("counted %s, sent %d, unconfirmed %d, worker_lost %d, longest stall %.2f s" % (
-        audit["counted"], sent, ledger["unconfirmed"], ledger["dropped"]["worker_lost"], stalls.worst))
+        audit["counted"], sent, ledger["unconfirmed"], ledger["dropped"]["worker_lost"], stalls.worst()))
     tap.ok(0 < ledger["unconfirmed"] <= spare * share, "nobody can know of at most two seconds of its share",
            "%d of at most %.1f s x %.0f" % (ledger["unconfirmed"], spare, share))
     left = seconds - (killed - stamp(test["started_at"]))

@@ -6,6 +6,7 @@
 #include "test_parts.h"
 
 #define LEAD_MIN (1 * SQ_S) /* from arm to T0; design: at least 5 polls and 3 round trips */
+#define LEAD_AGAIN (3 * SQ_S) /* of the next attempt: whatever was slow may be so still */
 #define POLL CONTROL_POLL_ARMING
 
 static bool is_ready(const struct worker *w)
@@ -56,9 +57,9 @@ static void begin_attempt(struct test *t)
 
 static void choose_t0(struct test *t, int64_t now)
 {
-	int64_t lead = 5 * POLL + 3 * t->arm.round_trip;
+	int64_t lead = 5 * POLL + 3 * t->arm.round_trip, least = t->arm.attempts > 1 ? LEAD_AGAIN : LEAD_MIN;
 
-	t->arm.t0 = now + (lead > LEAD_MIN ? lead : LEAD_MIN);
+	t->arm.t0 = now + (lead > least ? lead : least);
 	t->arm.spare = 2 * POLL + t->arm.round_trip;
 }
 

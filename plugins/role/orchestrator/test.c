@@ -10,8 +10,7 @@
 
 #define STORE_RETRY (250 * SQ_MS) /* after a write or read that failed */
 #define NEWS_EVERY (1 * SQ_S) /* writes of numbers that nothing depends on */
-#define ADOPTED_SPARE \
-	(10 * SQ_S) /* to find out what is left, also of a test whose deadline passed long ago */
+#define ADOPTED_SPARE (10 * SQ_S) /* to see what is left of a test, however old its deadline is */
 
 /* --- life ------------------------------------------------------------------------------------ */
 
