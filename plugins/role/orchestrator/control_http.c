@@ -237,28 +237,24 @@ void handle_report(void *self, struct sq_http *rq)
 
 	if (!r)
 		return;
-	if (report_read(rq->body, &report, &err) < 0) {
+	if (report_read_into(rq->body, o->scratch, &report, &err) < 0) {
 		o->host->http->problem(rq, 400, "%s", err.text);
 		return;
 	}
 	if (rq->params[1].len != strlen(report.uid) ||
 	    memcmp(rq->params[1].data, report.uid, rq->params[1].len) != 0) {
 		o->host->http->problem(rq, 400, "report.uid is not that of the path");
-		report_free(&report);
 		return;
 	}
 	place = take_report(r, &report);
 	news = place < 0 ? 0 : merger_take(r->merger, &report);
 	if (news > 0)
 		keep_text(r, (uint32_t)place, report.seq, rq->body);
-	report_free(&report);
-	run_hold(r); /* so that it does not end in between */
-	run_pump(r);
 	if (place < 0)
 		refuse_place(r, rq, place);
 	else if (news < 0)
 		o->host->http->problem(rq, 503, "no memory");
 	else
 		answer(r, rq, (uint32_t)place, false);
-	run_release(r);
+	run_pump_later(r);
 }
