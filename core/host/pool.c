@@ -4,8 +4,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum work_state { WORK_WAITING = 1, WORK_TAKEN };
+
+#define CPU_NICE 10
 
 /* What stands in sq_work.host. */
 struct work_slot {
@@ -59,6 +63,8 @@ static void *thread_main(void *arg)
 	struct sq_work *w;
 	int result;
 
+	if (lane->nice) /* of this thread alone; a wish */
+		setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + lane->nice);
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
 		lane->idle++;
@@ -134,6 +140,7 @@ void pool_init(struct pool *p, struct ops *o)
 	lane_init(p, SQ_LANE_DISK, "squalld-disk", 2);
 	lane_init(p, SQ_LANE_NET, "squalld-net", 4);
 	lane_init(p, SQ_LANE_CPU, "squalld-cpu", 2);
+	p->lanes[SQ_LANE_CPU].nice = CPU_NICE;
 }
 
 void pool_fini(struct pool *p)

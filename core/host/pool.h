@@ -1,7 +1,9 @@
 /*
  * pool.h - threads for work that blocks: fsync, name servers, compression.
  *
- * A lane is a queue with a few threads of its own, started when first needed and kept until the end.
+ * A lane is a queue with a few threads of its own, started when first needed and kept until the end. Those of
+ * SQ_LANE_CPU are nicer than the loop, so that on a machine of one CPU what they compute does not keep it
+ * waiting.
  */
 #ifndef HOST_POOL_H
 #define HOST_POOL_H
@@ -16,6 +18,7 @@ struct pool_lane {
 	struct sq_work *first, **tail; /* waiting */
 	pthread_t threads[4];
 	unsigned started, idle, most;
+	int nice; /* added to the process's */
 	const char *name;
 };
 

@@ -43,21 +43,34 @@ struct merger {
 
 /* --- sparse histograms ----------------------------------------------------------------------- */
 
+/* Looks at the cells once, several at a time while they are empty. */
 static int sparse_from(struct sparse *s, const struct hist *h)
 {
-	uint32_t used = 0;
+	uint32_t room = 0, i = h->low;
+	struct cell *more;
 
 	*s = (struct sparse){.totals = {h->count, h->censored, h->min, h->max, h->sum}};
-	for (uint32_t i = h->low; h->count > 0 && i <= h->high; i++)
-		used += h->cells[i] != 0;
-	if (used == 0)
-		return 0;
-	s->cells = malloc(used * sizeof *s->cells);
-	if (!s->cells)
-		return -ENOMEM;
-	for (uint32_t i = h->low; i <= h->high; i++)
-		if (h->cells[i] != 0)
-			s->cells[s->used++] = (struct cell){i, h->cells[i]};
+	while (h->count > 0 && i <= h->high) {
+		const uint64_t *c = &h->cells[i];
+
+		if (i + 8 <= h->high && !(c[0] | c[1] | c[2] | c[3] | c[4] | c[5] | c[6] | c[7])) {
+			i += 8;
+			continue;
+		}
+		if (*c && s->used == room) {
+			room = room ? room * 2 : 32;
+			more = realloc(s->cells, room * sizeof *more);
+			if (!more) {
+				free(s->cells);
+				s->cells = NULL;
+				return -ENOMEM;
+			}
+			s->cells = more;
+		}
+		if (*c)
+			s->cells[s->used++] = (struct cell){i, *c};
+		i++;
+	}
 	return 0;
 }
 

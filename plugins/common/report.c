@@ -442,38 +442,48 @@ static int read_parts(struct members *m, struct report *r)
 	return status;
 }
 
-static int read_report(struct json_object *doc, struct report *out, struct sq_err *err)
+static int read_report(struct json_object *doc, struct books *books, struct report *out, struct sq_err *err)
 {
 	struct members m = members_of(doc, "report", err);
-	struct report r = {0};
+	struct report r = {.books = books};
 	int status = m.status;
 
-	r.books = books_new(0);
-	if (!r.books)
-		return -ENOMEM;
 	status = status < 0 ? status : read_identity(&m, &r);
 	status = status < 0 ? status : read_books(&m, r.books);
 	status = status < 0 ? status : read_parts(&m, &r);
 	status = status < 0 ? status : members_end(&m);
-	if (status == 0)
+	if (status == 0) {
 		*out = r;
-	else
+	} else {
+		r.books = NULL; /* the caller's */
 		report_free(&r);
+	}
 	return status;
 }
 
-int report_read(struct sq_slice text, struct report *out, struct sq_err *err)
+int report_read_into(struct sq_slice text, struct books *books, struct report *out, struct sq_err *err)
 {
 	struct json_object *doc = NULL;
 	int r;
 
+	books_reset(books);
 	if (text.len > REPORT_TEXT_MAX)
 		return sq_fail(err, -EINVAL, "the report is %zu bytes long; the most is %d", text.len,
 		               REPORT_TEXT_MAX);
 	r = doc_parse(text, DEPTH_MAX, &doc, err);
 	if (r == 0)
-		r = read_report(doc, out, err);
+		r = read_report(doc, books, out, err);
 	json_object_put(doc);
+	return r;
+}
+
+int report_read(struct sq_slice text, struct report *out, struct sq_err *err)
+{
+	struct books *books = books_new(0);
+	int r = books ? report_read_into(text, books, out, err) : -ENOMEM;
+
+	if (r < 0)
+		books_free(books);
 	return r;
 }
 

@@ -59,6 +59,9 @@ int report_write(const struct report *r, struct buf *out);
 /* 0, -EINVAL or -EBADMSG with the reason in err, or -ENOMEM; *out is written only on success and then
  * emptied with report_free. */
 int report_read(struct sq_slice text, struct report *out, struct sq_err *err);
+/* The same without an allocation for each: books are the caller's, any contents are replaced, also on
+ * failure; out->books is them, to be taken out before out is emptied with report_free. */
+int report_read_into(struct sq_slice text, struct books *books, struct report *out, struct sq_err *err);
 void report_free(struct report *r); /* what it owns; harmless on a zeroed one */
 
 #endif

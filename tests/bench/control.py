@@ -5,11 +5,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 WORKERS, SECONDS, BUILD = int(sys.argv[1]), int(sys.argv[2]), os.path.abspath(sys.argv[3])
 os.environ["top_builddir"] = BUILD
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../integration"))
-from squall import Squalld, wait_until  # noqa: E402
+from squall import Squalld  # noqa: E402
 
 GOAL = 25.0  # % of one core
 RATE = 100 * WORKERS if WORKERS <= 1000 else 100000
@@ -21,6 +22,15 @@ roles = ( { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "http://127
           { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:1/"; max_workers = 0;
             max_rate = 0; max_connections = 20000; } );
 """
+
+
+def wait_until(what, why, patience=60):
+    """As in squall.py, but seldom enough not to be measured."""
+    for _ in range(patience * 2):
+        if what():
+            return what()
+        time.sleep(0.5)
+    raise TimeoutError("waited for " + why())
 
 
 def cpu(pid):
@@ -42,23 +52,27 @@ def token(state):
     return row and row[0].decode()
 
 
+def start_load(d, test_id, secret):
+    return subprocess.Popen(["taskset", "-c", "1", os.path.join(BUILD, "tests/bench/control_load"),
+                             str(d.address("orchestrator")[1]), test_id, secret, str(WORKERS)],
+                            stdout=subprocess.PIPE, text=True)
+
+
 def main():
     with tempfile.TemporaryDirectory() as state, Squalld(
             CONF % {"state": state}, plugins=os.path.join(BUILD, ".libs"),
             wrapper=("taskset", "-c", "0")) as d:
         plan = {"hits_per_sec": RATE, "duration_sec": SECONDS, "workers": WORKERS, "drain_sec": 10}
         test_id = d.post("/tests", plan, headers={"Content-Type": "application/json"}, role="gateway").json["test_id"]
-        secret = wait_until(lambda: token(state), "the token")
-        load = subprocess.Popen(["taskset", "-c", "1", os.path.join(BUILD, "tests/bench/control_load"),
-                                 str(d.address("orchestrator")[1]), test_id, secret, str(WORKERS)],
-                                stdout=subprocess.PIPE, text=True)
+        secret = wait_until(lambda: token(state), lambda: "the token")
+        load = start_load(d, test_id, secret)
 
         def show():
             return d.get("/tests/" + test_id, role="gateway").json
         wait_until(lambda: show()["state"] in ("running", "failed"), "a start", 60)
-        wait_until(lambda: (show().get("live") or {"t": 0})["t"] >= 2, "a point")
+        wait_until(lambda: (show().get("live") or {"t": 0})["t"] >= 2, lambda: "a point: " + str(d.lines("state=")))
         pid, first, since = d.process.pid, cpu(d.process.pid), show()["live"]["t"]
-        wait_until(lambda: (show().get("live") or {"t": 0})["t"] >= SECONDS - 2, "the last points")
+        wait_until(lambda: (show().get("live") or {"t": 0})["t"] >= SECONDS - 2, lambda: "the last points: " + str(d.lines("state=")))
         share = 100 * (cpu(pid) - first) / (show()["live"]["t"] - since)
         said = json.loads(load.communicate(timeout=120)[0])
         wait_until(lambda: show()["state"] in ("completed", "failed"), "an end", 60)

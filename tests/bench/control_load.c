@@ -27,7 +27,7 @@
 #include "plugins/common/schedule.h"
 
 #define KINDS 8 /* of books */
-#define UID "00000000-0000-4000-8000-00000000"
+#define UID "-0000-4000-8000-000000000000" /* behind eight digits of its own */
 #define UID_LEN 36
 #define ANSWER_MAX (1 << 16)
 
@@ -55,6 +55,7 @@ static enum worker_state state = WORKER_READY;
 static bool final;
 static int64_t *times; /* of answers to reports while it runs */
 static size_t time_count;
+static int64_t worst = SQ_MS; /* round trip */
 
 static void give_up(const char *what)
 {
@@ -100,20 +101,20 @@ static void render(void)
 			book(books[k], k, booked);
 	seq++;
 	for (int k = 0; k < KINDS; k++) {
-		struct report r = {.uid = UID "0000",
+		struct report r = {.uid = "ffffffff" UID,
 		                   .seq = seq,
 		                   .state = state,
 		                   .epoch = epoch,
 		                   .fence = fence,
 		                   .elapsed = t0 && now_ns() > t0 ? now_ns() - t0 : 0,
 		                   .final = final,
-		                   .round_trip = SQ_MS,
+		                   .round_trip = worst,
 		                   .books = books[k]};
 
 		buf_reset(&texts[k]);
 		if (report_write(&r, &texts[k]) < 0)
 			give_up("no memory");
-		uid_at[k] = (size_t)((char *)memmem(texts[k].data, texts[k].len, UID, sizeof UID - 1) -
+		uid_at[k] = (size_t)((char *)memmem(texts[k].data, texts[k].len, "ffffffff" UID, UID_LEN) -
 		                     texts[k].data);
 	}
 }
@@ -144,7 +145,7 @@ static void post(struct sim *s, const char *path, const char *body, size_t len)
 
 static void make_uid(char out[UID_LEN + 1], const struct sim *s)
 {
-	snprintf(out, UID_LEN + 1, UID "%04x", (unsigned)(s - sims));
+	snprintf(out, UID_LEN + 1, "%08x" UID, (unsigned)(s - sims + 1) * 2654435761u);
 }
 
 static void ask(struct sim *s)
@@ -205,9 +206,9 @@ static void obey(struct sim *s, const struct directive *d)
 	}
 	if (d->state == DIRECTIVE_RUN)
 		t0 = d->t0 - offset;
-	if (d->state == DIRECTIVE_STOP)
+	if (d->state == DIRECTIVE_STOP && !s->final_seq)
 		give_up("the test was stopped");
-	s->next = t0 ? INT64_MAX : now + d->poll; /* from T0 on all ask together */
+	s->next = t0 && now + d->poll >= t0 ? INT64_MAX : now + d->poll; /* from T0 on all ask together */
 }
 
 static void answered(struct sim *s, const char *body, size_t len)
@@ -217,6 +218,8 @@ static void answered(struct sim *s, const char *body, size_t len)
 
 	if (control_read_answer((struct sq_slice){body, len}, &a, &err) < 0)
 		give_up(err.text);
+	if (now_ns() - s->asked > worst)
+		worst = now_ns() - s->asked;
 	if (t0 && s->asked > t0 && !final)
 		times[time_count++] = now_ns() - s->asked;
 	if (a.plan && schedule.total == 0)
@@ -279,11 +282,16 @@ static void connect_all(void)
 /* From T0 on: a report each second, of all at once; the last one is final. */
 static int64_t turn(int64_t next)
 {
+	static int64_t said;
 	int64_t now = now_ns();
 
+	if (!t0 && worst != said) { /* before it what counts is how long answers take */
+		said = worst;
+		render();
+	}
 	if (t0 && next == 0)
 		return t0 + SQ_S;
-	if (t0 && now >= next) {
+	if (t0 && now >= t0 && now >= next) {
 		final |= now >= t0 + schedule.duration;
 		state = final ? WORKER_ENDED : WORKER_RUNNING;
 		render();

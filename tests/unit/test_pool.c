@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <sys/resource.h>
 
 #include "tests/tap.h"
 
@@ -159,6 +160,28 @@ static void test_name(void)
 	until_quiet();
 }
 
+static int look_at_nice(struct sq_work *w)
+{
+	struct job *j = sq_container(w, struct job, work);
+
+	j->result = getpriority(PRIO_PROCESS, 0);
+	return run(w);
+}
+
+static void test_nice(void)
+{
+	struct job cpu = JOB(SQ_LANE_CPU), disk = JOB(SQ_LANE_DISK);
+	int ours = getpriority(PRIO_PROCESS, 0);
+
+	cpu.work.run = disk.work.run = look_at_nice;
+	submit(&cpu);
+	submit(&disk);
+	until_quiet();
+	ok(cpu.result > ours || ours > 9, "who computes stands behind the loop");
+	is_int(disk.result, ours, "who waits does not");
+	is_int(getpriority(PRIO_PROCESS, 0), ours, "nor does the loop");
+}
+
 int main(void)
 {
 	loop_thread = pthread_self();
@@ -173,6 +196,7 @@ int main(void)
 	test_many();
 	test_cancel();
 	test_name();
+	test_nice();
 	pool_fini(&pool);
 	ops_fini(&ops);
 	loop_fini(&loop);

@@ -7,7 +7,17 @@
 
 #define LEAD_MIN (1 * SQ_S) /* from arm to T0; design: at least 5 polls and 3 round trips */
 #define LEAD_AGAIN (3 * SQ_S) /* of the next attempt: whatever was slow may be so still */
-#define POLL CONTROL_POLL_ARMING
+#define POLL_EACH \
+	(1 * SQ_MS) /* for each worker: so many more would keep the orchestrator from anything else */
+
+/* Between two requests of a worker until T0. */
+static int64_t poll_of(const struct test *t)
+{
+	int64_t poll = t->setup.workers * POLL_EACH;
+
+	poll = poll > CONTROL_POLL_ARMING ? poll : CONTROL_POLL_ARMING;
+	return poll < CONTROL_POLL ? poll : CONTROL_POLL;
+}
 
 static bool is_ready(const struct worker *w)
 {
@@ -57,10 +67,11 @@ static void begin_attempt(struct test *t)
 
 static void choose_t0(struct test *t, int64_t now)
 {
-	int64_t lead = 5 * POLL + 3 * t->arm.round_trip, least = t->arm.attempts > 1 ? LEAD_AGAIN : LEAD_MIN;
+	int64_t lead = 5 * poll_of(t) + 3 * t->arm.round_trip,
+	        least = t->arm.attempts > 1 ? LEAD_AGAIN : LEAD_MIN;
 
 	t->arm.t0 = now + (lead > least ? lead : least);
-	t->arm.spare = 2 * POLL + t->arm.round_trip;
+	t->arm.spare = 2 * poll_of(t) + t->arm.round_trip;
 }
 
 static void end_attempt(struct test *t, int64_t now)
@@ -195,7 +206,7 @@ void test_stored(struct test *t, int64_t now, uint32_t place, uint64_t seq)
 
 int test_order(struct test *t, int64_t now, uint32_t place, struct order *out)
 {
-	struct order o = {.state = DIRECTIVE_WAIT, .poll = CONTROL_POLL_ARMING};
+	struct order o = {.state = DIRECTIVE_WAIT, .poll = poll_of(t)};
 
 	if (!test_owned(t, now))
 		return -EPERM;

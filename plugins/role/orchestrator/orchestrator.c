@@ -161,7 +161,11 @@ static int orchestrator_create(const struct sq_host *host, const void *conf, voi
 	list_init(&o->runs);
 	list_init(&o->takes);
 	r = policy_new(o->conf->allowed_targets, o->conf->target_url, &o->policy, err);
+	o->scratch = r < 0 ? NULL : books_new(0);
+	if (r == 0 && !o->scratch)
+		r = sq_fail(err, -ENOMEM, "no memory");
 	if (r < 0) {
+		policy_free(o->policy);
 		free(o);
 		return r;
 	}
@@ -211,6 +215,7 @@ static void orchestrator_destroy(void *self)
 	assert(list_empty(&o->runs) && list_empty(&o->takes));
 	sweep_free(o);
 	policy_free(o->policy);
+	books_free(o->scratch);
 	o->magic = 0;
 	free(o);
 }

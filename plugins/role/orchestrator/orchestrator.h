@@ -24,6 +24,7 @@
 #include "plugins/common/policy.h"
 
 struct run;
+struct books;
 
 struct orchestrator_conf {
 	const char *target_url;
@@ -47,6 +48,7 @@ struct orchestrator {
 	int64_t trouble_until; /* the store failed: nothing is taken or adopted before */
 	uint32_t credit;
 	struct sweep *sweep;
+	struct books *scratch; /* a report is read into them, and merged */
 	struct sq_op *drain; /* set: stopping, nothing new is taken */
 	int64_t *running, *ended, *adopted, *dead; /* metrics */
 };

@@ -17,6 +17,7 @@ void run_free(struct run *r)
 {
 	if (!r)
 		return;
+	r->o->host->unpost(r->o->host->ctx, &r->turn);
 	if (r->begun)
 		test_end(&r->test);
 	for (int64_t i = 0; r->snapshots && i < r->plan->workers; i++) {
@@ -39,6 +40,16 @@ void run_free(struct run *r)
 	free(r);
 }
 
+static void turn_end(struct sq_post *p)
+{
+	run_pump(sq_container(p, struct run, turn));
+}
+
+void run_pump_later(struct run *r)
+{
+	r->o->host->later(r->o->host->ctx, &r->turn);
+}
+
 static void turn(struct sq_timer *t)
 {
 	run_pump(sq_container(t, struct run, timer));
@@ -59,6 +70,7 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	*record = (struct test_record){0};
 	r->plan = plan;
 	r->timer.fire = turn;
+	r->turn.run = turn_end;
 	r->renew.fire = run_renew;
 	r->audit_timer.fire = run_audit_again;
 	plan_schedule(plan, &r->schedule);

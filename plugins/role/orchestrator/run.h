@@ -50,6 +50,7 @@ struct run {
 	int64_t stopped; /* when nothing more became due, 0 = not yet */
 
 	struct sq_timer timer, renew;
+	struct sq_post turn;
 	unsigned pending; /* requests under way */
 	bool pumping, again;
 
@@ -87,6 +88,8 @@ int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct s
 int run_adopt(struct run *r, uint64_t fence, int64_t lease_until);
 void run_free(struct run *r);
 void run_pump(struct run *r); /* after every event */
+/* The same at the end of this turn: once for all reports that came in it. */
+void run_pump_later(struct run *r);
 
 /* What the record says, in our own time. */
 struct standing run_standing(const struct orchestrator *o, const struct test_record *record);

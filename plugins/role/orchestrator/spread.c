@@ -7,10 +7,11 @@
  * told that, and an adopter takes what is stored for what everybody was told. Under the other policies
  * until_tick is the end from the beginning, and nothing moves.
  *
- * until_tick is as far ahead of now as a worker may be silent before it is lost: by then its last ticks
- * are just over, and its slots go on at once with somebody else. A shorter time would only
- * make a hiccup of the store cost requests; a longer one would leave a gap. So without any orchestrator
- * the load stops after that time, and goes on when one has adopted the test.
+ * until_tick is as far ahead of now as a worker may be silent before it is lost: by then its last ticks are
+ * just over, and its slots go on at once with somebody else. A shorter time would only make a hiccup of the
+ * store cost requests; a longer one would leave a gap. But it is never less than what a raise and two polls
+ * take, or workers that are well would run into it. So without any orchestrator the load stops after that
+ * time, and goes on when one has adopted the test.
  */
 #include <assert.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include "test_parts.h"
 
 #define RAISE_EVERY (1 * SQ_S)
+#define AHEAD_MIN (4 * CONTROL_POLL)
 #define LOAD_MAX 700 /* thousandths of a CPU: a worker with more has no room for a lost one's part */
 
 static bool spreads(const struct test *t)
@@ -27,16 +29,17 @@ static bool spreads(const struct test *t)
 	return t->setup.on_loss == LOSS_REDISTRIBUTE;
 }
 
-static uint64_t grant(const struct test *t, int64_t now)
+/* since: ns from T0 to now. */
+static uint64_t grant(const struct test *t, int64_t since)
 {
-	return schedule_ticks_until(t->setup.schedule, now - t->t0 + t->setup.report_timeout);
+	int64_t ahead = t->setup.report_timeout;
+
+	return schedule_ticks_until(t->setup.schedule, since + (ahead > AHEAD_MIN ? ahead : AHEAD_MIN));
 }
 
 uint64_t spread_first(const struct test *t)
 {
-	const struct schedule *s = t->setup.schedule;
-
-	return spreads(t) ? schedule_ticks_until(s, t->setup.report_timeout) : s->total;
+	return spreads(t) ? grant(t, 0) : t->setup.schedule->total;
 }
 
 uint64_t spread_give(struct test *t, uint32_t place)
@@ -49,7 +52,7 @@ uint64_t spread_give(struct test *t, uint32_t place)
 /* One step at a time: before it is confirmed the next one would only move the fence of a lost one on. */
 static void raise_until(struct test *t, int64_t now)
 {
-	uint64_t want = grant(t, now);
+	uint64_t want = grant(t, now - t->t0);
 
 	if (now < t->spread.raise_at || t->saved.until_tick != t->spread.until || want <= t->spread.until)
 		return;
