@@ -204,6 +204,27 @@ class OddServer:
     def do_lengths_agree(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi")
 
+    @staticmethod
+    def do_swallow(connection):
+        """Reads late what was sent, until nothing more comes."""
+        time.sleep(0.03)
+        connection.settimeout(0.3)
+        try:
+            while connection.recv(65536):
+                pass
+        except TimeoutError:
+            pass
+        connection.settimeout(None)
+        connection.sendall(OK)
+        raise Gone
+
+    @staticmethod
+    def do_too_early(connection):
+        """The answer comes before the request was read, and the rest never is."""
+        connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        time.sleep(0.2)
+        raise Gone
+
     # --- bad manners ---
 
     @staticmethod
