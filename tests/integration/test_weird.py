@@ -193,7 +193,7 @@ def test_tls(office, good):
             trust["tls"]["resume"] = True
             run = Run(server.url("/ok", "localhost"), requests_per_connection=1, **trust)
             del trust["tls"]["resume"]
-            tap.ok(run.doc["connections"]["tls_resumed"] >= COUNT - 2, "%s: or a resumed one, when wanted" % name,
+            tap.ok(run.doc["connections"]["tls_resumed"] > 0, "%s: or a resumed one, when wanted" % name,
                    run.doc["connections"])
 
 

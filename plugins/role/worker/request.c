@@ -35,6 +35,9 @@ int request_render(const struct plan *plan, const char *version, const char *tes
 	snprintf(value, sizeof value, "squall/%s", version);
 	request_header(plan, "User-Agent", value, out);
 	buf_printf(out, "X-Squall-Test: %s\r\n", test_id);
+	if (plan->wire.requests_per_connection == 1)
+		buf_str(out,
+		        "Connection: close\r\n"); /* the target may end it first, and keep the port waiting */
 	if (request_has_length(plan))
 		buf_printf(out, "Content-Length: %zu\r\n", plan->body ? plan->body_len : 0);
 	for (uint32_t i = 0; i < plan->header_count; i++)
