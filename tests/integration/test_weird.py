@@ -151,7 +151,7 @@ def test_places():
 
 def test_full_sockets(office, good):
     """Requests that the socket does not take at once."""
-    body = "x" * 120000
+    body = "x" * 120000 + "END"
     for server, more in ((OddServer(), {}), (OddTls(good), {"tls": {"ca": office.ca}})):
         with server:
             server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -78,8 +78,13 @@ static void on_left(struct conn *c)
 	bench_of(c)->left++;
 }
 
-static const struct conn_calls calls = {on_reached,  on_connected, on_refused, on_first_byte,
-                                        on_answered, on_broken,    on_left};
+static const struct conn_calls calls = {.reached = on_reached,
+                                        .connected = on_connected,
+                                        .refused = on_refused,
+                                        .first_byte = on_first_byte,
+                                        .answered = on_answered,
+                                        .broken = on_broken,
+                                        .left = on_left};
 
 /* What the client's socket holds goes to the server. */
 static void hear(struct bench *b)
