@@ -212,7 +212,7 @@ class OddServer:
         while more and last != b"END":
             more = connection.recv(65536)
             last = (last + more)[-3:]
-        connection.sendall(OK)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
         raise Gone
 
     @staticmethod
