@@ -204,6 +204,24 @@ class OddServer:
     def do_lengths_agree(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi")
 
+    @staticmethod
+    def do_swallow(connection):
+        """Begins late to read a body, which ends in END."""
+        time.sleep(0.03)
+        more, last = b"x", b""
+        while more and last != b"END":
+            more = connection.recv(65536)
+            last = (last + more)[-3:]
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
+        raise Gone
+
+    @staticmethod
+    def do_too_early(connection):
+        """The answer comes before the request was read, and the rest never is."""
+        connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        time.sleep(0.2)
+        raise Gone
+
     # --- bad manners ---
 
     @staticmethod

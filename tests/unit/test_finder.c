@@ -196,6 +196,18 @@ static void test_life(void)
 	bench_free(b);
 }
 
+static void test_fewer(void)
+{
+	struct bench *b = bench_new("", "127.0.0.1 127.0.0.2");
+
+	pass(b, 0);
+	names.says = "127.0.0.2";
+	pass(b, TTL);
+	is_int(b->moves, 1, "one of two addresses is gone");
+	has(b, "127.0.0.2", "the other one is loaded");
+	bench_free(b);
+}
+
 static void test_refusing(int listener)
 {
 	struct bench *b = bench_new("", "127.0.0.1");
@@ -294,6 +306,7 @@ int main(void)
 	int listener = listen_everywhere();
 
 	test_life();
+	test_fewer();
 	test_slow();
 	test_never();
 	test_policy();

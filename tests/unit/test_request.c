@@ -45,6 +45,11 @@ static void test_defaults(void)
 	    plan_for(&p, "http://example.org", get),
 	    "GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: squall/0.1\r\nX-Squall-Test: id-1\r\n\r\n",
 	    "a GET without a body says nothing about it");
+	p.wire.requests_per_connection = 1;
+	is_request(&p,
+	           "GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: squall/0.1\r\nX-Squall-Test: "
+	           "id-1\r\nConnection: close\r\n\r\n",
+	           "a connection of its own: it is said");
 }
 
 static void test_plan_headers(void)

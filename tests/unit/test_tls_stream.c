@@ -244,6 +244,55 @@ static void test_resumption(int version, bool wanted)
 	tls_paper_free(&paper);
 }
 
+/* TLS 1.2: the server asks for a second handshake; it is declined, and the connection goes on. */
+static void test_renegotiation(void)
+{
+	struct tls_paper paper;
+	SSL_CTX *server;
+	struct tls_context *c = context_of(&(struct tls_options){.ca = office.ca_pem});
+	struct pair p;
+	char text[64] = "";
+
+	tls_office_issue(&office, &(struct tls_issue){"DNS:localhost", 10, false}, &paper);
+	server = tls_server(&paper, NULL);
+	SSL_CTX_set_max_proto_version(server, TLS1_2_VERSION);
+	pair_open(&p, c, server, "localhost");
+	shake(&p, 65536);
+	ok(SSL_renegotiate(p.server.ssl) == 1 && SSL_do_handshake(p.server.ssl) <= 1,
+	   "the server asks for another handshake");
+	ok(read_all(&p, 65536, text, sizeof text) == 0, "no harm is done");
+	ok(tls_stream_pending(p.client).len > 0, "it is told that there will be none");
+	pair_close(&p);
+	SSL_CTX_free(server);
+	tls_context_free(c);
+	tls_paper_free(&paper);
+}
+
+static void test_key_update(void)
+{
+	struct tls_paper paper;
+	SSL_CTX *server;
+	struct tls_context *c = context_of(&(struct tls_options){.ca = office.ca_pem});
+	struct pair p;
+	char text[64] = "", got[64] = "";
+
+	tls_office_issue(&office, &(struct tls_issue){"DNS:localhost", 10, false}, &paper);
+	server = tls_server(&paper, NULL);
+	pair_open(&p, c, server, "localhost");
+	shake(&p, 65536);
+	SSL_key_update(p.server.ssl, SSL_KEY_UPDATE_REQUESTED);
+	SSL_write(p.server.ssl, "fresh", 5);
+	ok(read_all(&p, 65536, got, sizeof got) == 0 && strcmp(got, "fresh") == 0,
+	   "TLS 1.3: keys are updated");
+	tls_stream_write(p.client, "too", 3);
+	carry(&p);
+	ok(SSL_read(p.server.ssl, text, sizeof text) == 3, "on both sides");
+	pair_close(&p);
+	SSL_CTX_free(server);
+	tls_context_free(c);
+	tls_paper_free(&paper);
+}
+
 static void test_no_tls(void)
 {
 	static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
@@ -305,6 +354,8 @@ int main(void)
 	test_resumption(TLS1_3_VERSION, true);
 	test_resumption(TLS1_2_VERSION, true);
 	test_resumption(TLS1_3_VERSION, false);
+	test_renegotiation();
+	test_key_update();
 	test_no_tls();
 	test_options();
 	tls_office_close(&office);

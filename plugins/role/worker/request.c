@@ -93,6 +93,9 @@ static void write_head(const struct source *s, const char *version, const char *
 	add_header(s, "User-Agent", value, out);
 	if (test_id)
 		buf_printf(out, "X-Squall-Test: %s\r\n", test_id);
+	if (s->plan->wire.requests_per_connection == 1)
+		buf_str(out,
+		        "Connection: close\r\n"); /* the target may end it first, and keep the port waiting */
 	add_headers(s, out);
 	buf_str(out, has_length(s) ? "Content-Length: " : "\r\n");
 }

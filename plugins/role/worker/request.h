@@ -37,7 +37,8 @@ struct messages {
 	struct buf rendered;
 };
 
-/* plan outlives it. With Content-Length; Host and User-Agent are ours unless the plan has its own. 0 or
+/* plan outlives it. With Content-Length, and Connection: close when each request has a connection of its
+ * own; Host and User-Agent are ours unless the plan has its own. 0 or
  * -ENOMEM. */
 int messages_init(struct messages *m, const struct plan *plan, const char *version, const char *test_id);
 void messages_free(struct messages *m); /* harmless on a zeroed one */
