@@ -146,9 +146,8 @@ def stats():
 
 # --- plans that are refused ---------------------------------------------------------------------
 
-LATER = ["labels", "requests", "stages", "arrival", "seed", "mode", "connections", "think_ms",
-         "requests_per_connection", "max_requests", "timeouts_ms", "tls", "resolve", "connect_to", "unix_socket",
-         "data", "checks", "thresholds", "auto_stop", "on_worker_loss", "warmup_sec", "secret_headers"]
+LATER = ["labels", "requests_per_connection", "timeouts_ms", "tls", "resolve", "connect_to", "unix_socket",
+         "thresholds", "auto_stop", "on_worker_loss", "secret_headers"]
 BAD = {
     "name": [7, "x" * 129, "a\nb", []],
     "url": [7, "", "ftp://x/", "http://", "http://a b/", "http://x:0/", "http://x:65536/", "http://u:p@x/", "http://x/#f",
