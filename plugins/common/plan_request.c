@@ -275,6 +275,26 @@ struct json_object *plan_write_requests(const struct plan *p)
 	return doc_close(array, good);
 }
 
+int plan_check_size(const struct plan *p, struct plan_problems *problems)
+{
+	struct json_object *doc;
+	const char *text;
+	size_t len = 0;
+
+	if (p->request_count == 0 && !p->data)
+		return 0;
+	doc = plan_write(p);
+	text = doc ? doc_text(doc, &len) : NULL;
+	json_object_put(doc);
+	if (!text)
+		return -ENOMEM;
+	if (len > PLAN_TEXT_MAX)
+		plan_problem(problems, p->data ? "data" : "requests",
+		             "the plan with all that requests inherit is %zu bytes long; the most is %d", len,
+		             PLAN_TEXT_MAX);
+	return 0;
+}
+
 /* --- templates ------------------------------------------------------------------------------- */
 
 enum place { PLACE_PATH, PLACE_HEADER, PLACE_BODY };
