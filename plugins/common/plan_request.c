@@ -338,9 +338,16 @@ static int check_template(const struct plan *p, const char *text, size_t len, en
 	status = template_compile(&t, (struct sq_slice){text, len}, p->data, &n, &err);
 	if (status == -EINVAL)
 		plan_problem(problems, name, "%s", err.text);
-	for (uint32_t i = 0; i < t.count && place != PLACE_BODY; i++)
-		if (t.pieces[i].kind == PIECE_ROW)
-			check_cells(p->data, t.pieces[i].column, place, name, problems);
+	for (uint32_t i = 0; i < t.count && place != PLACE_BODY; i++) {
+		const struct piece *piece = &t.pieces[i];
+
+		if (piece->kind == PIECE_ROW)
+			check_cells(p->data, piece->column, place, name, problems);
+		else if (piece->kind == PIECE_TEXT && !may_stand(piece->text, place))
+			plan_problem(problems, name,
+			             "has a blank or another character outside of {{ }} that "
+			             "must be encoded (%%20)");
+	}
 	template_free(&t);
 	return status == -ENOMEM ? status : 0;
 }

@@ -211,6 +211,8 @@ static void test_templates(void)
 	        "url: {{row.x}}: row 1 cannot stand in a path: it has a blank or another character that must "
 	        "be encoded "
 	        "(%20)\n");
+	refused("{\"url\": \"http://target:8000/{{{{ x\"}",
+	        "url: has a blank or another character outside of {{ }} that must be encoded (%20)\n");
 	refused("{\"data\": [{\"x\": 1}, {\"y\": 1}]}",
 	        "data: row 2 must have the members of the first one, each a text, a number or a boolean\n");
 	refused("{\"data\": [{\"x\": [1]}]}",
