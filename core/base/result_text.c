@@ -317,15 +317,20 @@ static void print_efficiency(struct page *p, struct json_object *generator)
 	         text_number(text, requests));
 }
 
-static void print_saturation(struct page *p, struct json_object *saturation)
+static void print_saturation(struct page *p, struct json_object *doc)
 {
+	struct json_object *saturation = member_get(doc, "saturation");
+	bool closed = member_is(member_get(doc, "effective_plan"), "mode", "closed");
 	bool target = member_is(saturation, "who", "target");
 
 	if (!target && !member_is(saturation, "who", "generator"))
 		return;
 	page_begin(p, "saturated", PAGE_LABELS, NULL);
-	page_say(p,
-	         target ? "the target: requests had to wait for it" : "the generator: it could not keep up");
+	if (target && closed)
+		page_say(p, "the target: more than that it does not answer over these connections");
+	else
+		page_say(p, target ? "the target: requests had to wait for it"
+		                   : "the generator: it could not keep up");
 }
 
 static void print_workers(struct page *p, struct json_object *workers)
@@ -367,7 +372,7 @@ void result_text(struct json_object *doc, bool color, struct buf *out)
 	print_status(&p, doc);
 	print_redirects(&p, doc);
 	result_thresholds(&p, doc, false);
-	print_saturation(&p, member_get(doc, "saturation"));
+	print_saturation(&p, doc);
 	print_workers(&p, member_get(doc, "workers"));
 	print_warmup(&p, member_get(doc, "warmup"));
 	print_efficiency(&p, member_get(doc, "generator"));

@@ -130,7 +130,8 @@ int plan_build(const struct options *o, struct json_object **ret, struct sq_err 
 		r = sq_fail(err, -ENOMEM, "no memory");
 	if (r < 0)
 		return r;
-	if (o->operand)
+	r = plan_expand_files(plan, err);
+	if (r == 0 && o->operand)
 		r = put_url(plan, o->operand, err);
 	if (r == 0)
 		r = put_fields(plan, o, err);

@@ -1,4 +1,4 @@
-/* plan_env.c - {{env NAME}} in the texts of a plan, which only this command fills in. */
+/* plan_env.c - {{env NAME}} in the texts of a plan, and @FILE for bodies: only this command fills them in. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 #include "plan_put.h"
 
 #define OPEN "{{env "
+#define BODY_MAX (1 << 20) /* as the gateway takes it */
 
 /* What s holds, with variables in their places, appended to out. */
 static int expand(const char *s, size_t len, struct buf *out, struct sq_err *err)
@@ -67,5 +68,33 @@ int plan_expand(struct json_object *v, struct sq_err *err)
 			r = r < 0 ? r : plan_expand(it.val, err);
 		}
 	}
+	return r;
+}
+
+static int expand_body(struct json_object *o, struct sq_err *err)
+{
+	struct json_object *body = member_get(o, "body");
+	const char *s = json_object_is_type(body, json_type_string) ? json_object_get_string(body) : "";
+	struct buf text = {0};
+	int r;
+
+	if (*s != '@')
+		return 0;
+	r = file_read(s + 1, BODY_MAX, &text, err);
+	if (r == 0)
+		r = json_put(o, "body", json_object_new_string_len(text.data, (int)text.len));
+	buf_free(&text);
+	return r;
+}
+
+int plan_expand_files(struct json_object *plan, struct sq_err *err)
+{
+	struct json_object *requests = member_get(plan, "requests");
+	int r = expand_body(plan, err);
+
+	for (size_t i = 0; r == 0 && json_object_is_type(requests, json_type_array) &&
+	                   i < json_object_array_length(requests);
+	     i++)
+		r = expand_body(json_object_array_get_idx(requests, i), err);
 	return r;
 }

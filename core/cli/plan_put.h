@@ -62,6 +62,8 @@ int plan_put_data(struct json_object *plan, const struct option_row *row, const 
 /* plan_env.c: puts the values of variables in the places of {{env NAME}}, in every text below v. 0, -ENOMEM,
  * or -EINVAL with the reason. */
 int plan_expand(struct json_object *v, struct sq_err *err);
+/* The same for bodies of the plan's file that are @FILE: what the file holds. */
+int plan_expand_files(struct json_object *plan, struct sq_err *err);
 
 /* The whole of a file, "-" for standard input, at most limit bytes; appended to out. */
 int file_read(const char *path, size_t limit, struct buf *out, struct sq_err *err);

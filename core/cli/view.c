@@ -62,6 +62,7 @@ static void take_load(struct view *v, struct json_object *plan)
 	copy_scaled(plan, "hits_per_sec", RATE_ONE, &rate);
 	if (member_count(plan, "connections", &n) && n > 0) {
 		snprintf(v->load, sizeof v->load, "%s connection%s", text_count(text, n), n == 1 ? "" : "s");
+		member_count(plan, "max_requests", &v->most);
 	} else if (json_object_is_type(stages, json_type_array) && json_object_array_length(stages) > 0) {
 		snprintf(v->load, sizeof v->load, "up to %s", rate_text(text, peak_rate(stages, rate)));
 	} else if (rate > 0) {

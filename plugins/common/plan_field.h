@@ -62,6 +62,9 @@ int plan_read_requests(struct json_object *v, const struct plan_field *f, struct
                        struct plan_problems *problems);
 struct json_object *plan_write_requests(const struct plan *p);
 void plan_request_free(struct plan_request *r); /* what it owns */
+/* What requests inherit makes the effective plan longer than the one that was posted: it has to be read again
+ * by others. 0 or -ENOMEM. */
+int plan_check_size(const struct plan *p, struct plan_problems *problems);
 /* Whether all {{...}} of the plan mean something. 0 or -ENOMEM. */
 int plan_check_templates(const struct plan *p, struct plan_problems *problems);
 

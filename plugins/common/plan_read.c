@@ -264,6 +264,8 @@ int plan_read(struct json_object *doc, const char *default_url, struct plan **ou
 		check_together(p, problems);
 	if (r == 0 && problems->count == 0)
 		r = plan_check_templates(p, problems);
+	if (r == 0 && problems->count == 0)
+		r = plan_check_size(p, problems);
 	if (plan_problems_failed(problems))
 		r = -ENOMEM;
 	if (r == 0 && problems->count > 0)

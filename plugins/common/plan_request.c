@@ -275,6 +275,26 @@ struct json_object *plan_write_requests(const struct plan *p)
 	return doc_close(array, good);
 }
 
+int plan_check_size(const struct plan *p, struct plan_problems *problems)
+{
+	struct json_object *doc;
+	const char *text;
+	size_t len = 0;
+
+	if (p->request_count == 0 && !p->data)
+		return 0;
+	doc = plan_write(p);
+	text = doc ? doc_text(doc, &len) : NULL;
+	json_object_put(doc);
+	if (!text)
+		return -ENOMEM;
+	if (len > PLAN_TEXT_MAX)
+		plan_problem(problems, p->data ? "data" : "requests",
+		             "the plan with all that requests inherit is %zu bytes long; the most is %d", len,
+		             PLAN_TEXT_MAX);
+	return 0;
+}
+
 /* --- templates ------------------------------------------------------------------------------- */
 
 enum place { PLACE_PATH, PLACE_HEADER, PLACE_BODY };
@@ -318,9 +338,16 @@ static int check_template(const struct plan *p, const char *text, size_t len, en
 	status = template_compile(&t, (struct sq_slice){text, len}, p->data, &n, &err);
 	if (status == -EINVAL)
 		plan_problem(problems, name, "%s", err.text);
-	for (uint32_t i = 0; i < t.count && place != PLACE_BODY; i++)
-		if (t.pieces[i].kind == PIECE_ROW)
-			check_cells(p->data, t.pieces[i].column, place, name, problems);
+	for (uint32_t i = 0; i < t.count && place != PLACE_BODY; i++) {
+		const struct piece *piece = &t.pieces[i];
+
+		if (piece->kind == PIECE_ROW)
+			check_cells(p->data, piece->column, place, name, problems);
+		else if (piece->kind == PIECE_TEXT && !may_stand(piece->text, place))
+			plan_problem(problems, name,
+			             "has a blank or another character outside of {{ }} that "
+			             "must be encoded (%%20)");
+	}
 	template_free(&t);
 	return status == -ENOMEM ? status : 0;
 }

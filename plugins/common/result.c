@@ -136,9 +136,10 @@ static struct json_object *write_rate(const struct result_input *in, uint64_t of
 {
 	struct json_object *o = json_object_new_object();
 	const struct ledger *l = &in->books->ledger;
+	bool closed = in->plan->mode == PLAN_CLOSED; /* nothing was asked for but to go on */
 	int64_t end = load_end(in), asked = in->elapsed < end ? in->elapsed : end;
 
-	return doc_close(o, put_ratio(o, "offered", (int64_t)offered, asked, SQ_S, 6) &&
+	return doc_close(o, put_ratio(o, "offered", closed ? -1 : (int64_t)offered, asked, SQ_S, 6) &&
 	                        put_ratio(o, "sent", (int64_t)ledger_sent(l), in->elapsed, SQ_S, 6) &&
 	                        put_ratio(o, "ok", (int64_t)l->ok, in->elapsed, SQ_S, 6));
 }

@@ -201,7 +201,9 @@ size_t template_length(const struct template *t, const struct template_values *v
 	char number[24];
 	size_t len = 0;
 
-	for (const struct piece *p = t->pieces; p < t->pieces + t->count; p++)
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct piece *p = &t->pieces[i];
+
 		switch (p->kind) {
 		case PIECE_TEXT:
 			len += p->text.len;
@@ -219,6 +221,7 @@ size_t template_length(const struct template *t, const struct template_values *v
 			len += cell_of(p, v).len;
 			break;
 		}
+	}
 	return len;
 }
 
@@ -231,7 +234,9 @@ static char *put_slice(char *out, struct sq_slice s)
 
 char *template_render(const struct template *t, const struct template_values *v, char *out)
 {
-	for (const struct piece *p = t->pieces; p < t->pieces + t->count; p++)
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct piece *p = &t->pieces[i];
+
 		switch (p->kind) {
 		case PIECE_TEXT:
 			out = put_slice(out, p->text);
@@ -252,5 +257,6 @@ char *template_render(const struct template *t, const struct template_values *v,
 			out = put_slice(out, cell_of(p, v));
 			break;
 		}
+	}
 	return out;
 }

@@ -174,6 +174,11 @@ with tempfile.TemporaryDirectory() as folder:
               {"url": "http://b/", "hits_per_sec": 7, "headers": {"X-A": "1", "X-B": "3"}, "surprise": [1],
                "duration_sec": 10, "workers": 1}, "options override the file")
     tap.equal(plan("-f", path, "-c", "5").get("max_connections"), 5, "-c with the rate of a file")
+    inner = os.path.join(folder, "inner")
+    with open(inner, "w", encoding="utf-8") as f:
+        f.write("from a file")
+    tap.equal(plan(URL, "-f", "-", text=json.dumps({"requests": [{"name": "a", "body": "@" + inner}]}))["requests"][0]["body"],
+              "from a file", "bodies of a plan's requests may be files")
     for text, why in (("[1]", "must hold a JSON object"), ("{", "it ends too early"), ('{"a":1} x', "is not JSON"),
                       ("", "it ends too early")):
         with open(path, "w", encoding="utf-8") as f:

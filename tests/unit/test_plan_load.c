@@ -152,6 +152,25 @@ static void test_requests(void)
 	        "max_bytes, max_ms\n");
 }
 
+/* A body of 1 MB that three requests inherit is too much for those who read the effective plan. */
+static void test_size(void)
+{
+	size_t len = 1 << 20;
+	char *text = malloc(len + 256);
+	struct plan_problems problems = {0};
+	struct plan *p = NULL;
+
+	sprintf(text, "{\"body\": \"%0*d\", \"requests\": [{\"name\": \"a\"}, {\"name\": \"b\"}]}",
+	        (int)len - 10, 0);
+	is_int(plan_read_text(text, strlen(text), TARGET, &p, NULL, &problems), -EINVAL,
+	       "too long when written out");
+	ok(problems.text.data &&
+	       strstr(problems.text.data, "requests: the plan with all that requests inherit"),
+	   "and that is said");
+	plan_problems_free(&problems);
+	free(text);
+}
+
 static void test_checks(void)
 {
 	refused("{\"checks\": [{\"status\": 99}]}",
@@ -192,6 +211,8 @@ static void test_templates(void)
 	        "url: {{row.x}}: row 1 cannot stand in a path: it has a blank or another character that must "
 	        "be encoded "
 	        "(%20)\n");
+	refused("{\"url\": \"http://target:8000/{{{{ x\"}",
+	        "url: has a blank or another character outside of {{ }} that must be encoded (%20)\n");
 	refused("{\"data\": [{\"x\": 1}, {\"y\": 1}]}",
 	        "data: row 2 must have the members of the first one, each a text, a number or a boolean\n");
 	refused("{\"data\": [{\"x\": [1]}]}",
@@ -205,6 +226,7 @@ int main(void)
 	test_max_requests();
 	test_closed();
 	test_requests();
+	test_size();
 	test_checks();
 	test_templates();
 	return tap_done();

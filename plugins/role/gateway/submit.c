@@ -197,12 +197,17 @@ static void submit_put(struct submit *s)
 
 static void tell_accepted(const struct submit *s)
 {
-	char duration[TEXT_MAX], load[TEXT_MAX * 2];
+	char duration[TEXT_MAX], load[TEXT_MAX], rate[TEXT_MAX];
+	const struct plan *p = s->plan;
 
+	if (p->mode == PLAN_CLOSED)
+		snprintf(load, sizeof load, "connections=%lld", (long long)p->connections);
+	else
+		snprintf(load, sizeof load, "rate=%.30s/s",
+		         text_number(rate, (double)plan_peak_rate(p) / PLAN_RATE_ONE));
 	SQ_INFO(s->call.gw->host, SQ_KV({"test", s->call.id}),
-	        "state=queued load=\"%s\" duration=%s workers=%lld target=%s client=%s",
-	        plan_load_text(s->plan, load), text_duration(duration, s->plan->duration),
-	        (long long)s->plan->workers, s->plan->url.text, s->call.rq->peer);
+	        "state=queued %s duration=%s workers=%lld target=%s client=%s", load,
+	        text_duration(duration, p->duration), (long long)p->workers, p->url.text, s->call.rq->peer);
 	++*s->call.gw->accepted;
 }
 
