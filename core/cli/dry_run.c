@@ -53,12 +53,19 @@ int dry_run(struct json_object *plan, bool json)
 	struct sq_err err;
 	struct load load;
 
-	if (plan_load(plan, &load.rate, &load.duration, &err) < 0) {
+	int r = plan_load(plan, &load.rate, &load.duration, &err);
+
+	if (r < 0) {
 		say("%s", err.text);
 		return RESULT_EXIT_USAGE;
 	}
 	if (plan_hide(plan) < 0)
 		return RESULT_EXIT_STOPPED;
+	if (r > 0) {
+		if (!json)
+			say("due times are only shown of a constant rate that is all there is of the load");
+		return output_json(plan);
+	}
 	load.total = rate_total(load.rate, load.duration);
 	return json ? print_document(plan, &load) : print_text(plan, &load);
 }

@@ -89,16 +89,34 @@ static int put_default(struct json_object *plan, const char *field, int64_t valu
 	return member_get(plan, field) ? 0 : json_put(plan, field, json_object_new_int64(value));
 }
 
-/* No load given: 10/s for 10 s with 1 worker. */
+/* -c alone: the closed model. Its connections are those of the whole test. */
+static int put_closed(struct json_object *plan, const struct options *o)
+{
+	struct json_object *connections = member_get(plan, "max_connections");
+
+	if (!is_given(o, "max_connections") || member_get(plan, "hits_per_sec") ||
+	    member_get(plan, "stages") || member_get(plan, "mode"))
+		return 0;
+	if (json_put(plan, "connections", json_object_get(connections)) < 0 ||
+	    json_put_text(plan, "mode", "closed") < 0)
+		return -ENOMEM;
+	json_object_object_del(plan, "max_connections");
+	return 0;
+}
+
+/* No load given: 10/s for 10 s with 1 worker. Stages and a number of requests say how long it takes. */
 static int put_defaults(struct json_object *plan, const struct options *o, struct sq_err *err)
 {
-	if (is_given(o, "max_connections") && !member_get(plan, "hits_per_sec"))
-		return sq_fail(err, -EINVAL,
-		               "-c without -r (as fast as the connections go) is not in this version yet");
-	if (put_default(plan, "hits_per_sec", 10) < 0 || put_default(plan, "duration_sec", 10) < 0 ||
-	    put_default(plan, "workers", 1) < 0)
-		return sq_fail(err, -ENOMEM, "no memory");
-	return 0;
+	bool stages = member_get(plan, "stages");
+	int r = put_closed(plan, o);
+
+	if (r == 0 && !stages && strcmp(json_text(plan, "mode"), "closed") != 0)
+		r = put_default(plan, "hits_per_sec", 10);
+	if (r == 0 && !stages && !member_get(plan, "max_requests"))
+		r = put_default(plan, "duration_sec", 10);
+	if (r == 0)
+		r = put_default(plan, "workers", 1);
+	return r < 0 ? sq_fail(err, r, "no memory") : 0;
 }
 
 int plan_build(const struct options *o, struct json_object **ret, struct sq_err *err)
@@ -118,6 +136,8 @@ int plan_build(const struct options *o, struct json_object **ret, struct sq_err 
 		r = put_fields(plan, o, err);
 	if (r == 0)
 		r = put_defaults(plan, o, err);
+	if (r == 0)
+		r = plan_expand(plan, err);
 	if (r < 0)
 		json_object_put(plan);
 	else
@@ -141,13 +161,13 @@ static int read_scaled(struct json_object *plan, const char *field, double scale
 
 int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err)
 {
-	static const char *const others[] = {"stages", "arrival", "mode", "connections"};
+	static const char *const others[] = {"stages", "arrival", "mode", "max_requests", "warmup_sec"};
 	int64_t rate, duration;
 	int r;
 
 	for (size_t i = 0; i < SQ_LEN(others); i++)
 		if (member_get(plan, others[i]))
-			return sq_fail(err, -EINVAL, "%s is not in this version yet", others[i]);
+			return 1;
 	r = read_scaled(plan, "hits_per_sec", RATE_ONE, 1e7, &rate, err);
 	if (r == 0)
 		r = read_scaled(plan, "duration_sec", SQ_S, 30 * 86400, &duration, err);

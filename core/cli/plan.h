@@ -17,7 +17,8 @@ struct json_object;
 /* *ret is the caller's to put; written only on success. 0, or a negative errno with the reason. */
 int plan_build(const struct options *o, struct json_object **ret, struct sq_err *err);
 
-/* The constant load that a plan asks for; refused when it asks for another kind. */
+/* The constant load that a plan asks for. 1: it asks for another kind; or a negative errno with the reason.
+ */
 int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err);
 
 /* Headers whose values others must not read: name of len bytes, in any case of letters. */

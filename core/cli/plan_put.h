@@ -37,6 +37,18 @@ int plan_put_body(struct json_object *plan, const struct option_row *row, const 
 int plan_put_threshold(struct json_object *plan, const struct option_row *row, const char *value,
                        struct sq_err *err);
 
+/* plan_put_load.c */
+int plan_put_stage(struct json_object *plan, const struct option_row *row, const char *value,
+                   struct sq_err *err);
+int plan_put_check(struct json_object *plan, const struct option_row *row, const char *value,
+                   struct sq_err *err);
+int plan_put_data(struct json_object *plan, const struct option_row *row, const char *value,
+                  struct sq_err *err);
+
+/* plan_env.c: puts the values of variables in the places of {{env NAME}}, in every text below v. 0, -ENOMEM,
+ * or -EINVAL with the reason. */
+int plan_expand(struct json_object *v, struct sq_err *err);
+
 /* The whole of a file, "-" for standard input, at most limit bytes; appended to out. */
 int file_read(const char *path, size_t limit, struct buf *out, struct sq_err *err);
 

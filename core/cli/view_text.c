@@ -14,14 +14,14 @@
 void view_title(const struct view *v, struct buf *out)
 {
 	struct page p = {.out = out};
-	char rate[TEXT_MAX], duration[TEXT_MAX], count[TEXT_MAX];
+	char duration[TEXT_MAX], count[TEXT_MAX];
 
 	page_begin(&p, "squall: ", strlen("squall: "), NULL);
 	page_put(&p, 0, "test %.*s", SHORT_ID, v->id);
 	if (*v->url)
 		page_put(&p, 2, "%s %s", v->method, v->url);
-	if (v->rate > 0 && v->duration > 0)
-		page_put(&p, 2, "%s for %s", rate_text(rate, v->rate), text_duration(duration, v->duration));
+	if (*v->load && v->duration > 0)
+		page_put(&p, 2, "%s for %s", v->load, text_duration(duration, v->duration));
 	if (v->workers > 0)
 		page_put(&p, 2, "%s worker%s", text_count(count, v->workers), v->workers == 1 ? "" : "s");
 	page_end(&p);

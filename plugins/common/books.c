@@ -158,8 +158,9 @@ static void fill_sample(struct sample *to, const struct books *b, const struct r
 	if (seen)
 		*to = *seen;
 	else
-		memset(to, 0, sizeof *to);
+		*to = (struct sample){.dns = -1, .connect = -1, .tls = -1};
 	to->tick = r->tick;
+	to->request = r->request;
 	to->offset = r->due - b->t0;
 	to->response = now - r->due;
 	to->service = now - r->sent;

@@ -54,6 +54,7 @@ struct request_times {
 	uint64_t tick;
 	int64_t due, picked, sent, first_byte; /* monotonic ns; 0 = not yet */
 	uint8_t stage; /* enum request_stage */
+	uint8_t request; /* which of the plan's, for the samples */
 };
 
 /*
@@ -66,8 +67,11 @@ struct sample {
 	int64_t response, service; /* ns, as far as they went */
 	int64_t pickup, wait; /* ns */
 	int64_t first_byte; /* ns from sent; -1 = none came */
+	int64_t dns, connect, tls; /* ns, of a connection that was opened for it; -1 = none was */
 	int status; /* 0 = none */
+	uint32_t request; /* which of the plan's */
 	char address[64]; /* numeric address of the target, with port */
+	char worker[64]; /* that sent it, set by who merges */
 	char what[96]; /* error text, or "" */
 	char body[512]; /* first bytes of the answer's body */
 	uint16_t body_len;

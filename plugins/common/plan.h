@@ -15,7 +15,9 @@
 #include <squall/util.h>
 
 #include "core/base/buf.h"
+#include "core/base/text.h"
 #include "core/base/url.h"
+#include "schedule.h"
 
 struct json_object;
 
@@ -24,11 +26,51 @@ struct json_object;
 
 #define PLAN_TEXT_MAX (2 << 20) /* bytes of a plan's JSON text */
 
+enum plan_mode {
+	PLAN_OPEN, /* requests are due by the schedule, whatever the target does */
+	PLAN_CLOSED /* each connection sends its next request when the last one has ended */
+};
+enum plan_arrival { PLAN_UNIFORM, PLAN_POISSON };
+extern const char *const plan_mode_name[], *const plan_arrival_name[]; /* as plan_timer_name */
+
 enum plan_timer { PLAN_TIMER_AUTO, PLAN_TIMER_PRECISE, PLAN_TIMER_BALANCED, PLAN_TIMER_ECONOMY };
 extern const char *const plan_timer_name[]; /* in the order of the enum, closed by NULL */
 
 struct plan_header {
 	char *name, *value;
+};
+
+/* What an answer has to be like; several conditions of one check all have to hold. */
+enum check_kind {
+	CHECK_STATUS, /* low .. high */
+	CHECK_HEADER, /* name is there; with text its value holds it */
+	CHECK_BODY, /* text is in it */
+	CHECK_SIZE, /* low .. high bytes of the body */
+	CHECK_TIME, /* service time of high ns at most */
+};
+struct plan_check {
+	enum check_kind kind;
+	int64_t low, high;
+	char *name, *text; /* owned, or NULL */
+	size_t text_len;
+};
+
+#define PLAN_REQUESTS_MAX 32
+#define PLAN_CHECKS_MAX 16 /* conditions that one request has, those of the plan included */
+
+/* One of several requests. What it leaves out is that of the plan; its headers and checks come on top of
+ * the plan's. */
+struct plan_request {
+	char *name;
+	int64_t weight; /* of every so many requests */
+	char *method, *path; /* path: with query */
+	struct plan_header *headers;
+	uint32_t header_count;
+	char *body; /* NULL for none */
+	size_t body_len;
+	int64_t expect_status;
+	struct plan_check *checks;
+	uint32_t check_count;
 };
 
 /* Durations in ns. Strings are owned by the plan. */
@@ -41,8 +83,19 @@ struct plan {
 	uint32_t header_count;
 	char *body; /* NULL for none; may hold NULs */
 	size_t body_len;
-	int64_t rate; /* over all workers, in PLAN_RATE_ONE; hits_per_sec */
-	int64_t duration; /* duration_sec */
+	int mode; /* enum plan_mode */
+	/* hits_per_sec, over all workers, in PLAN_RATE_ONE; with stages the rate that they begin with. 0 in
+	 * the closed model, and where stages begin with nothing. */
+	int64_t rate;
+	int64_t duration; /* duration_sec; with stages their sum */
+	struct stage *stages;
+	uint32_t stage_count; /* 0: a constant rate */
+	int arrival; /* enum plan_arrival */
+	int64_t seed; /* of everything that is drawn: arrivals, values in templates */
+	int64_t max_requests; /* of the load, over all workers; 0 = no limit */
+	int64_t warmup; /* warmup_sec: before the load, at the rate that it begins with */
+	int64_t connections; /* closed model: over all workers; 0 in the open one */
+	int64_t think; /* closed model: think_ms, from the end of a request to the next one */
 	int64_t workers;
 	int64_t max_connections; /* per worker */
 	/* Requests of one worker that are due and not ended, waiting for a connection or sent; the next
@@ -53,8 +106,20 @@ struct plan {
 	int64_t patience; /* longest wait of a due request for a connection; default: timeout */
 	int64_t drain; /* wait for answers after the last tick; default: timeout */
 	int64_t expect_status; /* 0: 200-399 is ok */
+	struct plan_check *checks;
+	uint32_t check_count;
+	struct plan_request *requests;
+	uint32_t request_count; /* 0: one, without a name, of the plan's own fields */
+	struct plan_data *data; /* NULL for none */
 	int timer; /* enum plan_timer */
 };
+
+/* The schedule that the plan means, the same on every worker and for those who judge them. */
+void plan_schedule(const struct plan *p, struct schedule *out);
+int64_t plan_peak_rate(const struct plan *p); /* the highest of hits_per_sec and stages; 0: closed */
+int64_t plan_span(const struct plan *p); /* ns from T0 to the end of the schedule: warm-up and duration */
+/* "500/s", "0/s to 1,000/s", "16 connections": the load in a headline. Returns out. */
+char *plan_load_text(const struct plan *p, char out[TEXT_MAX * 2]);
 
 /* Every problem of a plan at once, as JSON: [{"field": "hits_per_sec", "problem": "..."}, ...] and
  * as text, one line each. Zeroed by the caller before, freed by the caller after. */

@@ -11,7 +11,11 @@ enum plan_type {
 	PLAN_T_METHOD,
 	PLAN_T_HEADERS,
 	PLAN_T_BODY,
-	PLAN_T_TIMER,
+	PLAN_T_WORD, /* int: the place of a word in a list */
+	PLAN_T_STAGES,
+	PLAN_T_CHECKS,
+	PLAN_T_REQUESTS,
+	PLAN_T_DATA,
 	PLAN_T_LATER, /* known, and refused by this version */
 };
 
@@ -24,6 +28,7 @@ struct plan_field {
 	int64_t min, max; /* numbers: in the plan's unit; texts: bytes */
 	int64_t value; /* numbers: the default */
 	size_t at_least; /* numbers: offset of an earlier field that the default is not below; 0 = none */
+	const char *const *words; /* closed by NULL */
 };
 
 #define PLAN_FIELDS_MAX 64
@@ -42,6 +47,39 @@ int plan_read_string(struct json_object *v, const struct plan_field *f, char **r
                      struct plan_problems *problems);
 int plan_read_method(struct json_object *v, const struct plan_field *f, struct plan *p, bool bare,
                      struct plan_problems *problems);
+struct json_object *plan_write_headers(const struct plan_header *headers, uint32_t count);
+
+/* plan_check.c: the conditions of the plan, or of one request. *ret is owned, and written also when there
+ * are problems. */
+int plan_read_checks(struct json_object *v, const struct plan_field *f, struct plan_check **ret,
+                     uint32_t *ret_count, struct plan_problems *problems);
+struct json_object *plan_write_checks(const struct plan_check *checks, uint32_t count);
+void plan_checks_free(struct plan_check *checks, uint32_t count);
+
+/* plan_request.c */
+int plan_read_requests(struct json_object *v, const struct plan_field *f, struct plan *p,
+                       struct plan_problems *problems);
+struct json_object *plan_write_requests(const struct plan *p);
+void plan_request_free(struct plan_request *r); /* what it owns */
+/* Whether all {{...}} of the plan mean something. 0 or -ENOMEM. */
+int plan_check_templates(const struct plan *p, struct plan_problems *problems);
+
+/* plan_data.c */
+int plan_read_data(struct json_object *v, const struct plan_field *f, struct plan *p,
+                   struct plan_problems *problems);
+struct json_object *plan_write_data(const struct plan *p);
+void plan_data_free(struct plan_data *d);
+
+/* plan_load.c: how much, how long, when. */
+int plan_read_stages(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems);
+struct json_object *plan_write_stages(const struct plan *p);
+/* The default of a number that follows from the rest of the load; false: it is that of its row. */
+bool plan_load_default(const struct plan *p, const struct plan_field *f, int64_t *ret);
+/* The lowest value of a number: 0 for hits_per_sec where it may be, else that of its row. */
+int64_t plan_load_least(const struct plan *p, const struct plan_field *f);
+void plan_check_load(const struct plan *p, struct plan_problems *problems); /* what no field sees alone */
+
 int plan_read_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
                       struct plan_problems *problems);
 

@@ -167,10 +167,9 @@ int plan_read_headers(struct json_object *v, const struct plan_field *f, struct 
 	return 0;
 }
 
-bool plan_hide_secrets(struct json_object *doc)
+static bool hide_headers(struct json_object *headers)
 {
 	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
-	struct json_object *headers = json_object_object_get(doc, "headers");
 	struct json_object_iter it;
 
 	if (!json_object_is_type(headers, json_type_object))
@@ -182,4 +181,20 @@ bool plan_hide_secrets(struct json_object *doc)
 				return false;
 	}
 	return true;
+}
+
+bool plan_hide_secrets(struct json_object *doc)
+{
+	struct json_object *requests = json_object_object_get(doc, "requests");
+	size_t count = json_object_is_type(requests, json_type_array) ? json_object_array_length(requests)
+	                                                              : 0;
+	bool good = hide_headers(json_object_object_get(doc, "headers"));
+
+	for (size_t i = 0; good && i < count; i++) {
+		struct json_object *request = json_object_array_get_idx(requests, i);
+
+		good = !json_object_is_type(request, json_type_object) ||
+		       hide_headers(json_object_object_get(request, "headers"));
+	}
+	return good;
 }

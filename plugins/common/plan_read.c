@@ -10,10 +10,8 @@
 #include "decimal.h"
 #include "doc.h"
 #include "plan_field.h"
-#include "schedule.h"
 
 #define DEPTH_MAX 16 /* of nested JSON; a plan needs 2 */
-#define REQUESTS_MAX 1000000000000ULL /* of one test: 11 days at a million per second */
 
 static int64_t *number_of(struct plan *p, size_t off)
 {
@@ -31,7 +29,7 @@ static int read_number(struct json_object *v, const struct plan_field *f, struct
 	bool whole = json_object_is_type(v, json_type_int);
 	char low[DECIMAL_MAX], high[DECIMAL_MAX], shown[40];
 	const char *text;
-	int64_t n = 0;
+	int64_t n = 0, min = plan_load_least(p, f);
 	int r;
 
 	if (!whole && !(f->digits && json_object_is_type(v, json_type_double))) {
@@ -43,10 +41,10 @@ static int read_number(struct json_object *v, const struct plan_field *f, struct
 	if (!text)
 		return -ENOMEM;
 	r = decimal_parse(text, f->digits, &n);
-	if (r < 0 || n < f->min || n > f->max)
+	if (r < 0 || n < min || n > f->max)
 		plan_problem(problems, f->name, "%s is outside %s .. %s",
 		             text_safe(shown, sizeof shown, text, strlen(text)),
-		             decimal_text(low, f->min, f->digits), decimal_text(high, f->max, f->digits));
+		             decimal_text(low, min, f->digits), decimal_text(high, f->max, f->digits));
 	else
 		*number_of(p, f->off) = n;
 	return 0;
@@ -54,8 +52,10 @@ static int read_number(struct json_object *v, const struct plan_field *f, struct
 
 static int64_t default_number(const struct plan_field *f, struct plan *p)
 {
-	int64_t least = f->at_least ? *number_of(p, f->at_least) : f->value;
+	int64_t least = f->at_least ? *number_of(p, f->at_least) : f->value, n;
 
+	if (plan_load_default(p, f, &n))
+		return n;
 	return least > f->value ? least : f->value;
 }
 
@@ -127,16 +127,18 @@ static int read_url(struct json_object *v, const struct plan_field *f, const cha
 	return 0;
 }
 
-static int read_timer(struct json_object *v, const struct plan_field *f, struct plan *p,
-                      struct plan_problems *problems)
+static int read_word(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems)
 {
 	const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+	int *word = (int *)((char *)p + f->off);
 
+	*word = (int)f->value;
 	if (!v)
-		return 0; /* auto */
-	for (int i = 0; s && plan_timer_name[i]; i++)
-		if (strcmp(s, plan_timer_name[i]) == 0) {
-			p->timer = i;
+		return 0;
+	for (int i = 0; s && f->words[i]; i++)
+		if (strcmp(s, f->words[i]) == 0) {
+			*word = i;
 			return 0;
 		}
 	plan_problem(problems, f->name, "must be one of %s", f->help);
@@ -164,8 +166,16 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 		return plan_read_method(v, f, p, !json_object_object_get(doc, "url"), problems);
 	case PLAN_T_HEADERS:
 		return v ? plan_read_headers(v, f, p, problems) : 0;
-	case PLAN_T_TIMER:
-		return read_timer(v, f, p, problems);
+	case PLAN_T_WORD:
+		return read_word(v, f, p, problems);
+	case PLAN_T_STAGES:
+		return v ? plan_read_stages(v, f, p, problems) : 0;
+	case PLAN_T_CHECKS:
+		return v ? plan_read_checks(v, f, &p->checks, &p->check_count, problems) : 0;
+	case PLAN_T_REQUESTS:
+		return v ? plan_read_requests(v, f, p, problems) : 0;
+	case PLAN_T_DATA:
+		return v ? plan_read_data(v, f, p, problems) : 0;
 	case PLAN_T_LATER:
 		break;
 	}
@@ -203,27 +213,15 @@ static void check_names(struct json_object *doc, struct plan_problems *problems)
 	}
 }
 
-/* What no field can see alone. A number that was refused is still 0 here. */
+/* What no field can see alone. */
 static void check_together(const struct plan *p, struct plan_problems *problems)
 {
-	char requests[TEXT_MAX], most[TEXT_MAX];
-	struct schedule s;
-
 	if (p->expect_status > 0 && p->expect_status < 100)
 		plan_problem(problems, "expect_status",
 		             "%lld is not a status: use 100 .. 999, or 0 for any of 200-399",
 		             (long long)p->expect_status);
-	if (p->rate == 0 || p->duration == 0)
-		return;
-	schedule_constant(&s, p->rate, p->duration);
-	text_count(requests, s.total);
-	if (s.total > REQUESTS_MAX)
-		plan_problem(problems, "hits_per_sec",
-		             "%s requests in duration_sec are more than a test may have (%s)", requests,
-		             text_count(most, REQUESTS_MAX));
-	if (s.total < (uint64_t)p->workers)
-		plan_problem(problems, "workers", "%lld workers are too many for %s requests in all",
-		             (long long)p->workers, requests);
+	if (problems->count == 0)
+		plan_check_load(p, problems);
 }
 
 int plan_read(struct json_object *doc, const char *default_url, struct plan **out,
@@ -244,6 +242,8 @@ int plan_read(struct json_object *doc, const char *default_url, struct plan **ou
 		r = read_field(doc, f, default_url, p, problems);
 	if (r == 0)
 		check_together(p, problems);
+	if (r == 0 && problems->count == 0)
+		r = plan_check_templates(p, problems);
 	if (plan_problems_failed(problems))
 		r = -ENOMEM;
 	if (r == 0 && problems->count > 0)

@@ -19,7 +19,8 @@
 
 struct buf;
 
-#define REPORT_TEXT_MAX (4 << 20) /* bytes; ten full histograms and all samples are less */
+#define REPORT_TEXT_MAX \
+	(16 << 20) /* bytes; ten full histograms and all samples are a MB, and seldom are full */
 
 enum worker_state {
 	WORKER_READY, /* waits to be armed */
@@ -45,7 +46,11 @@ struct report {
 	 * orchestrator; its first byte sent - the due time of that request. */
 	int64_t clock_error, round_trip, start_lag;
 	struct health health;
-	struct books *books; /* owned by who read it; t0 is 0 */
+	struct books *books; /* of the load; owned by who read it, as those below; t0 is 0 */
+	struct books *warmup; /* without samples; NULL: there is none */
+	/* Of a plan with several requests, each in the plan's order, without samples: those are in books. */
+	struct books **requests;
+	uint32_t request_count; /* 0: the plan has one request without a name */
 };
 
 /* Appends the text, or gives -ENOMEM. Bytes of samples that are not UTF-8 are written as '?'. */

@@ -68,8 +68,8 @@ static void on_left(struct conn *c)
 	bench_of(c)->calls++;
 }
 
-static const struct conn_calls calls = {on_connected, on_refused, on_first_byte,
-                                        on_answered,  on_broken,  on_left};
+static const struct conn_calls calls = {on_connected, on_refused, on_first_byte, on_answered,
+                                        on_broken,    on_left,    NULL,          NULL};
 
 static void bench_listen(struct bench *b)
 {

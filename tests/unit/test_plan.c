@@ -50,10 +50,11 @@ static void test_defaults(void)
 
 	is_str(json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
 	       "{\"name\":\"\",\"url\":\"http://target:8000/"
-	       "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\","
-	       "\"hits_per_sec\":10,\"duration_sec\":60,\"workers\":1,\"max_connections\":1000,"
+	       "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\",\"mode\":\"open\",\"connections\":0,"
+	       "\"think_ms\":0,\"stages\":[],\"max_requests\":0,\"hits_per_sec\":10,\"duration_sec\":60,"
+	       "\"warmup_sec\":0,\"arrival\":\"uniform\",\"seed\":1,\"workers\":1,\"max_connections\":1000,"
 	       "\"max_in_flight\":100000,\"timeout_ms\":30000,\"patience_ms\":30000,\"drain_sec\":30,"
-	       "\"expect_status\":0,\"timer\":\"auto\"}",
+	       "\"expect_status\":0,\"checks\":[],\"requests\":[],\"data\":[],\"timer\":\"auto\"}",
 	       "every default has a value");
 	json_object_put(doc);
 	plan_free(p);
@@ -342,13 +343,11 @@ static void test_headers(void)
 static void test_names(void)
 {
 	static const char *const later[] = {
-	    "labels",         "requests",       "stages",
-	    "arrival",        "seed",           "mode",
-	    "connections",    "think_ms",       "requests_per_connection",
-	    "max_requests",   "timeouts_ms",    "tls",
-	    "resolve",        "connect_to",     "unix_socket",
-	    "data",           "checks",         "thresholds",
-	    "auto_stop",      "on_worker_loss", "warmup_sec",
+	    "labels",         "requests_per_connection",
+	    "timeouts_ms",    "tls",
+	    "resolve",        "connect_to",
+	    "unix_socket",    "thresholds",
+	    "auto_stop",      "on_worker_loss",
 	    "secret_headers",
 	};
 	char text[128], want[128];
@@ -435,9 +434,19 @@ static void test_round_trip(void)
 {
 	static const char full[] =
 	    "{\"name\":\"n\",\"url\":\"http://[::1]:81/p?q\",\"headers\":{\"A\":\"b\"},\"body\":\"x\\u0000\","
-	    "\"method\":\"PUT\",\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,\"workers\":1,"
+	    "\"method\":\"PUT\",\"mode\":\"open\",\"connections\":0,\"think_ms\":0,\"stages\":[],"
+	    "\"max_requests\":7,\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,"
+	    "\"warmup_sec\":0.5,\"arrival\":\"poisson\",\"seed\":9,\"workers\":1,"
 	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"patience_ms\":1.000001,"
-	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\"}";
+	    "\"drain_sec\":0,\"expect_status\":204,\"checks\":[{\"status\":204},{\"status\":\"200-299\"},"
+	    "{\"header\":\"A\",\"contains\":\"b\"},{\"header\":\"B\"},{\"body\":\"ok\"},"
+	    "{\"min_bytes\":1,\"max_bytes\":9},{\"max_ms\":0.25}],"
+	    "\"requests\":[{\"name\":\"r\",\"weight\":3,\"method\":\"GET\",\"path\":\"/{{row.id}}\","
+	    "\"headers\":{\"C\":\"{{seq}}\"},\"body\":null,\"expect_status\":0,\"checks\":[{\"body\":\"x\"}]}"
+	    ","
+	    "{\"name\":\"s\",\"weight\":1,\"method\":\"POST\",\"path\":\"/s\",\"headers\":{},"
+	    "\"body\":\"{{uuid}}\",\"expect_status\":204,\"checks\":[]}],"
+	    "\"data\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"timer\":\"economy\"}";
 	struct plan *p = accepted(full, NULL);
 	struct json_object *doc = plan_write(p);
 

@@ -185,13 +185,12 @@ static void submit_put(struct submit *s)
 
 static void tell_accepted(const struct submit *s)
 {
-	char duration[TEXT_MAX], rate[TEXT_MAX];
+	char duration[TEXT_MAX], load[TEXT_MAX * 2];
 
 	SQ_INFO(s->call.gw->host, SQ_KV({"test", s->call.id}),
-	        "state=queued rate=%s/s duration=%s workers=%lld target=%s client=%s",
-	        text_number(rate, (double)s->plan->rate / PLAN_RATE_ONE),
-	        text_duration(duration, s->plan->duration), (long long)s->plan->workers, s->plan->url.text,
-	        s->call.rq->peer);
+	        "state=queued load=\"%s\" duration=%s workers=%lld target=%s client=%s",
+	        plan_load_text(s->plan, load), text_duration(duration, s->plan->duration),
+	        (long long)s->plan->workers, s->plan->url.text, s->call.rq->peer);
 	++*s->call.gw->accepted;
 }
 

@@ -60,7 +60,7 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	r->plan = plan;
 	r->timer.fire = turn;
 	r->renew.fire = run_renew;
-	schedule_constant(&r->schedule, plan->rate, plan->duration);
+	plan_schedule(plan, &r->schedule);
 	r->worker_plan = plan_write(plan);
 	r->merger = merger_new();
 	r->timeline = timeline_new();
@@ -82,9 +82,9 @@ static struct test_setup setup_of(const struct run *r)
 	const struct orchestrator *o = r->o;
 	struct test_setup s = {
 	    .workers = (uint32_t)r->plan->workers,
-	    .duration = r->plan->duration,
+	    .duration = plan_span(r->plan),
 	    .drain = r->plan->drain,
-	    .limits = lifecycle_limits(r->plan->duration, r->plan->drain),
+	    .limits = lifecycle_limits(plan_span(r->plan), r->plan->drain),
 	    .report_timeout = o->conf->report_timeout,
 	    .on_loss = LOSS_DEGRADE,
 	    .mortal = o->host->scheduler->caps & SQ_SCHEDULER_MORTAL,
@@ -164,9 +164,8 @@ static struct outcome decided(const struct run *r)
 /* What happened under the last owner is in its points. */
 static void skip_points(struct run *r)
 {
-	int64_t since = orchestrator_now(r->o) - r->test.t0;
-	struct timeline_now before = {.offered = schedule_ticks_until(&r->schedule, since),
-	                              .books = merger_books(r->merger)};
+	int64_t since = orchestrator_now(r->o) - run_load_at(r);
+	struct timeline_now before = {.offered = run_offered(r, since), .books = merger_books(r->merger)};
 
 	r->second = since > 0 ? (uint64_t)(since / SQ_S) : 0;
 	json_object_put(timeline_point(r->timeline, &before));

@@ -115,6 +115,20 @@ static inline void run_release(struct run *r)
 	run_pump(r);
 }
 
+/* When the load begins, behind the warm-up; T0 must stand. */
+static inline int64_t run_load_at(const struct run *r)
+{
+	return r->test.t0 + r->schedule.warmup;
+}
+
+/* How many requests of the load were due this many ns after its beginning; in the closed model those that
+ * were started. */
+static inline uint64_t run_offered(struct run *r, int64_t since)
+{
+	return r->schedule.closed ? merger_books(r->merger)->ledger.scheduled
+	                          : schedule_offered(&r->schedule, since);
+}
+
 #define RUN_KV(r) SQ_KV({"test", (r)->id})
 
 #endif

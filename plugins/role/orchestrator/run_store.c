@@ -347,14 +347,14 @@ static void show_live(struct run *r, struct json_object *p)
 static bool point(struct run *r, int64_t now)
 {
 	struct timeline_now at = {.second = r->second, .books = merger_books(r->merger)};
-	int64_t end = (int64_t)(r->second + 1) * SQ_S, since = now - r->test.t0;
+	int64_t end = (int64_t)(r->second + 1) * SQ_S, since = now - run_load_at(r);
 	struct json_object *p;
 	const char *text;
 	size_t len;
 
 	if (!r->test.committed || since <= 0)
 		return false;
-	at.offered = schedule_ticks_until(&r->schedule, (since < end ? since : end) - 1);
+	at.offered = run_offered(r, (since < end ? since : end) - 1);
 	at.workers = r->test.setup.workers - test_count_lost(&r->test, now);
 	p = timeline_point(r->timeline, &at);
 	text = p ? doc_text(p, &len) : NULL;
@@ -370,7 +370,7 @@ static bool point(struct run *r, int64_t now)
 
 void run_points(struct run *r, int64_t now)
 {
-	int64_t due = r->test.t0 + (int64_t)(r->second + 1) * SQ_S + POINT_DELAY;
+	int64_t due = run_load_at(r) + (int64_t)(r->second + 1) * SQ_S + POINT_DELAY;
 
 	if (!r->test.committed || r->appending || r->closing || !test_owned(&r->test, now))
 		return;

@@ -126,7 +126,7 @@ static int conn_take_head(struct conn *c, struct sq_slice *in)
 	int n;
 
 	do {
-		n = http_parse_response(head, in->data, in->len, CONN_HEAD_MAX, &c->scanned, c->env->to_head);
+		n = http_parse_response(head, in->data, in->len, CONN_HEAD_MAX, &c->scanned, c->to_head);
 		if (n <= 0)
 			return n;
 		in->data += n;
@@ -137,6 +137,8 @@ static int conn_take_head(struct conn *c, struct sq_slice *in)
 	c->reusable = head->keep_alive && head->framing != HTTP_UNTIL_CLOSE && head->status != 101;
 	c->in_body = true;
 	http_body_init(&c->body, head, false);
+	if (c->watched)
+		c->env->calls->head(c, head);
 	return 1;
 }
 
@@ -162,6 +164,8 @@ static int conn_take_body(struct conn *c, struct sq_slice *in)
 		if (n < 0)
 			return (int)n;
 		conn_excerpt(&c->seen, data);
+		if (c->watched)
+			c->env->calls->body(c, data);
 		in->data += n;
 		in->len -= (size_t)n;
 	}

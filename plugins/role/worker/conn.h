@@ -43,6 +43,9 @@ struct conn_calls {
 	/* No whole answer will come; closed already. c->seen says what happened. */
 	void (*broken)(struct conn *c, int64_t now, enum ledger_error why);
 	void (*left)(struct conn *c); /* ended while idle, which is normal; closed already */
+	/* Only while c->watched: the answer's head, and its body piece by piece. */
+	void (*head)(struct conn *c, const struct http_head *head);
+	void (*body)(struct conn *c, struct sq_slice data);
 };
 
 /* What the connections of one owner share. */
@@ -50,7 +53,6 @@ struct conn_env {
 	struct ev_loop *loop;
 	const struct conn_calls *calls;
 	void *owner;
-	bool to_head; /* the requests are HEAD: answers have no body */
 	uint64_t bytes_sent, bytes_received;
 	struct http_head head; /* the answer being parsed */
 	char buffer[CONN_BUFFER];
@@ -67,6 +69,9 @@ struct conn {
 	void *request; /* the owner's */
 	int64_t opened; /* when connecting began */
 	uint64_t served; /* whole answers so far */
+	/* Set by the owner before it sends: the request is HEAD, so that its answer has no body; the answer
+	 * is to be shown to head() and body(). */
+	bool to_head, watched;
 
 	struct sq_slice unsent; /* what the socket has not taken yet */
 	struct buf kept; /* an incomplete head */

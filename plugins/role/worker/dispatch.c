@@ -15,6 +15,11 @@ struct request {
 	struct link link;
 	struct request_times times;
 	struct conn *conn; /* that it was sent on */
+	struct books *books;
+	bool counted;
+	struct check_state checks;
+	char
+	    *unsent; /* owned: what the socket did not take of bytes that are rendered anew each time; NULL */
 };
 
 static struct dispatch *dispatch_of(const struct conn *c)
@@ -38,31 +43,41 @@ static struct conn *conn_first(const struct link *list)
 /* --- the end of a request -------------------------------------------------------------------- */
 
 /* Its class stands in the books. */
-static void dispatch_forget(struct dispatch *d, struct request *r)
+static void dispatch_forget(struct dispatch *d, struct request *r, int64_t now)
 {
+	bool sent = r->times.sent != 0;
+
 	list_remove(&r->link);
+	free(r->unsent);
 	slab_give(&d->requests, r);
 	d->live--;
+	if (d->request_ended)
+		d->request_ended(d->owner, now, sent);
 }
 
-static void dispatch_drop(struct dispatch *d, struct request *r, enum ledger_dropped why)
+static const struct message *dispatch_message(const struct dispatch *d, const struct request *r)
 {
-	books_dropped(d->books, &r->times, why);
+	return &d->messages->list[r->times.request];
+}
+
+static void dispatch_drop(struct dispatch *d, struct request *r, int64_t now, enum ledger_dropped why)
+{
+	books_dropped(r->books, &r->times, why);
 	d->waiting_count--;
-	dispatch_forget(d, r);
+	dispatch_forget(d, r, now);
 }
 
 /* A connection could not be had: the request that has waited longest pays for it. Without one the
  * connection had become unnecessary meanwhile. */
-static void dispatch_unsent(struct dispatch *d)
+static void dispatch_unsent(struct dispatch *d, int64_t now)
 {
 	struct request *r = request_first(&d->waiting);
 
 	if (!r)
 		return;
-	books_unsent(d->books, &r->times, UNSENT_CONNECT);
+	books_unsent(r->books, &r->times, UNSENT_CONNECT);
 	d->waiting_count--;
-	dispatch_forget(d, r);
+	dispatch_forget(d, r, now);
 }
 
 /* It is in no list. */
@@ -78,9 +93,9 @@ static void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum
 {
 	struct request *r = c->request;
 
-	books_broken(d->books, &r->times, now, why, &c->seen);
+	books_broken(r->books, &r->times, now, why, &c->seen);
 	dispatch_discard(d, c);
-	dispatch_forget(d, r);
+	dispatch_forget(d, r, now);
 }
 
 /* --- time limits ----------------------------------------------------------------------------- */
@@ -98,21 +113,54 @@ static void dispatch_limit(struct dispatch *d, int64_t at, int64_t now)
 
 /* --- serving the queue ----------------------------------------------------------------------- */
 
+/* What the socket did not take of bytes that the next request overwrites. Without memory the connection
+ * is beyond use: it sends no more, and the request runs into its timeout. */
+static void dispatch_keep_unsent(struct dispatch *d, struct request *r, struct conn *c)
+{
+	if (c->unsent.len == 0 || !dispatch_message(d, r)->varies)
+		return;
+	r->unsent = malloc(c->unsent.len);
+	if (r->unsent)
+		memcpy(r->unsent, c->unsent.data, c->unsent.len);
+	else
+		c->unsent.len = 0;
+	c->unsent.data = r->unsent;
+}
+
+/* The bytes of a request, and what is to be seen of its answer. */
+static int dispatch_write(struct dispatch *d, struct request *r, struct conn *c)
+{
+	const struct message *m = dispatch_message(d, r);
+	struct sq_slice bytes = messages_render(d->messages, r->times.request, r->times.tick, r->counted);
+
+	if (bytes.len == 0) {
+		conn_close(c);
+		return -ENOMEM;
+	}
+	c->to_head = m->to_head;
+	c->watched = m->checks.watches;
+	c->seen.what[0] = '\0';
+	if (c->served > 0)
+		c->seen.dns = c->seen.connect = c->seen.tls = -1;
+	return conn_send(c, bytes);
+}
+
 /* Sends the head of the queue on this connection, which is in no list. */
 static void dispatch_send(struct dispatch *d, struct conn *c, int64_t now)
 {
 	struct request *r = request_first(&d->waiting);
 	bool fresh = c->served == 0;
 
-	if (conn_send(c, d->request) < 0) {
+	if (dispatch_write(d, r, c) < 0) {
 		/* Not a byte was taken, so the request is as good as new. A kept-alive connection had been
 		 * closed under it: it takes the next one. A fresh connection never worked. */
 		dispatch_discard(d, c);
 		if (fresh)
-			dispatch_unsent(d);
+			dispatch_unsent(d, now);
 		return;
 	}
-	books_sent(d->books, &r->times, now, !fresh);
+	dispatch_keep_unsent(d, r, c);
+	books_sent(r->books, &r->times, now, !fresh);
 	if (d->start_lag < 0)
 		d->start_lag = now - r->times.due;
 	d->waiting_count--;
@@ -147,7 +195,7 @@ static bool dispatch_open(struct dispatch *d, int64_t now)
 		slab_give(&d->conns, c);
 		if (dispatch_short(d, -r) && d->conn_count > 0)
 			return false;
-		dispatch_unsent(d);
+		dispatch_unsent(d, now);
 		return true;
 	}
 	d->conn_count++;
@@ -166,7 +214,7 @@ static void dispatch_serve(struct dispatch *d, int64_t now)
 		list_remove(&c->link);
 		dispatch_send(d, c, now);
 	}
-	while (d->waiting_count > d->connecting_count && d->conn_count < d->plan->max_connections)
+	while (d->waiting_count > d->connecting_count && d->conn_count < d->max_connections)
 		if (!dispatch_open(d, now))
 			break;
 }
@@ -179,6 +227,8 @@ static void dispatch_connected(struct conn *c, int64_t now)
 
 	d->worked = true;
 	books_connected(d->books, -1, now - c->opened, -1);
+	c->seen.dns = c->seen.tls = -1;
+	c->seen.connect = now - c->opened;
 	list_remove(&c->link);
 	d->connecting_count--;
 	list_add_first(&d->idle, &c->link);
@@ -188,26 +238,41 @@ static void dispatch_connected(struct conn *c, int64_t now)
 static void dispatch_refused(struct conn *c, int error)
 {
 	struct dispatch *d = dispatch_of(c);
+	int64_t now = clock_now();
 
 	d->worked = true;
 	dispatch_short(d, error);
 	list_remove(&c->link);
 	d->connecting_count--;
 	dispatch_discard(d, c);
-	dispatch_unsent(d);
-	dispatch_serve(d, clock_now());
+	dispatch_unsent(d, now);
+	dispatch_serve(d, now);
 }
 
 static void dispatch_first_byte(struct conn *c, int64_t now)
 {
 	struct request *r = c->request;
 
-	books_first_byte(dispatch_of(c)->books, &r->times, now);
+	books_first_byte(r->books, &r->times, now);
 }
 
-static bool dispatch_status_ok(const struct dispatch *d, int status)
+static void dispatch_head(struct conn *c, const struct http_head *head)
 {
-	int64_t expected = d->plan->expect_status;
+	struct request *r = c->request;
+
+	checks_head(&dispatch_message(dispatch_of(c), r)->checks, &r->checks, head);
+}
+
+static void dispatch_body(struct conn *c, struct sq_slice data)
+{
+	struct request *r = c->request;
+
+	checks_body(&dispatch_message(dispatch_of(c), r)->checks, &r->checks, data);
+}
+
+static bool dispatch_status_ok(const struct message *m, int status)
+{
+	int64_t expected = m->expect_status;
 
 	return expected ? status == expected : status >= 200 && status < 400;
 }
@@ -216,16 +281,21 @@ static void dispatch_answered(struct conn *c, int64_t now)
 {
 	struct dispatch *d = dispatch_of(c);
 	struct request *r = c->request;
+	const struct message *m = dispatch_message(d, r);
+	bool status_ok = dispatch_status_ok(m, c->seen.status);
+	bool checks_ok = !status_ok || !checks_end(&m->checks, &r->checks, c->seen.status,
+	                                           now - r->times.sent, c->seen.what, sizeof c->seen.what);
 
 	d->worked = true;
-	books_answered(d->books, &r->times, now, c->seen.status, dispatch_status_ok(d, c->seen.status), true,
-	               &c->seen);
+	books_answered(r->books, &r->times, now, c->seen.status, status_ok, checks_ok, &c->seen);
 	if (c->reusable)
 		list_add_first(&d->idle, &c->link);
 	else
 		dispatch_discard(d, c);
-	dispatch_forget(d, r);
+	dispatch_forget(d, r, now);
 	dispatch_serve(d, now);
+	if (d->refill)
+		d->refill(d->owner, now);
 }
 
 static void dispatch_broken(struct conn *c, int64_t now, enum ledger_error why)
@@ -250,6 +320,8 @@ static const struct conn_calls dispatch_conn_calls = {
     .connected = dispatch_connected,
     .refused = dispatch_refused,
     .first_byte = dispatch_first_byte,
+    .head = dispatch_head,
+    .body = dispatch_body,
     .answered = dispatch_answered,
     .broken = dispatch_broken,
     .left = dispatch_left,
@@ -265,7 +337,7 @@ static void dispatch_expire_connecting(struct dispatch *d, int64_t now)
 		list_remove(&c->link);
 		d->connecting_count--;
 		dispatch_discard(d, c);
-		dispatch_unsent(d);
+		dispatch_unsent(d, now);
 	}
 }
 
@@ -295,9 +367,9 @@ static void dispatch_expire_waiting(struct dispatch *d, int64_t now)
 
 	while ((r = request_first(&d->waiting)) && r->times.due + d->plan->patience <= now) {
 		if (dispatch_only_connects(d, r))
-			dispatch_unsent(d);
+			dispatch_unsent(d, now);
 		else
-			dispatch_drop(d, r, DROPPED_PATIENCE);
+			dispatch_drop(d, r, now, DROPPED_PATIENCE);
 	}
 }
 
@@ -326,21 +398,26 @@ static void dispatch_expire(EV_P_ struct ev_timer *w, int revents)
 
 /* --- what the engine asks -------------------------------------------------------------------- */
 
-void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now)
+void dispatch_due(struct dispatch *d, const struct due *due, int64_t now)
 {
 	/* Too late already, so that a generator which cannot keep up comes to an end. */
-	bool stale = due + d->plan->patience <= now;
-	struct request *r = !stale && d->live < d->plan->max_in_flight ? slab_take(&d->requests) : NULL;
+	bool stale = due->at + d->plan->patience <= now;
+	struct request *r = !stale && d->live < d->max_in_flight ? slab_take(&d->requests) : NULL;
 	struct request_times lost = {0};
 
 	d->worked = true;
 	if (!r) {
-		books_due(d->books, &lost, tick, due, now);
-		books_dropped(d->books, &lost, stale ? DROPPED_PATIENCE : DROPPED_MAX_IN_FLIGHT);
+		books_due(due->books, &lost, due->tick, due->at, now);
+		books_dropped(due->books, &lost, stale ? DROPPED_PATIENCE : DROPPED_MAX_IN_FLIGHT);
+		if (d->request_ended)
+			d->request_ended(d->owner, now, false);
 		return;
 	}
 	memset(r, 0, sizeof *r);
-	books_due(d->books, &r->times, tick, due, now);
+	books_due(due->books, &r->times, due->tick, due->at, now);
+	r->times.request = (uint8_t)due->message;
+	r->books = due->books;
+	r->counted = due->counted;
 	d->live++;
 	d->waiting_count++;
 	list_add_last(&d->waiting, &r->link);
@@ -351,16 +428,25 @@ void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now)
 
 void dispatch_drop_waiting(struct dispatch *d)
 {
+	int64_t now = clock_now();
 	struct request *r;
 
 	while ((r = request_first(&d->waiting)))
-		dispatch_drop(d, r, DROPPED_ABORTED);
+		dispatch_drop(d, r, now, DROPPED_ABORTED);
 }
 
 void dispatch_tally(struct dispatch *d)
 {
-	d->books->bytes_sent = d->env->bytes_sent;
-	d->books->bytes_received = d->env->bytes_received;
+	d->books->bytes_sent = d->env->bytes_sent - d->tallied_sent;
+	d->books->bytes_received = d->env->bytes_received - d->tallied_received;
+}
+
+void dispatch_turn(struct dispatch *d, struct books *books)
+{
+	dispatch_tally(d);
+	d->tallied_sent = d->env->bytes_sent;
+	d->tallied_received = d->env->bytes_received;
+	d->books = books;
 }
 
 static void dispatch_close_list(struct dispatch *d, struct link *list)
@@ -380,9 +466,9 @@ void dispatch_close(struct dispatch *d)
 
 	dispatch_drop_waiting(d);
 	while ((r = request_first(&d->sent))) {
-		books_unanswered(d->books, &r->times, now);
+		books_unanswered(r->books, &r->times, now);
 		dispatch_discard(d, r->conn);
-		dispatch_forget(d, r);
+		dispatch_forget(d, r, now);
 	}
 	dispatch_close_list(d, &d->idle);
 	dispatch_close_list(d, &d->connecting);
@@ -392,14 +478,16 @@ void dispatch_close(struct dispatch *d)
 }
 
 int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
-                  const struct addresses *addresses, struct sq_slice request, struct books *books)
+                  const struct addresses *addresses, struct messages *messages, struct books *books)
 {
 	memset(d, 0, sizeof *d);
 	d->magic = DISPATCH_MAGIC;
 	d->loop = loop;
 	d->plan = plan;
 	d->addresses = addresses;
-	d->request = request;
+	d->messages = messages;
+	d->max_connections = plan->max_connections;
+	d->max_in_flight = plan->max_in_flight;
 	d->books = books;
 	slab_init(&d->requests, sizeof(struct request));
 	slab_init(&d->conns, sizeof(struct conn));
@@ -416,7 +504,6 @@ int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *p
 	d->env->loop = loop;
 	d->env->calls = &dispatch_conn_calls;
 	d->env->owner = d;
-	d->env->to_head = strcmp(plan->method, "HEAD") == 0;
 	return 0;
 }
 
@@ -424,9 +511,10 @@ void dispatch_free(struct dispatch *d)
 {
 	struct request *r;
 
+	d->request_ended = NULL;
 	while ((r = request_first(&d->sent))) {
 		dispatch_discard(d, r->conn);
-		dispatch_forget(d, r);
+		dispatch_forget(d, r, 0);
 	}
 	dispatch_close_list(d, &d->idle);
 	dispatch_close_list(d, &d->connecting);

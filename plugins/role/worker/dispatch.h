@@ -27,6 +27,7 @@
 #include "plugins/common/list.h"
 #include "plugins/common/books.h"
 #include "plugins/common/plan.h"
+#include "request.h"
 #include "slab.h"
 
 /* What was scarce on our side, for the verdict on the generator. */
@@ -40,8 +41,15 @@ struct dispatch {
 	struct ev_loop *loop;
 	const struct plan *plan;
 	const struct addresses *addresses; /* all of them accepted a connection */
-	struct sq_slice request;
-	struct books *books;
+	struct messages *messages;
+	struct books *books; /* of connections and bytes */
+	int64_t max_connections, max_in_flight; /* the plan's, unless the engine sets others */
+	/* Each request that has ended, for who counts on it; may be NULL. Nothing of d may be asked inside.
+	 */
+	void (*request_ended)(void *owner, int64_t now, bool sent);
+	void (*refill)(void *owner,
+	               int64_t now); /* right after an answer; may be NULL; dispatch_due may be called */
+	void *owner;
 
 	struct conn_env *env;
 	struct slab requests, conns;
@@ -56,18 +64,31 @@ struct dispatch {
 	int64_t live; /* requests: waiting and sent */
 	int64_t waiting_count, conn_count, connecting_count;
 	uint32_t next_address;
+	uint64_t tallied_sent, tallied_received; /* bytes that stand in other books than these */
 	bool worked; /* set whenever something was done; the engine clears it */
 	struct dispatch_limits limits;
 	int64_t start_lag; /* of the first request that was sent: sent - due; -1 = none yet */
 };
 
 int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
-                  const struct addresses *addresses, struct sq_slice request,
+                  const struct addresses *addresses, struct messages *messages,
                   struct books *books); /* 0 or -ENOMEM */
 void dispatch_free(struct dispatch *d); /* books nothing */
 
-/* This tick is due. now: as read for it alone, since sending the one before took time. */
-void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now);
+/* A request that is due. */
+struct due {
+	uint64_t tick;
+	int64_t at;
+	uint32_t message; /* which of the plan's */
+	bool counted; /* not of the warm-up */
+	struct books *books; /* where all that becomes of it is written */
+};
+
+/* now: as read for it alone, since sending the one before took time. */
+void dispatch_due(struct dispatch *d, const struct due *due, int64_t now);
+
+/* Connections and bytes go into these books from now on. */
+void dispatch_turn(struct dispatch *d, struct books *books);
 
 void dispatch_drop_waiting(struct dispatch *d); /* aborted */
 

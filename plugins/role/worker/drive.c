@@ -27,7 +27,7 @@ struct drive {
 	struct addresses addresses;
 	struct reach reach;
 
-	struct buf request;
+	struct messages messages;
 	struct schedule schedule;
 	struct engine *engine;
 	enum plan_timer timer;
@@ -75,12 +75,13 @@ static void drive_scheduled(void *owner)
 {
 	struct drive *d = drive_of(owner);
 	const struct sq_host *h = d->set.host;
-	int64_t now = h->now(h->ctx), end = d->t0 + d->set.plan->duration;
+	int64_t now = h->now(h->ctx), end = d->t0 + drive_span(d);
 
 	if (d->stopping)
 		return;
 	d->stage = DRIVE_DRAINING;
-	d->stopped = now > end ? now : end;
+	/* The closed model ends with its last request, when it was told how many. */
+	d->stopped = now > end || d->schedule.closed ? now : end;
 	h->timer_start(h->ctx, &d->limit, d->stopped - now + d->set.plan->drain);
 }
 
@@ -102,21 +103,22 @@ int drive_start(struct drive *d, const struct slots *slots, uint64_t until_tick,
 	                             .until_tick = until_tick < d->schedule.total ? until_tick
 	                                                                          : d->schedule.total,
 	                             .addresses = &d->addresses,
-	                             .request = {d->request.data, d->request.len},
+	                             .messages = &d->messages,
 	                             .timer = d->timer,
 	                             .t0 = t0,
-	                             .books = d->set.books,
+	                             .accounts = d->set.accounts,
 	                             .scheduled = drive_scheduled,
 	                             .ended = drive_ended,
 	                             .owner = d};
 	int r;
 
 	assert(d->stage == DRIVE_PREPARED);
+	accounts_begin(d->set.accounts, t0, d->schedule.warmup);
 	r = engine_new(&setup, &d->engine);
 	if (r < 0)
 		return r;
 	d->stage = DRIVE_LOADING;
-	d->t0 = d->set.books->t0 = t0;
+	d->t0 = t0;
 	machine_read("", clock_now(), &d->marks);
 	return 0;
 }
@@ -236,8 +238,8 @@ int drive_new(const struct drive_setup *setup, struct drive **ret, struct sq_err
 	d->timer = pacer_mode((enum plan_timer)plan->timer, machine_whole_cpu(""));
 	d->resolve = (struct sq_work){
 	    .op.done = drive_resolved, .run = drive_resolve, .what = "name lookup", .lane = SQ_LANE_NET};
-	schedule_constant(&d->schedule, plan->rate, plan->duration);
-	r = request_render(plan, h->version, setup->test_id, &d->request);
+	plan_schedule(plan, &d->schedule);
+	r = messages_init(&d->messages, plan, h->version, setup->test_id);
 	if (r == 0)
 		r = h->work(h->ctx, &d->resolve);
 	if (r < 0) {
@@ -255,7 +257,7 @@ void drive_free(struct drive *d)
 	d->set.host->timer_stop(d->set.host->ctx, &d->limit);
 	reach_stop(&d->reach);
 	engine_free(d->engine);
-	buf_free(&d->request);
+	messages_free(&d->messages);
 	d->magic = 0;
 	free(d);
 }
@@ -277,6 +279,11 @@ uint64_t drive_total(const struct drive *d)
 	return d->schedule.total;
 }
 
+int64_t drive_span(const struct drive *d)
+{
+	return d->schedule.warmup + d->schedule.end;
+}
+
 uint32_t drive_addresses(const struct drive *d)
 {
 	return d->addresses.count;
@@ -290,13 +297,15 @@ int64_t drive_start_lag(const struct drive *d)
 void drive_vitals(struct drive *d, struct vitals *v)
 {
 	const struct sq_host *h = d->set.host;
-	int64_t until = d->stopped ? d->stopped : h->now(h->ctx), last_sent = d->set.books->last_sent;
+	int64_t until = d->stopped ? d->stopped : h->now(h->ctx),
+	        last_sent = accounts_last_sent(d->set.accounts);
 
 	*v = (struct vitals){.health = MACHINE_UNKNOWN};
 	if (!d->engine)
 		return;
 	v->from = d->marks;
-	v->elapsed = until > d->t0 ? until - d->t0 : 0;
+	v->warmup = d->schedule.warmup;
+	v->elapsed = until - d->t0 > v->warmup ? until - d->t0 - v->warmup : 0;
 	v->elapsed = last_sent > v->elapsed ? last_sent : v->elapsed;
 	engine_tally(d->engine);
 	v->spun = engine_health(d->engine, &v->health);
@@ -312,7 +321,7 @@ void vitals_measure(struct vitals *v)
 		machine_read("", clock_now(), &now);
 		machine_between(&v->from, &now, &v->health);
 	}
-	v->health.elapsed = v->elapsed;
+	v->health.elapsed = v->warmup + v->elapsed;
 	if (v->health.cpu >= 0)
 		v->health.cpu = v->health.cpu > v->spun ? v->health.cpu - v->spun : 0;
 }

@@ -15,7 +15,7 @@
 #include <squall/host.h>
 
 #include "machine.h"
-#include "plugins/common/books.h"
+#include "plugins/common/accounts.h"
 #include "plugins/common/plan.h"
 #include "plugins/common/schedule.h"
 
@@ -35,7 +35,7 @@ struct drive_setup {
 	const struct sq_host *host;
 	const struct plan *plan;
 	const char *test_id;
-	struct books *books;
+	struct accounts *accounts;
 	/* Once, from the loop. reason NULL: drive_start() may come; else why it cannot, a word and a
 	 * sentence, and the drive is over. */
 	void (*prepared)(void *owner, const char *reason, const char *detail);
@@ -59,14 +59,16 @@ enum drive_stage drive_stage(const struct drive *d);
 enum plan_timer drive_timer(const struct drive *d); /* what the plan's became on this machine */
 uint64_t drive_total(const struct drive *d); /* ticks of the whole plan */
 uint32_t drive_addresses(const struct drive *d); /* how many are loaded */
+int64_t drive_span(const struct drive *d); /* ns from T0 to the end of the schedule */
 int64_t drive_start_lag(const struct drive *d); /* of the first request: sent - due; -1 = none yet */
 
 /* How the generator does, in two steps: the first on the loop, which also brings the bytes in the books up
  * to date; the second reads files of the kernel, on any thread. */
 struct vitals {
 	struct machine_marks from;
-	int64_t elapsed; /* ns since T0, until the schedule's end or the stop, or the last request sent behind
-	                    it */
+	int64_t elapsed; /* ns since the load began, behind the warm-up, until the schedule's end or the stop,
+	                    or the last request sent behind it */
+	int64_t warmup; /* ns of it before, which health is about as well */
 	int64_t spun;
 	struct health health; /* filled by the second */
 };

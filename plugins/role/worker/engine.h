@@ -1,8 +1,10 @@
 /*
- * engine.h - sends the requests of a schedule when they are due.
+ * engine.h - sends the requests of a schedule when they are due, or those of the closed model when a
+ * connection is free.
  *
- * The pieces: schedule and slots (when, and which of them are ours), pacer (when to look),
- * dispatch (which connection), conn (sockets and HTTP), books (what is written down).
+ * The pieces: schedule and slots (when, and which of them are ours), closed (when, in that model),
+ * pacer (when to look), request (which bytes), dispatch (which connection), conn (sockets and HTTP), books
+ * (what is written down).
  */
 #ifndef WORKER_ENGINE_H
 #define WORKER_ENGINE_H
@@ -13,10 +15,11 @@
 #include <squall/util.h>
 
 #include "plugins/common/address.h"
-#include "plugins/common/books.h"
+#include "plugins/common/accounts.h"
 #include "plugins/common/plan.h"
 #include "plugins/common/schedule.h"
 #include "plugins/common/validity.h"
+#include "request.h"
 
 struct ev_loop;
 struct engine;
@@ -29,10 +32,10 @@ struct engine_setup {
 	const struct slots *slots; /* those of this worker */
 	uint64_t until_tick; /* ticks from here on are not ours to send; at most the schedule's total */
 	const struct addresses *addresses; /* all of them accepted a connection */
-	struct sq_slice request;
+	struct messages *messages;
 	enum plan_timer timer; /* not auto */
 	int64_t t0; /* monotonic ns */
-	struct books *books;
+	struct accounts *accounts; /* t0 is set in them */
 	/* Each at most once, from the loop; the engine must not be freed inside. */
 	void (*scheduled)(void *owner); /* every tick was looked at */
 	void (*ended)(void *owner); /* and every request has ended */
