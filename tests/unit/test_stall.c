@@ -169,12 +169,14 @@ struct run {
 	/* What follows is the run's. */
 	struct ev_loop *loop;
 	struct ev_timer end, sleep;
+	struct plan *plan;
+	struct schedule schedule;
+	struct slots slots;
+	struct messages messages;
+	struct accounts accounts;
 	struct engine *engine;
-	int64_t t0, drain_from;
+	int64_t t0;
 };
-
-static char method[] = "GET";
-static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 static void run_end(EV_P_ struct ev_timer *w, int revents)
 {
@@ -206,13 +208,27 @@ static void run_sleep(EV_P_ struct ev_timer *w, int revents)
 	virtual_now += sq_container(w, struct run, sleep)->stopped_for;
 }
 
-static void run_prepare(struct run *r, struct plan *plan)
+static struct plan *read_plan(int64_t rate)
 {
-	*plan = (struct plan){.method = method,
-	                      .max_connections = r->connections,
-	                      .max_in_flight = r->max_in_flight ? r->max_in_flight : 1000000,
-	                      .timeout = r->timeout ? r->timeout : FOREVER,
-	                      .patience = r->patience ? r->patience : FOREVER};
+	struct plan_problems problems = {0};
+	struct plan *plan = NULL;
+	char text[128];
+	int n = snprintf(text, sizeof text, "{\"url\":\"http://x/\",\"hits_per_sec\":%d,\"duration_sec\":60}",
+	                 (int)rate);
+
+	if (plan_read_text(text, (size_t)n, NULL, &plan, NULL, &problems) < 0)
+		abort();
+	plan_problems_free(&problems);
+	return plan;
+}
+
+static void run_prepare(struct run *r)
+{
+	r->plan = read_plan(r->rate ? r->rate : RATE);
+	r->plan->max_connections = r->connections;
+	r->plan->max_in_flight = r->max_in_flight ? r->max_in_flight : 1000000;
+	r->plan->timeout = r->timeout ? r->timeout : FOREVER;
+	r->plan->patience = r->patience ? r->patience : FOREVER;
 	target = (struct target){.service = r->service, .stall_from = r->stall_from, .stall_to = r->stall_to};
 	r->loop = ev_loop_new(EVFLAG_AUTO);
 	r->t0 = target.t0 = clock_now() + SQ_S;
@@ -222,48 +238,60 @@ static void run_prepare(struct run *r, struct plan *plan)
 	ev_timer_start(r->loop, &r->sleep);
 }
 
-/* Runs to the end. The books are closed; the caller frees them. */
+static int run_engine(struct run *r, const struct addresses *addresses)
+{
+	return engine_new(&(struct engine_setup){.loop = r->loop,
+	                                         .plan = r->plan,
+	                                         .schedule = &r->schedule,
+	                                         .slots = &r->slots,
+	                                         .until_tick = r->schedule.total,
+	                                         .addresses = addresses,
+	                                         .messages = &r->messages,
+	                                         .timer = r->timer ? r->timer : PLAN_TIMER_BALANCED,
+	                                         .t0 = r->t0,
+	                                         .accounts = &r->accounts,
+	                                         .scheduled = run_scheduled,
+	                                         .ended = run_ended,
+	                                         .owner = r},
+	                  &r->engine);
+}
+
+/* Runs to the end. The books are closed; run_free() frees them. */
 static struct books *run(struct run *r, const char *name)
 {
 	struct addresses addresses = {.count = 1};
-	struct books *b = books_new(0);
-	struct schedule schedule;
-	struct slots slots;
-	struct plan plan;
+	struct books *b;
 
-	run_prepare(r, &plan);
+	run_prepare(r);
 	target_open(&addresses.list[0]);
-	b->t0 = r->t0;
-	schedule_constant(&schedule, (r->rate ? r->rate : RATE) * PLAN_RATE_ONE, DURATION);
-	if (slots_init(&slots, 1) < 0)
+	schedule_constant(&r->schedule, r->plan->rate, r->plan->duration);
+	if (slots_init(&r->slots, 1) < 0 || messages_init(&r->messages, r->plan, "1", "test") < 0 ||
+	    accounts_init(&r->accounts, r->plan) < 0)
 		abort();
-	slots_deal(&slots, 0, 1);
-	if (engine_new(&(struct engine_setup){.loop = r->loop,
-	                                      .plan = &plan,
-	                                      .schedule = &schedule,
-	                                      .slots = &slots,
-	                                      .until_tick = schedule.total,
-	                                      .addresses = &addresses,
-	                                      .request = {request, sizeof request - 1},
-	                                      .timer = r->timer ? r->timer : PLAN_TIMER_BALANCED,
-	                                      .t0 = r->t0,
-	                                      .books = b,
-	                                      .scheduled = run_scheduled,
-	                                      .ended = run_ended,
-	                                      .owner = r},
-	               &r->engine) < 0)
+	slots_deal(&r->slots, 0, 1);
+	accounts_begin(&r->accounts, r->t0, 0);
+	b = r->accounts.common;
+	if (run_engine(r, &addresses) < 0)
 		abort();
 	ev_run(r->loop, 0);
 	engine_close(r->engine);
-	engine_free(r->engine);
 	target_run();
-	ok(books_closed(b) && b->ledger.scheduled == schedule.total, "%s: the books close over every tick",
+	ok(books_closed(b) && b->ledger.scheduled == r->schedule.total, "%s: the books close over every tick",
 	   name);
 	is_int(target.requests, ledger_sent(&b->ledger), "  what the target read is what was sent");
 	target_close();
-	slots_free(&slots);
-	ev_loop_destroy(r->loop);
 	return b;
+}
+
+/* And what the run is asked to do differs from now on: it can be run again. */
+static void run_free(struct run *r)
+{
+	engine_free(r->engine);
+	accounts_free(&r->accounts);
+	messages_free(&r->messages);
+	slots_free(&r->slots);
+	plan_free(r->plan);
+	ev_loop_destroy(r->loop);
 }
 
 /* As exact as it can be: between one request and the next, and the 0.1 % of the histogram. */
@@ -316,7 +344,7 @@ static void test_stall(void)
 		is_int(b->hist[H_RESPONSE]->censored, 0, "  nothing is a lower bound");
 		ok(b->slowest_count == BOOKS_SAMPLES && b->slowest[0].tick == 30 * RATE,
 		   "  the slowest was due when the stall began");
-		books_free(b);
+		run_free(&r);
 	}
 }
 
@@ -340,7 +368,7 @@ static void test_stall_bounded(void)
 	at_most(b, H_PICKUP, 100 * SQ_US);
 	is_int(b->ledger.late, 0, "  nothing was late by our fault");
 	is_int(b->opened, 20, "  no connection is opened beyond the limit");
-	books_free(b);
+	run_free(&r);
 }
 
 /* It is ourselves that stand still: what the user feels is the same, and it is said whose fault it is. */
@@ -356,7 +384,7 @@ static void test_stopped(void)
 	near(b, H_SERVICE, 99, SQ_MS);
 	at_most(b, H_WAIT, 10 * SQ_MS);
 	ok(llabs((int64_t)b->ledger.late - 1200) <= 1, "  1,200 were late (%d)", (int)b->ledger.late);
-	books_free(b);
+	run_free(&r);
 }
 
 /* --- T2: 54 s to beyond the end -------------------------------------------------------------- */
@@ -379,7 +407,7 @@ static void test_end(void)
 	near(b, H_RESPONSE, 99, 104 * SQ_S / 10);
 	near(b, H_RESPONSE, 100, 11 * SQ_S);
 	is_int(b->hist[H_FIRST_BYTE]->count, 10800, "  they had no first byte");
-	books_free(b);
+	run_free(&r);
 }
 
 static void test_end_bounded(void)
@@ -394,13 +422,13 @@ static void test_end_bounded(void)
 	is_int(b->ledger.in_flight_at_end, 20, "  those are in flight");
 	is_int(b->ledger.dropped[DROPPED_ABORTED], 1180, "  the others were never sent");
 	near(b, H_RESPONSE, 100, 11 * SQ_S);
-	books_free(b);
+	run_free(&r);
 
 	r.patience = 2 * SQ_S;
 	b = run(&r, "T2, patience 2 s");
 	is_int(b->ledger.dropped[DROPPED_PATIENCE], 1180, "  who waited gave up");
 	is_int(b->late_unsent, 0, "  which was not our lateness");
-	books_free(b);
+	run_free(&r);
 
 	r.patience = 0;
 	r.max_in_flight = 100;
@@ -408,7 +436,7 @@ static void test_end_bounded(void)
 	is_int(b->ledger.dropped[DROPPED_MAX_IN_FLIGHT], 1100, "  above that they were dropped");
 	is_int(b->ledger.dropped[DROPPED_ABORTED], 80, "  80 were waiting");
 	is_int(b->ledger.in_flight_at_end, 20, "  and 20 sent");
-	books_free(b);
+	run_free(&r);
 }
 
 /* --- time limits ----------------------------------------------------------------------------- */
@@ -431,7 +459,7 @@ static void test_timeouts(void)
 	ok(llabs(b->hist[H_SERVICE]->max - SQ_S) < 2 * SQ_MS, "  a second each (%.3f ms)",
 	   (double)b->hist[H_SERVICE]->max / 1e6);
 	is_int(b->opened, 20 + timeouts, "  each cost a connection");
-	books_free(b);
+	run_free(&r);
 }
 
 /* T7: 90 ms, ten times a second: 90 ms, not the half of it. */
@@ -445,7 +473,7 @@ static void test_on_time(void)
 		   "  %s: 90 ms, all of them (%.3f .. %.3f)", books_hist_name[h],
 		   (double)b->hist[h]->min / 1e6, (double)b->hist[h]->max / 1e6);
 	is_int(b->opened, 1, "  on one connection");
-	books_free(b);
+	run_free(&r);
 }
 
 /* --- what is said of it ---------------------------------------------------------------------- */
@@ -458,21 +486,16 @@ static int64_t number(struct json_object *doc, const char *a, const char *b)
 /* Nothing was ever answered: everything is a lower bound, and nothing is green. */
 static void test_never(void)
 {
-	static const char text[] = "{\"url\":\"http://x/\",\"hits_per_sec\":20,\"duration_sec\":60}";
 	struct run r = {
 	    .connections = PEERS, .stall_to = 1000 * SQ_S, .drain = 5 * SQ_S, .rate = 20, .service = SQ_MS};
 	struct books *b = run(&r, "a target that never answers");
-	struct plan_problems problems = {0};
 	struct health health = {.elapsed = DURATION};
-	struct plan *plan = NULL;
 	struct json_object *doc;
 
 	is_int(b->ledger.in_flight_at_end, 1200, "  all are in flight at the end");
-	if (plan_read_text(text, sizeof text - 1, NULL, &plan, NULL, &problems) < 0)
-		abort();
 	doc = result_write(&(struct result_input){.test_id = "x",
 	                                          .state = "completed",
-	                                          .plan = plan,
+	                                          .plan = r.plan,
 	                                          .books = b,
 	                                          .health = &health,
 	                                          .elapsed = DURATION,
@@ -486,9 +509,7 @@ static void test_never(void)
 	is_str(json_object_get_string(json_object_object_get(doc, "verdict")), "fail", "  it fails");
 	is_int(result_exit_code(doc, false, false), RESULT_EXIT_FAIL, "  and so does the exit code");
 	json_object_put(doc);
-	plan_problems_free(&problems);
-	plan_free(plan);
-	books_free(b);
+	run_free(&r);
 }
 
 int main(void)
