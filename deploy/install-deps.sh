@@ -16,7 +16,7 @@ build="gcc libc6-dev make autoconf automake libtool pkg-config curl
 	libev-dev libconfig-dev libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libssl-dev zlib1g-dev"
 test="binutils mount python3 groff-base shellcheck xz-utils procps
 	libhdrhistogram-java openjdk-17-jdk-headless"
-bench="wrk nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
+bench="wrk openssl nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
 
 case "${1:-build}" in
 run) want=$run ;;

@@ -79,10 +79,17 @@ until_true() {
 	die "waited in vain for $1"
 }
 
-# responder ARRIVALS: starts the responder, which stamps that many; sets $port, $responder (pid) and $seen.
+# responder ARRIVALS [.tls]: starts the responder, which stamps that many; sets $port, $responder (pid) and
+# $seen.
 responder() {
+	local pair=()
 	seen=$work/seen.$RANDOM
-	begin "$server_core" "$build/tests/bench/responder" "$seen" "$1" >"$seen.port"
+	if [ "${2:-}" = .tls ]; then
+		pair=("$work/cert.pem" "$work/key.pem")
+		[ -s "${pair[0]}" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+			-keyout "${pair[1]}" -out "${pair[0]}" 2>/dev/null
+	fi
+	begin "$server_core" "$build/tests/bench/responder" "$seen" "$1" "${pair[@]}" >"$seen.port"
 	responder=$begun
 	until_true "the responder" test -s "$seen.port"
 	port=$(cat "$seen.port")

@@ -3,12 +3,17 @@
  * thread, epoll, two system calls a request and its share of a wait. It does nothing that a client's
  * figures could depend on.
  *
- *     responder SEEN [ARRIVALS]     prints its port (127.0.0.1); SEEN is the file of bench.h
+ *     responder SEEN ARRIVALS [CERTIFICATE KEY]     prints its port (127.0.0.1)
+ *
+ * SEEN is the file of bench.h, in which that many arrivals are stamped. With a certificate it speaks TLS.
  *
  * A request ends with its head: clients send no bodies.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -28,6 +33,8 @@
 static char answers[ANSWERS_MAX * sizeof ANSWER];
 static uint8_t matched[FILES_MAX]; /* bytes of the end of a head that a connection's last read ended with */
 static struct seen *seen;
+static SSL_CTX *tls; /* NULL: none is spoken */
+static SSL *sessions[FILES_MAX];
 
 static int listen_anywhere(void)
 {
@@ -56,6 +63,12 @@ static void take(int poll, int listener)
 		}
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 		matched[fd] = 0;
+		if (tls) {
+			sessions[fd] = SSL_new(tls);
+			if (!sessions[fd] || SSL_set_fd(sessions[fd], fd) != 1)
+				bench_die("responder: TLS");
+			SSL_set_accept_state(sessions[fd]);
+		}
 		epoll_ctl(poll, EPOLL_CTL_ADD, fd, &e);
 	}
 }
@@ -88,15 +101,39 @@ static void note(int heads)
 	__atomic_store_n(&seen->requests, seen->requests + (unsigned)heads, __ATOMIC_RELEASE);
 }
 
+static void leave(int fd)
+{
+	SSL_free(sessions[fd]);
+	sessions[fd] = NULL;
+	close(fd);
+}
+
+/* Bytes, 0 at the end, or -1 when there are none for the moment. */
+static ssize_t take_bytes(int fd, char *buffer, int size)
+{
+	ssize_t n = tls ? SSL_read(sessions[fd], buffer, size) : recv(fd, buffer, (size_t)size, 0);
+
+	if (n > 0)
+		return n;
+	if (tls)
+		return SSL_get_error(sessions[fd], (int)n) == SSL_ERROR_WANT_READ ? -1 : 0;
+	return n < 0 && errno == EAGAIN ? -1 : 0;
+}
+
+static bool give_bytes(int fd, const char *data, size_t len)
+{
+	return tls ? SSL_write(sessions[fd], data, (int)len) > 0 : send(fd, data, len, MSG_NOSIGNAL) >= 0;
+}
+
 static void serve(int fd)
 {
 	char buffer[16384];
-	ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+	ssize_t n = take_bytes(fd, buffer, sizeof buffer);
 	int heads;
 
 	if (n <= 0) {
-		if (n == 0 || errno != EAGAIN)
-			close(fd);
+		if (n == 0)
+			leave(fd);
 		return;
 	}
 	heads = count_heads(fd, buffer, n);
@@ -104,8 +141,19 @@ static void serve(int fd)
 		bench_die("responder: too many requests in one read");
 	note(heads);
 	/* Clients read what they asked for, so the socket takes it. */
-	if (heads > 0 && send(fd, answers, (size_t)heads * (sizeof ANSWER - 1), MSG_NOSIGNAL) < 0)
-		close(fd);
+	if (heads > 0 && !give_bytes(fd, answers, (size_t)heads * (sizeof ANSWER - 1)))
+		leave(fd);
+}
+
+static void speak_tls(const char *certificate, const char *key)
+{
+	tls = SSL_CTX_new(TLS_server_method());
+	if (!tls || SSL_CTX_use_certificate_file(tls, certificate, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1) {
+		fprintf(stderr, "responder: %s and %s are no certificate and key\n", certificate, key);
+		exit(1);
+	}
+	signal(SIGPIPE, SIG_IGN);
 }
 
 int main(int argc, char **argv)
@@ -114,14 +162,16 @@ int main(int argc, char **argv)
 	struct rlimit files;
 	int poll = epoll_create1(0), listener;
 
-	if (argc < 2) {
-		fprintf(stderr, "usage: responder SEEN [ARRIVALS]\n");
+	if (argc != 3 && argc != 5) {
+		fprintf(stderr, "usage: responder SEEN ARRIVALS [CERTIFICATE KEY]\n");
 		return 2;
 	}
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	seen = bench_seen(argv[1], argc > 2 ? atoll(argv[2]) : 0);
+	seen = bench_seen(argv[1], atoll(argv[2]));
+	if (argc == 5)
+		speak_tls(argv[3], argv[4]);
 	for (int i = 0; i < ANSWERS_MAX; i++)
 		memcpy(answers + (size_t)i * (sizeof ANSWER - 1), ANSWER, sizeof ANSWER);
 	listener = e.data.fd = listen_anywhere();
