@@ -121,15 +121,17 @@ arrivals() {
 # quantile P: numbers, one a line, to the one that this part of them does not exceed.
 quantile() { sort -g | awk -v p="$1" '{ v[NR] = $1 } END { i = int(NR * p + .999999); print NR ? v[i < 1 ? 1 : i] : "nan" }'; }
 
-# freeze PID SECONDS: stops a process for a while; sets $stood, the ms that it really was.
+# freeze PID SECONDS: stops a process for a while.
 freeze() {
-	stood=$(/usr/bin/python3 -c 'import os, signal, sys, time
-pid, length = int(sys.argv[1]), float(sys.argv[2])
-os.kill(pid, signal.SIGSTOP)
-start = time.monotonic()
-time.sleep(length)
-os.kill(pid, signal.SIGCONT)
-print("%.3f" % ((time.monotonic() - start) * 1e3))' "$1" "$2")
+	kill -STOP "$1"
+	sleep "$2"
+	kill -CONT "$1"
+}
+
+# longest_gap: between two arrivals that the responder stamped, ms.
+longest_gap() {
+	od -An -v -t d8 -w8 -j 16 "$seen" | awk '$1 == 0 { exit } NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 }
+		END { printf "%.3f\n", gap / 1e6 }'
 }
 
 # of EXPRESSION: arithmetic with a point.

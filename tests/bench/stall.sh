@@ -5,7 +5,8 @@
 # and once at the very end, for good. The run goes the whole way: command line, gateway, queue,
 # orchestrator, worker. With rate R and a stall of S in a run of T, the requests of the stall wait evenly
 # between 0 and S, so x % of all requests wait longer than S - x/100 T: response p99 = S - T/100, and
-# max = S. How long it really was is measured beside the signals.
+# max = S. How long it really was is known from the target's own stamps: the longest time without an
+# arrival.
 #
 # Goals: response p99 and max within 3 % of that. With few connections the target saw few slow requests:
 # service p99 must not show the stall, and lag must. Of the stall at the end (connections for some of it):
@@ -34,12 +35,13 @@ ms() { json "round(d['latency_ms']['$1']['$2'], 3)" "$work/result.json"; }
 
 for stall in $stalls; do
 	long=${stall%:*} total=${stall#*:}
-	responder 0
+	responder $((rate * total))
 	load "$total" -c 64
 	sleep "$(of "$total / 3")"
 	freeze "$responder" "$long"
 	wait "$run" || true
 	end "$responder"
+	stood=$(longest_gap)
 	p99=$(of "$stood - $total * 10")
 	echo "-- stall of $stood ms in $total s at $rate/s over 64 connections"
 	for kind in pickup lag service response; do
