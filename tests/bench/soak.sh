@@ -4,8 +4,12 @@
 # The whole way: command line, gateway, queue, orchestrator, one worker, against responder.c. The resident
 # set of the worker, of the daemon and of the command line is read every second.
 #
-# Goals: each grows by at most 1 MiB from the first fifth of the run to its end (12 million requests in
-# between); every request is sent and answered; the ledger balances. Exits 1 on a MISS.
+# What is bounded still grows for a while: pages of the histograms are touched when a value falls there for
+# the first time, and the longest queue of requests keeps its memory. A leak goes on. So the second half of
+# the run is looked at, and the curve is printed.
+#
+# Goals: in the second half each process grows by at most 1 MiB, and every request is sent and answered; the
+# ledger balances. Exits 1 on a MISS.
 # shellcheck source=tests/bench/bench.sh
 . "$(dirname "$0")/bench.sh"
 
@@ -38,13 +42,16 @@ status=0
 wait "$run" || status=$?
 end "$responder"
 
-echo "-- $rate/s for $seconds s: KiB resident after a fifth, at the end, most"
+echo "-- $rate/s for $seconds s: KiB resident after each tenth"
 for i in 0 1 2; do
-	# The exit of a process is a last line that is empty or small: the end is the second before it.
-	read -r first last most < <(awk -v n="$seconds" '$1 > 0 { v[++k] = $1; if ($1 > m) m = $1 }
-		END { f = int(k / 5) + 1; print v[f], v[k - 1], m }' "$work/rss.$i")
-	printf '   %-14s %9d %9d %9d\n' "${names[i]}" "$first" "$last" "$most"
-	judge "${names[i]}: growth" "$((last - first))" "<=" 1024 KiB
+	# The last lines may be those of a process that ends.
+	head -n -2 "$work/rss.$i" | awk '$1 > 0 { v[++k] = $1 }
+		END { for (i = 1; i <= 10; i++) printf " %d", v[int(k * i / 10)]; print "" }' >"$work/curve"
+	read -r -a curve <"$work/curve"
+	printf '   %-14s' "${names[i]}"
+	printf ' %6d' "${curve[@]}"
+	echo
+	judge "${names[i]}: growth in the second half" "$((curve[9] - curve[4]))" "<=" 1024 KiB
 done
 sent=$(json "sum(d['ledger']['sent'].values())" "$work/result.json")
 printf '   %d sent, response p50 %s p99 %s ms, lag p99 %s ms, validity %s\n' "$sent" \
