@@ -17,7 +17,7 @@ build="gcc libc6-dev make autoconf automake libtool pkg-config curl
 	zlib1g-dev"
 test="binutils mount python3 groff-base shellcheck xz-utils procps
 	libhdrhistogram-java openjdk-17-jdk-headless nodejs npm openssl"
-bench="nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
+bench="wrk nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
 
 case "${1:-build}" in
 run) want=$run ;;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "tests/tap.h"
 
@@ -141,6 +142,34 @@ static void test_cancel(void)
 	ok(behind.done == 1 && behind.status == 2, "what stood behind a cancelled one runs");
 }
 
+static unsigned count_threads(void)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&pool.lock);
+	for (unsigned i = 0; i < POOL_LANES; i++)
+		n += pool.lanes[i].running;
+	pthread_mutex_unlock(&pool.lock);
+	return n;
+}
+
+/* Several lives of threads in the same places. */
+static void test_linger(void)
+{
+	struct job j = JOB(SQ_LANE_CPU, .result = 1);
+	unsigned lives = 0;
+
+	for (; lives < 5; lives++) {
+		submit(&j);
+		until_quiet();
+		for (int n = 0; count_threads() > 0 && n < 3000; n++)
+			nanosleep(&(struct timespec){0, 10 * SQ_MS}, NULL);
+		if (count_threads() > 0)
+			break;
+	}
+	ok(lives == 5 && j.done == 5, "threads without work end, and others come when there is some");
+}
+
 static void see(void *arg, const char *who, const char *what, unsigned count)
 {
 	snprintf(arg, 64, "%s %s %u", who, what, count);
@@ -197,6 +226,7 @@ int main(void)
 	test_cancel();
 	test_name();
 	test_nice();
+	test_linger();
 	pool_fini(&pool);
 	ops_fini(&ops);
 	loop_fini(&loop);
