@@ -12,12 +12,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from squall import PLUGINS, Squalld, Tap, free_port, wait_until
 
 TERMINAL = ("completed", "failed", "cancelled", "timed_out")
+TRANSPORT = os.environ.get("SQUALL_TEST_TRANSPORT", '{ plugin = "local"; }')
 TARGET = free_port()  # the same after a restart
 CLOSED, FORBIDDEN = free_port(), free_port()  # nobody listens there
 
 CONF = """
 state_dir = "%(state)s";
-transport = { plugin = "local"; };
+transport = %(transport)s;
 store = { plugin = "local"; };
 scheduler = { plugin = "fork"; worker_conf = "%(state)s/worker.conf"; };
 roles = (
@@ -37,7 +38,7 @@ class System(Squalld):
         with open(os.path.join(state, "worker.conf"), "w", encoding="utf-8") as f:
             f.write('roles = ( { plugin = "worker"; } );\n')
         super().__init__(CONF % {"state": state, "target": TARGET, "closed": CLOSED,
-                                 "forbidden": FORBIDDEN, "most": most},
+                                 "forbidden": FORBIDDEN, "most": most, "transport": TRANSPORT},
                          env={"SQUALL_PLUGIN_DIR": PLUGINS})
 
     def submit(self, **plan):

@@ -87,7 +87,7 @@ static void check_ready(struct bus *b)
 	if (ready)
 		SQ_INFO(b->host, NULL, "connected to queue %s of %s with %s", b->queue, b->connstr.host,
 		        identity(b, who));
-	b->host->ready(b->host->ctx, ready, ready ? "" : *b->told ? b->told : "connecting to Service Bus");
+	b->host->ready(b->host->ctx, ready, ready ? "" : "no connection to Service Bus");
 }
 
 void bus_tell_dead(struct bus *b, const char *id, const char *why)
