@@ -32,7 +32,8 @@ transport = { plugin = "servicebus"; queue = "faults"; connection_string = "file
 store = { plugin = "local"; };
 scheduler = { plugin = "fork"; worker_conf = "%s/worker.conf"; };
 roles = (
-  { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%d/hit"; },
+  { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%d/hit";
+    allowed_targets = ( "127.0.0.1:9" ); },
   { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%d/hit"; lease_ttl = "1s"; },
   { plugin = "target"; listen = "127.0.0.1:%d"; } );
 """
@@ -267,6 +268,34 @@ class Hole:
             other.close()
 
 
+def memory(d):
+    """Resident kB, or None under the address sanitizer, which keeps what was freed."""
+    with open("/proc/%d/maps" % d.process.pid, encoding="utf-8") as f:
+        if "libasan" in f.read():
+            return None
+    with open("/proc/%d/status" % d.process.pid, encoding="utf-8") as f:
+        return int([line for line in f if line.startswith("VmRSS:")][0].split()[1])
+
+
+def reconnects(seconds):
+    """Lost again and again, with messages on their way."""
+    with Broker() as broker:
+        queue(broker)
+        with System(broker.connection(), 'step_timeout = "5s";') as d:
+            begin, n, sizes = time.monotonic(), 0, []
+            while time.monotonic() - begin < seconds:
+                d.post_test(url="http://127.0.0.1:9/")  # the orchestrator refuses it
+                broker.control(("drop", "close", "detach", "expire")[n % 4])
+                n += 1
+                time.sleep(5.5)  # so that it counts as a success
+                d.wait_ready()
+                sizes.append(memory(d))
+            print("# %d times, resident %s kB" % (n, [s for s in sizes if s][::max(1, n // 8)]))
+            if all(sizes) and n >= 30:
+                tap.ok(sizes[-1] <= 1.1 * sizes[n // 3], "memory is flat over %d reconnects" % n, sizes)
+            d.runs("after %s of them a test runs" % ("hundreds" if FULL else "a few"))
+
+
 # --- it does not let us in ---
 
 def refused():
@@ -410,18 +439,17 @@ def broker_connection_of_nobody():
         free_port(), KEY)
 
 
-PARTS = (leaves, while_running, busy, unanswered_sends, unanswered_settlements, lambda: stopped(60 if FULL else 3),
-         silent, refused, absent, wrong_tls, renewal, workload_identity, secrets)
+PARTS = {"leaves": leaves, "while_running": while_running, "busy": busy, "unanswered_sends": unanswered_sends,
+         "unanswered_settlements": unanswered_settlements, "stopped": lambda: stopped(60 if FULL else 3),
+         "silent": silent, "reconnects": lambda: reconnects(600 if FULL else 15),
+         "refused": refused, "absent": absent, "wrong_tls": wrong_tls, "renewal": renewal,
+         "workload_identity": workload_identity, "secrets": secrets}
 
 why = missing()
 if why:
     tap.skip("faults of Service Bus", why)
     tap.done()
-chosen = sys.argv[1:]
-for part in PARTS:
-    name = part.__name__.replace("<lambda>", "stopped")
-    if chosen and name not in chosen:
-        continue
+for name in sys.argv[1:] or PARTS:
     print("# " + name, flush=True)
-    part()
+    PARTS[name]()
 tap.done()

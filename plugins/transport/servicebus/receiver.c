@@ -131,11 +131,10 @@ void receiver_left(struct receiver *r, struct held *h)
 
 void receiver_remember(struct receiver *r, const struct held *h)
 {
-	struct remembered *m = &r->remembered[r->next++ % REMEMBERED];
-
 	if ((h->how != SQ_ACK && h->how != SQ_DEAD) || h->sequence == 0)
 		return;
-	*m = (struct remembered){h->sequence, h->enqueued, bus_now(r->bus) + REMEMBER, h->how};
+	r->remembered[r->next++ % REMEMBERED] = (struct remembered){h->sequence, h->enqueued,
+	                                                            bus_now(r->bus) + REMEMBER, h->how};
 }
 
 static const struct remembered *recall(const struct receiver *r, const struct arrival *a)

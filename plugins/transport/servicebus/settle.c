@@ -260,6 +260,7 @@ void held_settle(struct held *h)
 	int64_t pause = h->how == SQ_RETRY ? RETRY_PAUSE : h->how == SQ_RELEASE ? RELEASE_PAUSE : 0;
 	int64_t left = h->delivery.lock_until - bus_now(b);
 
+	bus_timer_stop(b, &h->pause); /* it was parked */
 	h->stage = HELD_PAUSING;
 	if (pause > left / 2)
 		pause = left / 2;
