@@ -19,7 +19,7 @@ SYSTEM = """
 state_dir = "@dir@";
 transport = %s;
 store = { plugin = "local"; };
-scheduler = { plugin = "fork"; };
+scheduler = { plugin = "fork"; worker_conf = "@dir@/squalld.conf"; };
 roles = (
   { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:9/hit";
     allowed_targets = ( "127.0.0.1:10" ); },
