@@ -180,6 +180,38 @@ def unanswered_settlements():
             counted(d, 1)
 
 
+def asleep():
+    """This process sleeps while messages come: their locks run out, they come again, and each test runs once."""
+    with Broker() as broker:
+        broker.control("create", name=QUEUE, lock_ms=1000, max_delivery=100)
+        with System(broker.connection()) as d:
+            d.runs("a test runs")
+            d.send_signal(signal.SIGSTOP)
+            plan = json.dumps({"body": {"hits_per_sec": 10, "duration_sec": 1, "workers": 1}, "messageId": "slept"})
+            status, out = broker.node("peer.js", "send", QUEUE, plan)
+            tap.equal(status, 0, "a message while it sleeps")
+            wait_until(lambda: broker.state(QUEUE)["counts"]["sent"] == 2 and not broker.state(QUEUE)["locked"],
+                       "its lock to run out, as often as there is credit")
+            d.send_signal(signal.SIGCONT)
+            tap.equal(d.end("slept")["ledger"]["ok"], 10, "awake again it runs it")
+            emptied(broker)
+            counted(d, 2)
+
+
+def twice():
+    """The same message two times, to a queue that does not look for duplicates."""
+    with Broker() as broker:
+        queue(broker)
+        with System(broker.connection()) as d:
+            plan = json.dumps({"body": {"hits_per_sec": 10, "duration_sec": 1, "workers": 1}, "messageId": "same"})
+            broker.node("peer.js", "send", QUEUE, plan, plan)
+            wait_until(lambda: d.get("/tests/same", role="gateway").status == 200, "the record")
+            tap.equal(d.end("same")["ledger"]["ok"], 10, "a message that comes twice runs")
+            broker.node("peer.js", "send", QUEUE, plan)
+            emptied(broker)
+            counted(d, 1)
+
+
 def stopped(pause):
     with Broker() as broker:
         queue(broker)
@@ -440,7 +472,7 @@ def broker_connection_of_nobody():
 
 
 PARTS = {"leaves": leaves, "while_running": while_running, "busy": busy, "unanswered_sends": unanswered_sends,
-         "unanswered_settlements": unanswered_settlements, "stopped": lambda: stopped(60 if FULL else 3),
+         "unanswered_settlements": unanswered_settlements, "asleep": asleep, "twice": twice, "stopped": lambda: stopped(60 if FULL else 3),
          "silent": silent, "reconnects": lambda: reconnects(600 if FULL else 15),
          "refused": refused, "absent": absent, "wrong_tls": wrong_tls, "renewal": renewal,
          "workload_identity": workload_identity, "secrets": secrets}

@@ -160,9 +160,9 @@ int64_t receiver_lock_end(struct receiver *r, int64_t asked, int64_t until_ms)
 	if (until_ms > 0 && left > 0 && left <= LOCK_MOST)
 		return now + left;
 	if (!r->clock_told)
-		bus_warn(r->bus,
-		         "the clock of this machine and that of Service Bus differ: set the clock (NTP), or "
-		         "the option lock to the queue's lock duration");
+		bus_warn(r->bus, "a message came whose lock is over, or endless: unless this process was "
+		                 "asleep, set the clock of "
+		                 "this machine (NTP), or the option lock to the queue's lock duration");
 	r->clock_told = true;
 	return now + LOCK_UNKNOWN;
 }
