@@ -212,8 +212,30 @@ def refusals():
             tap.contains(d.log, "queue.db has format 2", "and told why")
 
 
+# --- what only Service Bus can show ---
+
+def outage(kind, verb, away=0):
+    """The connection, or the links, are lost while messages are held: their locks are not."""
+    with kind() as queue, daemon(queue, "outage", count=away) as d:
+        d.wait_out("# holding")
+        queue.broker.control("faults", refuse_open=away > 0)
+        queue.broker.control(verb)
+        time.sleep(away)
+        queue.broker.control("faults", refuse_open=False)
+        tap.equal(d.wait(), 0, "%s: messages that are held across it" % verb)
+        tap.ok(passed_on(tap, d.out), "are settled after it", d.log)
+        tap.equal(queue.dead(), [("t-dead", "bad_plan", "it asks for the moon")], "and nothing was lost")
+
+
+def outages():
+    outage(ServiceBus, "drop")
+    outage(ServiceBus, "close")
+    outage(ServiceBus, "detach")
+    outage(ServiceBus, "drop", away=4)
+
+
 KINDS = {"local": (Local, (aged, rebooted, refusals)),
-         "servicebus": (ServiceBus, ()),
+         "servicebus": (ServiceBus, (outages,)),
          "servicebus-tls": (ServiceBusTls, ()),
          "servicebus-plain": (ServiceBusPlain, ())}
 
