@@ -75,7 +75,7 @@ class System(Squalld):
     def end(self, test_id):
         def ended():
             test = self.get("/tests/" + test_id, role="gateway").json
-            return test if test["state"] in TERMINAL else None
+            return test if test.get("state") in TERMINAL else None
         return wait_until(ended, lambda: "the end of %s:\n%s" % (test_id, self.log), 60)
 
     def runs(self, what):

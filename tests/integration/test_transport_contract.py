@@ -67,9 +67,9 @@ class ServiceBus:
         self.broker.close()
 
     def conf(self, lock="30s", max_deliveries=3):
-        if lock != self.lock:  # it is the queue's, not the client's
+        if lock != self.lock:  # it is the queue's, not the client's; short ones leave a slow broker time to answer
             self.broker.control("create", name="contract", max_delivery=max_deliveries + 3,
-                                lock_ms=int(lock[:-1]) * 1000, duplicates_ms=60000)
+                                lock_ms=max(int(lock[:-1]), 2) * 1000, duplicates_ms=60000)
         self.lock = lock
         return '''transport = { plugin = "servicebus"; connection_string = "file:%s"; queue = "contract";
             max_deliveries = %d; auth = "%s"; %s };''' % (

@@ -410,6 +410,8 @@ int receiver_cancel(struct receiver *r, struct sq_op *op)
 		if (h->renewing && &h->renewing->op == op) {
 			rpc_forget(&h->renew_call);
 			h->renewing = NULL;
+			if (h->stage == HELD_OUT) /* its end may have passed meanwhile */
+				held_watch(h, h->delivery.lock_until);
 			return 1;
 		}
 		if (h->settling && &h->settling->op == op) {
