@@ -330,8 +330,8 @@ static void connected(struct wire *w)
 
 static void connect_failed(struct wire *w, int e)
 {
-	snprintf(w->why, sizeof w->why, "cannot connect to %s (%s): %s", w->target.host,
-	         w->found.list[w->next - 1].text, strerror(e));
+	snprintf(w->why, sizeof w->why, "cannot connect to %s (%s): %s: is port %u open from here?",
+	         w->target.host, w->found.list[w->next - 1].text, strerror(e), w->target.port);
 	shut(w);
 	connect_next(w);
 }
