@@ -137,6 +137,27 @@ def while_running():
             counted(d, 2)
 
 
+def unwanted():
+    """Links that are refused as soon as they are attached are asked for with pauses."""
+    with Broker() as broker:
+        queue(broker)
+        with System(broker.connection()) as d:
+            for condition in ("amqp:link:detach-forced", "com.microsoft:server-busy", "vendor:new"):
+                d.runs("a test runs")
+                time.sleep(5)  # so that the links count as a success, and are attached again at once
+                before = broker.control("counts")
+                broker.control("faults", refuse_attach=condition)
+                broker.control("detach", condition=condition)
+                wait_until(lambda: broker.control("counts")["attaches"] > before["attaches"] + 1, "more tries")
+                time.sleep(3)
+                after = broker.control("counts")
+                tap.ok(after["attaches"] - before["attaches"] < 60, "%s: some tries, no storm" % condition, after)
+                tap.equal(after["connections"], before["connections"], "and the connection stays")
+                broker.control("faults", refuse_attach=None)
+                d.wait_ready()
+            counted(d, 3)
+
+
 def busy():
     with Broker() as broker:
         queue(broker)
@@ -471,7 +492,8 @@ def broker_connection_of_nobody():
         free_port(), KEY)
 
 
-PARTS = {"leaves": leaves, "while_running": while_running, "busy": busy, "unanswered_sends": unanswered_sends,
+PARTS = {"leaves": leaves, "while_running": while_running, "busy": busy, "unwanted": unwanted,
+         "unanswered_sends": unanswered_sends,
          "unanswered_settlements": unanswered_settlements, "asleep": asleep, "twice": twice, "stopped": lambda: stopped(60 if FULL else 3),
          "silent": silent, "reconnects": lambda: reconnects(600 if FULL else 15),
          "refused": refused, "absent": absent, "wrong_tls": wrong_tls, "renewal": renewal,
