@@ -168,7 +168,9 @@ function reply(connection, address, m, [status, description, condition, body]) {
 
 /* --- links --- */
 
+/* As the standard says: an attach with nothing at its end, and a detach that says why. */
 function refuse(link, condition, description) {
+	link.local.attach.source = link.local.attach.target = undefined;
 	link.close(failure(condition, description));
 }
 
