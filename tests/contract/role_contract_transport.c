@@ -26,10 +26,11 @@ enum {
 	PHASE_HOLD,
 	PHASE_FILL,
 	PHASE_COMPETE,
-	PHASE_OUTAGE
+	PHASE_OUTAGE,
+	PHASE_UNSURE
 };
-static const char *const phases[] = {"main", "dead", "expiry",  "keep",   "kept",
-                                     "hold", "fill", "compete", "outage", NULL};
+static const char *const phases[] = {"main", "dead",    "expiry", "keep",   "kept", "hold",
+                                     "fill", "compete", "outage", "unsure", NULL};
 
 static const struct sq_opt contract_opts[] = {
     SQ_ENUM(
@@ -37,7 +38,7 @@ static const struct sq_opt contract_opts[] = {
         "main: every promise but those of time; dead: the end of a message that fails; expiry: locks that "
         "run out; keep, kept: what outlives a process; hold: takes a message and waits to be killed; "
         "fill: publishes; compete: takes it all, beside others; outage: holds messages while the queue is "
-        "away."),
+        "away; unsure: settles one while the queue does not answer."),
     SQ_INT(struct contract_conf, count, "0", 0, 100000,
            "How many messages fill publishes; hold: whether it publishes the one; outage: whether the queue "
            "is still "
@@ -393,11 +394,29 @@ static void phase_outage(struct rig *g)
 	expect_empty(g, "and nothing else");
 }
 
+/* The queue hears nothing from "holding" to "unsure". */
+static void phase_unsure(struct rig *g)
+{
+	is_int(publish(g, name(g, "unsure"), 1, "{}"), 0, "a message");
+	credit(g, 1);
+	expect(g, name(g, "unsure"), 1, "comes");
+	printf("# holding\n");
+	fflush(stdout);
+	script_pause(&g->script, 700);
+	is_int(settle(g, g->held[0], SQ_ACK), -SQ_EUNCERTAIN, "an acknowledgement that is not answered");
+	printf("# unsure\n");
+	fflush(stdout);
+	script_pause(&g->script, 4000);
+	is_int(g->held_count, 0, "is not asked for again: the carrier knows the message when it comes");
+	credit(g, 0);
+	expect_empty(g, "and it is gone then");
+}
+
 static void script(void *arg)
 {
-	static void (*const run[])(struct rig *) = {phase_main, failures,      expiries,
-	                                            phase_keep, phase_kept,    phase_hold,
-	                                            phase_fill, phase_compete, phase_outage};
+	static void (*const run[])(struct rig *) = {phase_main,   failures,    expiries,   phase_keep,
+	                                            phase_kept,   phase_hold,  phase_fill, phase_compete,
+	                                            phase_outage, phase_unsure};
 	struct rig *g = arg;
 
 	g->key = g->conf->key;

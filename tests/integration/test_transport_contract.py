@@ -234,8 +234,18 @@ def outages():
     outage(ServiceBus, "drop", away=4)
 
 
+def unsure():
+    with ServiceBus() as queue, daemon(queue, "unsure", lock="2s") as d:
+        d.wait_out("# holding")
+        queue.broker.control("faults", swallow=True)
+        d.wait_out("# unsure")
+        queue.broker.control("faults", swallow=False)
+        tap.equal(d.wait(), 0, "a queue that does not answer a settlement")
+        tap.ok(passed_on(tap, d.out), "is told again", d.log)
+
+
 KINDS = {"local": (Local, (aged, rebooted, refusals)),
-         "servicebus": (ServiceBus, (outages,)),
+         "servicebus": (ServiceBus, (outages, unsure)),
          "servicebus-tls": (ServiceBusTls, ()),
          "servicebus-plain": (ServiceBusPlain, ())}
 
