@@ -144,11 +144,31 @@ def refused_start():
             tap.ok("hush" not in r.stderr, "and without the secret")
 
 
+def chosen():
+    """plugin = "auto": by the variables of the specification."""
+    with tempfile.TemporaryDirectory() as folder:
+        conf = os.path.join(folder, "c")
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write(GATEWAY.replace("@dir@", folder))
+        connection = {"SERVICE_BUS_CONNECTION_STRING": "Endpoint=sb://x/"}
+        for env, transport, store in (({}, "servicebus", "local"), (connection, "servicebus", "local"),
+                                      ({"REDIS_PORT": "tcp://10.0.0.1:6379"}, "servicebus", "local"),
+                                      ({**connection, "REDIS_HOST": "r"}, "servicebus", "redis"),
+                                      ({"REDIS_HOST": "r"}, "redis", "redis")):
+            r = squalld("-c", conf, "--effective", env={**env, "SQUALL_PLUGIN_DIR": PLUGINS})
+            text = r.stdout + r.stderr  # redis is named also where it is not installed
+            for group, plugin in (("transport", transport), ("store", store)):
+                if plugin != "redis" and "is not installed" in text:
+                    continue
+                tap.ok(re.search(r'%s\.plugin (= )?"%s"' % (group, plugin), text),
+                       "%s: %s %s" % (sorted(env), group, plugin), text)
+
+
 why = missing()
 if why:
     tap.skip("whole tests through Service Bus", why)
     tap.done()
-for part in (spec_only, foreign, both_ways, refused_start):
+for part in (spec_only, foreign, both_ways, refused_start, chosen):
     print("# " + part.__name__)
     part()
 tap.done()

@@ -67,9 +67,9 @@ class ServiceBus:
         self.broker.close()
 
     def conf(self, lock="30s", max_deliveries=3):
-        if lock != self.lock:  # it is the queue's, not the client's
+        if lock != self.lock:  # it is the queue's, not the client's; short ones leave a slow broker time to answer
             self.broker.control("create", name="contract", max_delivery=max_deliveries + 3,
-                                lock_ms=int(lock[:-1]) * 1000, duplicates_ms=60000)
+                                lock_ms=max(int(lock[:-1]), 2) * 1000, duplicates_ms=60000)
         self.lock = lock
         return '''transport = { plugin = "servicebus"; connection_string = "file:%s"; queue = "contract";
             max_deliveries = %d; auth = "%s"; %s };''' % (
@@ -212,8 +212,40 @@ def refusals():
             tap.contains(d.log, "queue.db has format 2", "and told why")
 
 
+# --- what only Service Bus can show ---
+
+def outage(kind, verb, away=0):
+    """The connection, or the links, are lost while messages are held: their locks are not."""
+    with kind() as queue, daemon(queue, "outage", count=away) as d:
+        d.wait_out("# holding")
+        queue.broker.control("faults", refuse_open=away > 0)
+        queue.broker.control(verb)
+        time.sleep(away)
+        queue.broker.control("faults", refuse_open=False)
+        tap.equal(d.wait(), 0, "%s: messages that are held across it" % verb)
+        tap.ok(passed_on(tap, d.out), "are settled after it", d.log)
+        tap.equal(queue.dead(), [("t-dead", "bad_plan", "it asks for the moon")], "and nothing was lost")
+
+
+def outages():
+    outage(ServiceBus, "drop")
+    outage(ServiceBus, "close")
+    outage(ServiceBus, "detach")
+    outage(ServiceBus, "drop", away=4)
+
+
+def unsure():
+    with ServiceBus() as queue, daemon(queue, "unsure", lock="2s") as d:
+        d.wait_out("# holding")
+        queue.broker.control("faults", swallow=True)
+        d.wait_out("# unsure")
+        queue.broker.control("faults", swallow=False)
+        tap.equal(d.wait(), 0, "a queue that does not answer a settlement")
+        tap.ok(passed_on(tap, d.out), "is told again", d.log)
+
+
 KINDS = {"local": (Local, (aged, rebooted, refusals)),
-         "servicebus": (ServiceBus, ()),
+         "servicebus": (ServiceBus, (outages, unsure)),
          "servicebus-tls": (ServiceBusTls, ()),
          "servicebus-plain": (ServiceBusPlain, ())}
 

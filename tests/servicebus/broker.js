@@ -26,7 +26,7 @@ const broker = {
 	options,
 	queues: new Map(),
 	connections: new Set(),
-	faults: {}, /* busy: n, refuse_claims, refuse_open, swallow, swallow_sends, refuse_management */
+	faults: {}, /* busy: n, refuse_claims, refuse_open, refuse_attach: condition, swallow, swallow_sends, refuse_management */
 	counts: { connections: 0, claims: 0, attaches: 0 },
 
 	create(name, o) {
@@ -168,7 +168,9 @@ function reply(connection, address, m, [status, description, condition, body]) {
 
 /* --- links --- */
 
+/* As the standard says: an attach with nothing at its end, and a detach that says why. */
 function refuse(link, condition, description) {
+	link.local.attach.source = link.local.attach.target = undefined;
 	link.close(failure(condition, description));
 }
 
@@ -185,8 +187,8 @@ function admit(link, address) {
 		refuse(link, 'amqp:unauthorized-access', "Unauthorized access. 'Send' or 'Listen' claim(s) are required to perform this operation.");
 	else if (!broker.find(entity))
 		refuse(link, 'amqp:not-found', "The messaging entity '" + address + "' could not be found.");
-	else if (broker.faults.busy_attach > 0 && broker.faults.busy_attach--)
-		refuse(link, BUSY.condition, BUSY.description);
+	else if (broker.faults.refuse_attach)
+		refuse(link, broker.faults.refuse_attach, 'refused by order');
 	else
 		return true;
 	return false;

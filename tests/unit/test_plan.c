@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "plugins/common/doc.h"
 #include "plugins/common/plan.h"
 #include "tests/tap.h"
 
@@ -430,6 +431,21 @@ static void test_json(void)
 	free(big);
 }
 
+static void test_unknown(void)
+{
+	static const char text[] = "{\"a\":1,\"hits_per_sec\":5,\"b\":{},\"workers\":null,\"c\":null}";
+	struct json_object *doc = NULL;
+	struct buf names = {0};
+	size_t len;
+
+	doc_parse((struct sq_slice){text, sizeof text - 1}, 4, &doc, NULL);
+	plan_drop_unknown(doc, &names);
+	is_str(names.data, "a, b, c", "what no plan has is named");
+	is_str(doc_text(doc, &len), "{\"hits_per_sec\":5,\"workers\":null}", "and gone, and nothing else");
+	json_object_put(doc);
+	buf_free(&names);
+}
+
 static void test_round_trip(void)
 {
 	static const char full[] =
@@ -463,6 +479,7 @@ static void test_round_trip(void)
 
 int main(void)
 {
+	test_unknown();
 	test_defaults();
 	test_methods();
 	test_urls();

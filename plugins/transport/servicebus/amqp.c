@@ -121,6 +121,11 @@ int amqp_encode(pn_message_t *m, char **ret, size_t *ret_len)
 	return -ENOMEM;
 }
 
+int amqp_decode(pn_message_t *m, struct sq_slice bytes)
+{
+	return bytes.len > 0 && pn_message_decode(m, bytes.data, bytes.len) == 0 ? 0 : -EBADMSG;
+}
+
 int amqp_read(pn_delivery_t *d, struct buf *out)
 {
 	pn_link_t *link = pn_delivery_link(d);

@@ -27,6 +27,8 @@ pn_bytes_t amqp_bytes(const char *s);
 
 /* The encoded message, malloc()ed. 0 or -ENOMEM. */
 int amqp_encode(pn_message_t *m, char **ret, size_t *ret_len);
+/* 0 or -EBADMSG. proton itself asserts that there is a byte at all. */
+int amqp_decode(pn_message_t *m, struct sq_slice bytes);
 /* The bytes of a whole delivery, which is advanced over. 0, -ENOMEM, -EBADMSG. */
 int amqp_read(pn_delivery_t *d, struct buf *out);
 

@@ -87,7 +87,7 @@ static void check_ready(struct bus *b)
 	if (ready)
 		SQ_INFO(b->host, NULL, "connected to queue %s of %s with %s", b->queue, b->connstr.host,
 		        identity(b, who));
-	b->host->ready(b->host->ctx, ready, ready ? "" : *b->told ? b->told : "connecting to Service Bus");
+	b->host->ready(b->host->ctx, ready, ready ? "" : "no connection to Service Bus");
 }
 
 void bus_tell_dead(struct bus *b, const char *id, const char *why)
@@ -137,7 +137,7 @@ void bus_claimed(struct bus *b)
 		attach_all(b);
 }
 
-void bus_denied(struct bus *b, enum trouble trouble, const char *condition, const char *why)
+void bus_denied(struct bus *b, const char *condition, const char *why)
 {
 	const struct error_rule *rule = error_rule(condition);
 	char who[120], c[240];
@@ -145,7 +145,6 @@ void bus_denied(struct bus *b, enum trouble trouble, const char *condition, cons
 	tell(b, "queue %s of %s: no access with %s: %s%s%s", b->queue, b->connstr.host, identity(b, who),
 	     safe(c, sizeof c, why), condition && rule->cure ? ": " : "",
 	     condition && rule->cure ? rule->cure : "");
-	(void)trouble;
 	check_ready(b);
 }
 

@@ -101,7 +101,7 @@ void SQ_PRINTF(2, 3) bus_abort(struct bus *b, const char *fmt, ...); /* the conn
 
 /* What happened. */
 void bus_claimed(struct bus *b);
-void bus_denied(struct bus *b, enum trouble trouble, const char *condition, const char *why);
+void bus_denied(struct bus *b, const char *condition, const char *why);
 void bus_attached(struct bus *b, struct endpoint *e);
 void bus_detached(struct bus *b, struct endpoint *e, const struct error_rule *rule, const char *condition,
                   const char *text);

@@ -17,7 +17,7 @@ static void again_in(struct claims *c, int64_t pause)
 static void refused(struct claims *c, enum trouble trouble, const char *condition, const char *why)
 {
 	c->asking = false;
-	bus_denied(c->bus, trouble, condition, why);
+	bus_denied(c->bus, condition, why);
 	if (c->session)
 		again_in(c, error_pause(trouble, &c->backoff));
 }

@@ -83,6 +83,7 @@ static int64_t pause_before(struct endpoint *e, enum trouble trouble)
 {
 	bool held = e->since > 0 && bus_now(e->bus) - e->since >= HELD;
 
+	e->since = 0; /* the next one may never be attached */
 	if (held)
 		backoff_reset(&e->backoff);
 	return held && trouble == TROUBLE_NORMAL ? 0 : error_pause(trouble, &e->backoff);

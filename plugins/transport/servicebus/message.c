@@ -147,8 +147,9 @@ int message_read(struct sq_slice bytes, struct arrival *out)
 
 	if (!m)
 		return -ENOMEM;
-	r = pn_message_decode(m, bytes.len ? bytes.data : "", bytes.len) == 0 ? read_message(m, &a, &body)
-	                                                                      : -EBADMSG;
+	r = amqp_decode(m, bytes);
+	if (r == 0)
+		r = read_message(m, &a, &body);
 	pn_message_free(m);
 	if (r < 0) {
 		buf_free(&body);

@@ -131,11 +131,10 @@ void receiver_left(struct receiver *r, struct held *h)
 
 void receiver_remember(struct receiver *r, const struct held *h)
 {
-	struct remembered *m = &r->remembered[r->next++ % REMEMBERED];
-
 	if ((h->how != SQ_ACK && h->how != SQ_DEAD) || h->sequence == 0)
 		return;
-	*m = (struct remembered){h->sequence, h->enqueued, bus_now(r->bus) + REMEMBER, h->how};
+	r->remembered[r->next++ % REMEMBERED] = (struct remembered){h->sequence, h->enqueued,
+	                                                            bus_now(r->bus) + REMEMBER, h->how};
 }
 
 static const struct remembered *recall(const struct receiver *r, const struct arrival *a)
@@ -161,9 +160,9 @@ int64_t receiver_lock_end(struct receiver *r, int64_t asked, int64_t until_ms)
 	if (until_ms > 0 && left > 0 && left <= LOCK_MOST)
 		return now + left;
 	if (!r->clock_told)
-		bus_warn(r->bus,
-		         "the clock of this machine and that of Service Bus differ: set the clock (NTP), or "
-		         "the option lock to the queue's lock duration");
+		bus_warn(r->bus, "a message came whose lock is over, or endless: unless this process was "
+		                 "asleep, set the clock of "
+		                 "this machine (NTP), or the option lock to the queue's lock duration");
 	r->clock_told = true;
 	return now + LOCK_UNKNOWN;
 }
@@ -411,6 +410,8 @@ int receiver_cancel(struct receiver *r, struct sq_op *op)
 		if (h->renewing && &h->renewing->op == op) {
 			rpc_forget(&h->renew_call);
 			h->renewing = NULL;
+			if (h->stage == HELD_OUT) /* its end may have passed meanwhile */
+				held_watch(h, h->delivery.lock_until);
 			return 1;
 		}
 		if (h->settling && &h->settling->op == op) {

@@ -156,7 +156,7 @@ static void heard(struct endpoint *e, pn_delivery_t *d)
 	if (!pn_delivery_readable(d) || pn_delivery_partial(d))
 		return;
 	if (amqp_read(d, &bytes) == 0 && (m = pn_message()) &&
-	    pn_message_decode(m, bytes.data ? bytes.data : "", bytes.len) == 0) {
+	    amqp_decode(m, (struct sq_slice){bytes.data, bytes.len}) == 0) {
 		c = find(r, m);
 		if (c)
 			answered(c, m);

@@ -109,6 +109,8 @@ static void lock_over(struct sq_timer *t)
 {
 	struct held *h = sq_container(t, struct held, lock);
 
+	if (h->stage == HELD_OUT && h->renewing)
+		return; /* asked in time: its outcome decides */
 	if (h->stage == HELD_OUT)
 		lose(h);
 	else if (h->stage == HELD_SETTLING)
@@ -260,7 +262,10 @@ void held_settle(struct held *h)
 	int64_t pause = h->how == SQ_RETRY ? RETRY_PAUSE : h->how == SQ_RELEASE ? RELEASE_PAUSE : 0;
 	int64_t left = h->delivery.lock_until - bus_now(b);
 
+	bus_timer_stop(b, &h->pause); /* it was parked */
 	h->stage = HELD_PAUSING;
+	if (left <= 0)
+		bus_timer(b, &h->lock, LATE);
 	if (pause > left / 2)
 		pause = left / 2;
 	if (pause <= 0 || h->ours || h->receiver->stopped) {
@@ -332,6 +337,8 @@ static void renewed(struct rpc_call *c, int status, const struct rpc_answer *ans
 		held_watch(h, receiver_lock_end(r, h->asked, first_expiry(answer->body)));
 		end_renewal(h, 0);
 	} else if (status == 0 && error_rule_settling(answer->condition)->trouble == TROUBLE_LOCK) {
+		lose(h);
+	} else if (bus_now(r->bus) >= h->delivery.lock_until) {
 		lose(h);
 	} else {
 		end_renewal(h, status < 0 ? status : -EIO);

@@ -157,32 +157,51 @@ static int engine_start(struct wire *w)
 	return r;
 }
 
-/* What went wrong in TLS is one word of OpenSSL's; what it may mean is more use. */
-static void tell_condition(struct wire *w, pn_condition_t *c, struct wire_end *end)
+/* What our own side noticed. Its names are those of AMQP, but say nothing about the queue. */
+static void tell_local(struct wire *w, const char *text)
 {
-	const char *name = pn_condition_get_name(c), *text = pn_condition_get_description(c);
-
-	end->condition = name;
-	text = text ? text : "";
+	/* What went wrong in TLS is one word of OpenSSL's; what it may mean is more use. */
 	if (strstr(text, "certificate verify failed"))
 		snprintf(
 		    w->why, sizeof w->why,
 		    "TLS with %s:%u failed: its certificate is not for this name, or not by an authority "
 		    "that is trusted (option tls_ca; package ca-certificates)",
 		    w->target.host, w->target.port);
-	else if (w->stage == WIRE_HANDSHAKE && strstr(text, "connection aborted"))
-		snprintf(w->why, sizeof w->why, "%s:%u closed the connection before it was open",
-		         w->target.host, w->target.port);
+	else if (strstr(text, "SSL") && w->stage == WIRE_HANDSHAKE)
+		snprintf(w->why, sizeof w->why, "TLS with %s:%u failed (%.200s): is that port for TLS?",
+		         w->target.host, w->target.port, text);
+	else if (strstr(text, "idle-timeout"))
+		snprintf(w->why, sizeof w->why, "%s:%u gave no sign of life for %lld s", w->target.host,
+		         w->target.port, (long long)(w->target.idle_timeout / SQ_S));
+	else if (strstr(text, "connection aborted") || !*text)
+		snprintf(w->why, sizeof w->why, "%s:%u closed the connection%s", w->target.host,
+		         w->target.port, w->stage == WIRE_HANDSHAKE ? " before it was open" : "");
 	else
-		snprintf(w->why, sizeof w->why, "%s:%u: %s%s%s", w->target.host, w->target.port,
-		         name ? name : "connection closed", *text ? ": " : "", text);
+		snprintf(w->why, sizeof w->why, "%s:%u: %s", w->target.host, w->target.port, text);
+}
+
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+static void tell_condition(struct wire *w, struct wire_end *end)
+{
+	pn_condition_t *remote = pn_connection_remote_condition(w->driver.connection);
+	pn_condition_t *local = pn_transport_condition(w->driver.transport);
+
 	end->text = w->why;
+	if (!pn_condition_is_set(remote)) {
+		tell_local(w, or_empty(pn_condition_get_description(local)));
+		return;
+	}
+	end->condition = pn_condition_get_name(remote);
+	snprintf(w->why, sizeof w->why, "%s:%u ended the connection (%s: %s)", w->target.host, w->target.port,
+	         or_empty(end->condition), or_empty(pn_condition_get_description(remote)));
 }
 
 static void engine_finished(struct wire *w)
 {
-	pn_condition_t *local = pn_transport_condition(w->driver.transport);
-	pn_condition_t *remote = pn_connection_remote_condition(w->driver.connection);
 	struct wire_end end = {.text = w->why};
 
 	if (w->abort) { /* it is said already */
@@ -193,7 +212,7 @@ static void engine_finished(struct wire *w)
 		snprintf(w->why, sizeof w->why, "%s:%u does not accept this key name and key", w->target.host,
 		         w->target.port);
 	} else {
-		tell_condition(w, pn_condition_is_set(remote) ? remote : local, &end);
+		tell_condition(w, &end);
 	}
 	finish(w, &end);
 }
@@ -311,8 +330,8 @@ static void connected(struct wire *w)
 
 static void connect_failed(struct wire *w, int e)
 {
-	snprintf(w->why, sizeof w->why, "cannot connect to %s (%s): %s", w->target.host,
-	         w->found.list[w->next - 1].text, strerror(e));
+	snprintf(w->why, sizeof w->why, "cannot connect to %s (%s): %s: is port %u open from here?",
+	         w->target.host, w->found.list[w->next - 1].text, strerror(e), w->target.port);
 	shut(w);
 	connect_next(w);
 }
