@@ -1,0 +1,89 @@
+/*
+ * redis.h - the store in a Redis: what its files share. Loop thread.
+ *
+ * Records and what hangs on them are dealt with by a script (script.h), in the order of submission, over one
+ * connection. The counter of all hits is a plain integer at the key of option key, as other programs may
+ * leave or read it. No script touches it, so in a cluster it may be on another node: MOVED opens a second
+ * connection.
+ */
+#ifndef STORE_REDIS_REDIS_H
+#define STORE_REDIS_REDIS_H
+
+#include <squall/plugin.h>
+
+#include "plugins/common/redis/link.h"
+
+struct store_conf {
+	struct redis_conf redis; /* first */
+	const char *key;
+	int64_t retention, tombstone_ttl;
+};
+
+struct store {
+	uint32_t magic;
+	const struct sq_host *host;
+	const struct store_conf *conf;
+	struct redis_link main, hits; /* hits: when the counter is on another node; stage OFF before */
+	char script_key[100]; /* "squall:{SPACE}:store" */
+	char candidate[33]; /* the store's name, if it has none yet */
+	struct sq_slice greet[REDIS_EVAL_HEAD + 4];
+
+	struct sq_timer reap_timer;
+	struct redis_eval reap;
+
+	struct sq_op *op; /* of drain or probe */
+	struct sq_err *err; /* of probe */
+};
+
+/* --- verbs.c --- */
+
+struct request;
+
+enum verb_id {
+	VERB_INFO,
+	VERB_GET,
+	VERB_PUT,
+	VERB_LIST,
+	VERB_DEL,
+	VERB_LEASE,
+	VERB_RELEASE,
+	VERB_APPEND,
+	VERB_MERGE,
+	VERB_RANGE,
+	VERB_PART_PUT,
+	VERB_PARTS,
+	VERB_COUNT
+};
+/* op begins the request of that verb. 0, or why it is refused. */
+int store_submit(struct store *s, struct sq_op *op, enum verb_id verb);
+
+/* --- count.c --- */
+
+enum count_verb { COUNT_ADD, COUNT_READ, COUNT_RESET };
+int store_count(struct store *s, struct sq_store_count *rq, enum count_verb verb);
+
+/* --- reap.c --- */
+
+void reap_start(struct store *s);
+void reap_stop(struct store *s);
+
+/* --- helpers: args.c --- */
+
+/* The arguments of a script, made in an arena. A failed allocation is remembered in failed. */
+struct args {
+	struct arena *arena;
+	struct sq_slice *list;
+	unsigned count, most;
+	bool failed;
+};
+/* most: what follows the verb. */
+void args_init(struct args *a, struct arena *arena, const struct store *s, const char *verb, unsigned most);
+void args_text(struct args *a, const char *s);
+void args_blob(struct args *a, struct sq_slice s);
+void args_int(struct args *a, int64_t n);
+
+bool name_ok(const char *name);
+/* The word that a script's answer begins with, as a status. Of an error or none: redis_link_status(). */
+int store_status(struct redis_link *l, const struct reply *r, bool sent);
+
+#endif
