@@ -143,7 +143,7 @@ static void take_others(struct counting *c, const struct reply *r)
 static void others_done(struct redis_eval *e, const struct reply *r, bool sent)
 {
 	struct counting *c = sq_container(e, struct counting, eval);
-	int status = store_status(&c->store->main, r, sent && c->verb != COUNT_READ);
+	int status = args_status(&c->store->main, r, sent && c->verb != COUNT_READ);
 
 	if (status == 0 && c->op)
 		take_others(c, r);
@@ -158,7 +158,7 @@ static int others_send(struct counting *c)
 	struct args a;
 	int r;
 
-	args_init(&a, &arena, c->store, names[c->verb], 3 * c->rq->count);
+	args_init(&a, &arena, c->store->script_key, names[c->verb], 3 * c->rq->count);
 	for (unsigned i = 0; i < c->rq->count; i++) {
 		const struct sq_counter *item = &c->rq->items[i];
 

@@ -22,7 +22,7 @@ static void wait_for(struct store *s, int64_t delay)
 static void reaped(struct redis_eval *e, const struct reply *r, bool sent)
 {
 	struct store *s = sq_container(e, struct store, reap);
-	bool more = store_status(&s->main, r, sent) == 0 && reply_number(reply_item(r, 1), 0) == 1;
+	bool more = args_status(&s->main, r, sent) == 0 && reply_number(reply_item(r, 1), 0) == 1;
 
 	wait_for(s, more ? PAUSE : reap_interval(s));
 }
@@ -40,7 +40,7 @@ static void reap(struct sq_timer *t)
 	struct arena arena = {0};
 	struct args a;
 
-	args_init(&a, &arena, s, "reap", 1);
+	args_init(&a, &arena, s->script_key, "reap", 1);
 	args_int(&a, s->conf->tombstone_ttl / SQ_MS);
 	if (a.failed || redis_link_eval(&s->main, &s->reap, a.list, a.count) < 0)
 		wait_for(s, reap_interval(s));

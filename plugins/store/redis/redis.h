@@ -11,7 +11,7 @@
 
 #include <squall/plugin.h>
 
-#include "plugins/common/redis/link.h"
+#include "plugins/common/redis/args.h"
 
 struct store_conf {
 	struct redis_conf redis; /* first */
@@ -67,23 +67,6 @@ int store_count(struct store *s, struct sq_store_count *rq, enum count_verb verb
 void reap_start(struct store *s);
 void reap_stop(struct store *s);
 
-/* --- helpers: args.c --- */
-
-/* The arguments of a script, made in an arena. A failed allocation is remembered in failed. */
-struct args {
-	struct arena *arena;
-	struct sq_slice *list;
-	unsigned count, most;
-	bool failed;
-};
-/* most: what follows the verb. */
-void args_init(struct args *a, struct arena *arena, const struct store *s, const char *verb, unsigned most);
-void args_text(struct args *a, const char *s);
-void args_blob(struct args *a, struct sq_slice s);
-void args_int(struct args *a, int64_t n);
-
 bool name_ok(const char *name);
-/* The word that a script's answer begins with, as a status. Of an error or none: redis_link_status(). */
-int store_status(struct redis_link *l, const struct reply *r, bool sent);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * script.c - the text of the script. Lua, written as tokens of C: comments and quotes are the same.
+ * script.c - the text of the script.
  *
  * Numbers of Lua are exact up to 2^53 only. Versions, fences and sequence numbers are texts therefore, counted
  * by Redis and compared as digits.
  */
 #include "script.h"
 
-#define LUA(...) #__VA_ARGS__ "\n"
+#include "plugins/common/redis/args.h"
 
 /* clang-format off */
 const char store_script[] =

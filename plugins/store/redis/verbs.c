@@ -29,6 +29,16 @@ struct request {
 
 /* --- what is well formed --------------------------------------------------------------------- */
 
+bool name_ok(const char *name)
+{
+	size_t n;
+
+	if (name == NULL)
+		return false;
+	n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-");
+	return n > 0 && n <= SQ_ID_MAX && name[n] == '\0';
+}
+
 /* Numbers are signed in Redis: larger ones were never granted. */
 static bool number_ok(uint64_t n)
 {
@@ -511,7 +521,7 @@ static void answered(struct redis_eval *e, const struct reply *r, bool sent)
 	const struct sq_host *host = q->store->host;
 	const struct verb *verb = q->verb;
 	struct arena out = {0};
-	int status = store_status(&q->store->main, r, sent && !verb->reads);
+	int status = args_status(&q->store->main, r, sent && !verb->reads);
 	struct sq_op *op = q->op;
 
 	free(q);
@@ -536,7 +546,7 @@ static int request_send(struct request *q)
 	struct args a;
 	int r;
 
-	args_init(&a, &arena, q->store, q->verb->name, most_args(q));
+	args_init(&a, &arena, q->store->script_key, q->verb->name, most_args(q));
 	if (!a.failed)
 		q->verb->tell(&a, q->op, q->store);
 	r = a.failed ? -ENOMEM : redis_link_eval(&q->store->main, &q->eval, a.list, a.count);

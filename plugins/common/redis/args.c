@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "redis.h"
+#include "args.h"
 
-void args_init(struct args *a, struct arena *arena, const struct store *s, const char *verb, unsigned most)
+void args_init(struct args *a, struct arena *arena, const char *key, const char *verb, unsigned most)
 {
 	*a = (struct args){.arena = arena, .count = REDIS_EVAL_HEAD, .most = REDIS_EVAL_HEAD + 2 + most};
 	a->list = arena_alloc(arena, a->most * sizeof *a->list);
 	a->failed = a->list == NULL;
-	args_text(a, s->script_key);
+	args_text(a, key);
 	args_text(a, verb);
 }
 
@@ -38,17 +38,7 @@ void args_int(struct args *a, int64_t n)
 	args_text(a, text);
 }
 
-bool name_ok(const char *name)
-{
-	size_t n;
-
-	if (name == NULL)
-		return false;
-	n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-");
-	return n > 0 && n <= SQ_ID_MAX && name[n] == '\0';
-}
-
-int store_status(struct redis_link *l, const struct reply *r, bool sent)
+int args_status(struct redis_link *l, const struct reply *r, bool sent)
 {
 	static const struct {
 		const char *word;
@@ -61,7 +51,8 @@ int store_status(struct redis_link *l, const struct reply *r, bool sent)
 	             {"conflict", -SQ_ECONFLICT},
 	             {"busy", -EBUSY},
 	             {"invalid", -EINVAL},
-	             {"range", -ERANGE}};
+	             {"range", -ERANGE},
+	             {"full", -ENOSPC}};
 	int status = redis_link_status(l, r, sent);
 
 	if (status < 0)
