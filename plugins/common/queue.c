@@ -198,7 +198,8 @@ void queue_opened(struct queue *q)
 
 /* --- for the verbs ----------------------------------------------------------------------------- */
 
-void queue_init(struct queue *q, const struct sq_host *host, const struct queue_carrier *carrier, int64_t lock)
+void queue_init(struct queue *q, const struct sq_host *host, const struct queue_carrier *carrier,
+                int64_t lock)
 {
 	q->host = host;
 	q->carrier = carrier;

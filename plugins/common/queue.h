@@ -57,7 +57,8 @@ struct queue {
 	bool stopped;
 };
 
-void queue_init(struct queue *q, const struct sq_host *host, const struct queue_carrier *carrier, int64_t lock);
+void queue_init(struct queue *q, const struct sq_host *host, const struct queue_carrier *carrier,
+                int64_t lock);
 void queue_free(struct queue *q);
 
 /* --- for the transport's verbs --- */

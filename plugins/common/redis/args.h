@@ -1,8 +1,8 @@
 /*
  * args.h - a call of a plugin's script: what it is told, and the word it answers with.
  *
- * A script has one key, whose hash tag all its keys share. Its first argument is a verb; its answer is an array
- * that begins with a word: ok, none, gone, final, fenced, conflict, busy, invalid, range, full.
+ * A script has one key, whose hash tag all its keys share. Its first argument is a verb; its answer is an
+ * array that begins with a word: ok, none, gone, final, fenced, conflict, busy, invalid, range, full.
  */
 #ifndef REDIS_ARGS_H
 #define REDIS_ARGS_H

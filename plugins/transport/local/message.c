@@ -104,12 +104,12 @@ static struct held *held_read(struct query *q, const struct terms *terms)
 	h->num = column_int(q, FREE_NUM);
 	h->lock = column_int(q, FREE_LOCK);
 	h->hold.delivery = (struct sq_delivery){.msg = {.id = h->data,
-	                                           .edition = (uint32_t)column_int(q, FREE_EDITION),
-	                                           .body = {h->data + id_len + 1, body_len},
-	                                           .submitted_at = column_int(q, FREE_SUBMITTED)},
-	                                   .attempt = (uint32_t)column_int(q, FREE_ATTEMPT),
-	                                   .attempt_max = (uint32_t)terms->max_deliveries,
-	                                   .driver = &h->hold};
+	                                                .edition = (uint32_t)column_int(q, FREE_EDITION),
+	                                                .body = {h->data + id_len + 1, body_len},
+	                                                .submitted_at = column_int(q, FREE_SUBMITTED)},
+	                                        .attempt = (uint32_t)column_int(q, FREE_ATTEMPT),
+	                                        .attempt_max = (uint32_t)terms->max_deliveries,
+	                                        .driver = &h->hold};
 	return h;
 }
 
