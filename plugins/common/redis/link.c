@@ -14,6 +14,7 @@
 #define MOVES_MOST 5 /* in a row, without a pause */
 #define TICK (1 * SQ_S) /* a sign of life of a connection that is idle, a try of one in trouble */
 #define UNIX "unix:"
+#define NO_ANSWER "no answer: is it overloaded or stopped?"
 
 const char *redis_socket_path(const struct redis_conf *c)
 {
@@ -105,10 +106,7 @@ static void tick(struct redis_link *l)
 	if (l->stage != REDIS_UP)
 		return;
 	if (l->pipe.calls > 0 && now - l->heard >= l->conf->answer_timeout) {
-		char text[TEXT_MAX];
-
-		redis_link_fail(l, "no answer for %s: is it overloaded or stopped?",
-		                text_duration(text, l->conf->answer_timeout));
+		redis_link_fail(l, NO_ANSWER);
 		return;
 	}
 	l->host->timer_start(l->host->ctx, &l->timer, TICK);
@@ -136,12 +134,12 @@ static void timer_fired(struct sq_timer *t)
 		redis_link_fail(l, "no TLS in time: does this port speak TLS? (options port and ssl)");
 		break;
 	case REDIS_GREETING:
-		redis_link_fail(
-		    l,
-		    l->tls
-		        ? "no answer: is it overloaded or stopped, or no Redis?"
-		        : "no answer: is it overloaded or stopped, or no Redis, or does this port want TLS "
-		          "(option ssl)?");
+		if (l->known)
+			redis_link_fail(l, NO_ANSWER);
+		else
+			redis_link_fail(
+			    l,
+			    "no answer: is it a Redis, and does its port want TLS? (options port and ssl)");
 		break;
 	case REDIS_UP:
 		tick(l);

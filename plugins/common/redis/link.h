@@ -104,7 +104,7 @@ struct redis_link {
 	struct sq_err doomed; /* code: the connection is given up as soon as nobody is inside of it */
 	struct redis_call hello; /* the link's own question */
 	bool asking; /* it is under way */
-	bool naming; /* CLIENT SETNAME was the last step */
+	bool known; /* it was UP before: it is a Redis */
 	char sha[REDIS_SHA + 1]; /* of the script, as the server names it */
 	unsigned evals; /* calls of the script that are under way */
 	bool reload; /* the script was lost */

@@ -65,6 +65,7 @@ static void greeted(struct redis_call *c, const struct reply *r, bool sent)
 		return;
 	}
 	l->stage = REDIS_UP;
+	l->known = true;
 	backoff_reset(&l->backoff);
 	if (first)
 		l->host->timer_start(l->host->ctx, &l->timer, SQ_S);

@@ -224,10 +224,10 @@ static int send_all(struct counting *c, unsigned hits)
 		r = others_send(c);
 		c->open += r == 0;
 	}
-	if (c->open == 0)
+	if (c->open == 0 || r == 0)
 		return r;
 	note(c, r);
-	c->some |= r < 0;
+	c->some = true; /* so that it ends as uncertain */
 	return 0;
 }
 
