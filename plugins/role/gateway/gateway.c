@@ -20,9 +20,9 @@ static const struct sq_opt gateway_opts[] = {
     SQ_INT(struct gateway_conf, max_workers, "100", 0, 10000, "Most workers of one test; 0 = no limit."),
     SQ_DURATION(struct gateway_conf, max_duration, "24h", 0, 30 * 86400 * SQ_S,
                 "Longest test; 0 = no limit."),
-    SQ_STRING(struct gateway_conf, api_keys_file, "",
-              "File with the SHA-256 of each API key, one a line; without it everybody is let in. Read at "
-              "start."),
+    SQ_PATH(struct gateway_conf, api_keys_file, "",
+            "File with the SHA-256 of each API key, one a line; without it everybody is let in. Read at "
+            "start."),
     SQ_INT(struct gateway_conf, max_watchers, "100", 0, 10000,
            "Most clients that follow the events of a test at the same time."),
     SQ_OPTS_END,
