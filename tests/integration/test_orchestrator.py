@@ -9,8 +9,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from backend import backends
 from squall import PLUGINS, Squalld, Tap, free_port, wait_until
 
+BACKEND = None  # the one that the suite runs on
 TERMINAL = ("completed", "failed", "cancelled", "timed_out")
 TARGET = free_port()  # the same after a restart
 CLOSED, FORBIDDEN = free_port(), free_port()  # nobody listens there
@@ -36,8 +38,8 @@ class System(Squalld):
     def __init__(self, state, most=4):
         with open(os.path.join(state, "worker.conf"), "w", encoding="utf-8") as f:
             f.write('roles = ( { plugin = "worker"; } );\n')
-        super().__init__(CONF % {"state": state, "target": TARGET, "closed": CLOSED,
-                                 "forbidden": FORBIDDEN, "most": most},
+        super().__init__(BACKEND.conf(CONF % {"state": state, "target": TARGET, "closed": CLOSED,
+                                              "forbidden": FORBIDDEN, "most": most}, state),
                          env={"SQUALL_PLUGIN_DIR": PLUGINS})
 
     def submit(self, **plan):
@@ -243,8 +245,7 @@ def test_crash_before(tap):
             whole(tap, test, "adopted")
 
 
-def main():
-    tap = Tap()
+def suite(tap):
     with tempfile.TemporaryDirectory() as state, System(state) as d:
         for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_unreachable,
                      test_refused, test_control):
@@ -254,6 +255,14 @@ def main():
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)
+
+
+def main():
+    global BACKEND
+    tap = Tap()
+    for BACKEND in backends():
+        with BACKEND:
+            suite(tap)
     tap.done()
 
 
