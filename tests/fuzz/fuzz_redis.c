@@ -34,9 +34,10 @@ static void look_at(enum verb_id verb, const void *request)
 	const struct sq_store_parts *parts = request;
 
 	if (verb == VERB_LIST)
-		for (uint32_t i = 0; i < list->count; i++)
-			look(list->records[i].body.data,
-			     list->records[i].body.len + strlen(list->records[i].id));
+		for (uint32_t i = 0; i < list->count; i++) {
+			look(list->records[i].body.data, list->records[i].body.len);
+			look(list->records[i].id, strlen(list->records[i].id));
+		}
 	if (verb == VERB_RANGE)
 		for (uint32_t i = 0; i < range->count; i++)
 			look(range->entries[i].data.data, range->entries[i].data.len);

@@ -48,7 +48,11 @@ def told(d, part, what, cure=None):
 
 
 def recovers(d, what):
-    wait_until(d.ready, lambda: "readiness after %s in\n%s" % (what, d.log))
+    try:
+        wait_until(d.ready, "readiness after " + what)
+    except (OSError, TimeoutError):
+        tap.note(d.log)
+        raise
     n = wait_until(lambda: (d.post("/hit").json if d.post("/hit").status == 200 else None), "a hit")
     tap.ok(n["total_hits"] > 0, what + ": it goes on by itself", d.log)
 
@@ -260,6 +264,32 @@ def variables():
             tap.contains(d.log, "by TLS", "speaks TLS")
 
 
+def cluster():
+    """A cluster of two nodes, as with the cluster policy of a cloud: the counter's key is on the one, all else on
+    the other."""
+    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
+    def low_port():  # its cluster bus is 10,000 above
+        return next(p for p in iter(free_port, 0) if p < 55000)
+
+    with RedisServer("tcp", *options, port=low_port()) as a, RedisServer("tcp", *options, port=low_port()) as b:
+        slot = a.client("CLUSTER", "KEYSLOT", "total_hits")
+        a.client("CLUSTER", "ADDSLOTSRANGE", 0, slot - 1, slot + 1, 16383)
+        b.client("CLUSTER", "ADDSLOTSRANGE", slot, slot)
+        b.client("CLUSTER", "SET-CONFIG-EPOCH", 2)
+        a.client("CLUSTER", "SET-CONFIG-EPOCH", 1)
+        a.client("CLUSTER", "MEET", "127.0.0.1", b.port)
+        wait_until(lambda: all("cluster_state:ok" in n.client("CLUSTER", "INFO") and
+                               "cluster_slots_ok:16384" in n.client("CLUSTER", "INFO") for n in (a, b)), "the cluster")
+        for first, name in ((a, "the node that has the keys"), (b, "the node that has the counter")):
+            with Target(first.options()) as d:
+                recovers(d, "asked first: " + name)
+                n = [d.post("/hit").json["total_hits"] for _ in range(20)]
+                tap.equal(n, list(range(n[0], n[0] + 20)), "hits are counted where the counter is")
+                tap.equal(b.client("GET", "total_hits"), str(n[-1]), "under its plain key")
+                tap.equal(d.errors(), [], "and to be sent elsewhere is no error")
+                tap.equal(d.stop(), 0, "it stops in order")
+
+
 def refused_conf():
     for options, part in (('host = "";', "host"), ('space = "a b";', "space"), ('username = "ann";', "password"),
                           ('ssl_ca = "/x";', "ssl = true"), ('key = "squall:{x}";', "REDIS_KEY"),
@@ -269,7 +299,7 @@ def refused_conf():
             tap.contains(d.log + d.out, part, "and why")
 
 
-PARTS = (passwords, certificates, strangers, replica, full, hang, restarts, probe, variables, refused_conf)
+PARTS = (passwords, certificates, strangers, replica, full, hang, restarts, probe, variables, cluster, refused_conf)
 for part in PARTS:
     if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
         print("# " + part.__name__)

@@ -261,10 +261,12 @@ static void reloaded(struct redis_call *c, const struct reply *r, bool sent)
  * meanwhile behind them. */
 static void reload(struct redis_link *l)
 {
-	const struct sq_slice args[] = {word("SCRIPT"), word("LOAD"), word(l->script)};
+	struct sq_slice args[] = {word("SCRIPT"), word("LOAD"), {0}};
 
-	if (l->reload && l->evals == 0 && !l->asking)
-		ask(l, reloaded, args, 3);
+	if (!l->reload || l->evals > 0 || l->asking)
+		return;
+	args[2] = word(l->script);
+	ask(l, reloaded, args, 3);
 }
 
 static void evaluated(struct redis_call *c, const struct reply *r, bool sent)
