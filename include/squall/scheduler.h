@@ -81,7 +81,8 @@ struct sq_scheduler {
 	 * -EEXIST: another plan, or not ours. -EAGAIN: an old one is still going away, try later. */
 	int (*prepare)(void *self, struct sq_job_rq *rq);
 	/* Lets a prepared object start its workers. Running already: 0. Ended: -EALREADY, never started
-	 * again. None: -ENOENT, never created. */
+	 * again. None: -ENOENT, never created. -EAGAIN, also of claim and stop: an older owner's workers are
+	 * still there, try later. */
 	int (*resume)(void *self, struct sq_job_rq *rq);
 	/* Writes the caller's fence onto an existing object: what an adopter does first. -ENOENT. */
 	int (*claim)(void *self, struct sq_job_rq *rq);

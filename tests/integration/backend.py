@@ -2,33 +2,55 @@
 
     for backend in backends():
         with backend:
-            Squalld(backend.conf(text, state))
+            Squalld(backend.of(text, state))
 
-The text is written for the local plugins. backend.conf() changes "local" into another name and says where that
-is; it changes nothing else, and neither may whatever the suite sees. Suites with one state have one space in Redis.
+The text of a .conf is written for the local plugins. of() changes "local" into another name and says where that
+is; it changes nothing else, and neither may whatever the suite sees. The same state (the path of a folder) is the
+same queue and the same store; without one they are new.
 """
 import os
 import re
+import sqlite3
 import sys
 import uuid
 
 from redis_server import RedisServer
 
 
-class Local:
+class Backend:
+    """The transport and store of this machine. Another backend may own servers while its block runs."""
+
     name = "local"
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         pass
 
-    def conf(self, text, state=None):
+    def of(self, text, state=None):
         return text
 
+    def conf(self, state):
+        """The lines of a system.State. A message that is not settled comes again after state.lock."""
+        return self.of('transport = { plugin = "local"; lock = "%s"; }; store = { plugin = "local"; };' % state.lock,
+                       state.dir)
 
-class Redis:
+    def waiting(self, state):
+        """Messages of a system.State that are not settled."""
+        with sqlite3.connect("file:%s/queue.db?mode=ro" % state.dir, uri=True) as db:
+            return db.execute("SELECT count(*) FROM messages").fetchone()[0]
+
+
+LOCAL = Backend()
+
+
+class Redis(Backend):
+    """Its systems have a space each."""
+
     def __init__(self, link):
         self.name, self.link, self.server = "redis-" + link, link, None
 
@@ -36,19 +58,26 @@ class Redis:
         self.server = RedisServer(self.link, aof=True)
         return self
 
-    def __exit__(self, *_):
+    def close(self):
         self.server.close()
 
-    def conf(self, text, state=None):
-        space = re.sub("[^A-Za-z0-9]", "-", state or str(uuid.uuid4()))[-60:]
+    @staticmethod
+    def space(state):
+        return re.sub("[^A-Za-z0-9]", "-", state or str(uuid.uuid4()))[-60:]
+
+    def of(self, text, state=None):
+        space = self.space(state)
         redis = 'plugin = "redis"; %s' % self.server.options(space=space)
         text = re.sub(r'(store\s*=\s*\{\s*)plugin\s*=\s*"local";', r'\1%s key = "hits-%s";' % (redis, space), text)
         return re.sub(r'(transport\s*=\s*\{\s*)plugin\s*=\s*"local";', r'\1%s' % redis, text)
 
+    def waiting(self, state):
+        return self.server.client("XLEN", "squall:{%s}:jobs" % self.space(state.dir))
+
 
 def backends():
     """Those named on the command line; else local and Redis by TCP, and in the long form all of them."""
-    known = [Local(), Redis("tcp"), Redis("unix"), Redis("tls")]
+    known = [LOCAL, Redis("tcp"), Redis("unix"), Redis("tls")]
     wanted = [a for a in sys.argv[1:] if a in [b.name for b in known]]
     if not wanted:
         wanted = [b.name for b in known] if os.environ.get("SQUALL_TEST_FULL") else ["local", "redis-tcp"]

@@ -114,7 +114,7 @@ class Whole(Squalld):
 
     def __init__(self, port, backend):
         self.hit = "http://127.0.0.1:%d/hit" % port
-        super().__init__(backend.conf(WHOLE % {"hit": self.hit, "port": port}), ready=False)
+        super().__init__(backend.of(WHOLE % {"hit": self.hit, "port": port}), ready=False)
         with open(os.path.join(self.dir, "worker.conf"), "w", encoding="utf-8") as f:
             f.write('plugin_dir = "%s"; roles = ({ plugin = "worker"; });' % PLUGINS)
         self.wait_log(" ready roles=")

@@ -37,7 +37,7 @@ def conf(gateway="", transport="", state="@dir@/state", store="local", target=Tr
              '{ plugin = "door"; listen = "127.0.0.1:0"; }']
     if target:
         roles.append('{ plugin = "target"; listen = "127.0.0.1:%d"; }' % target)
-    return BACKEND.conf(text + "roles = (%s);\n" % ", ".join(roles), None if "@" in state else state)
+    return BACKEND.of(text + "roles = (%s);\n" % ", ".join(roles), None if "@" in state else state)
 
 
 class Gateway(Squalld):

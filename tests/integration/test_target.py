@@ -84,7 +84,7 @@ class State:
     def conf(self):
         """On Redis no numbers are reserved ahead, so the option block is left out."""
         text = CONF % self.dir
-        return text if BACKEND.name == "local" else BACKEND.conf(text.replace("block = %d;" % BLOCK, ""), self.dir)
+        return text if BACKEND.name == "local" else BACKEND.of(text.replace("block = %d;" % BLOCK, ""), self.dir)
 
     def target(self, **more):
         d = Squalld(self.conf(), **more)

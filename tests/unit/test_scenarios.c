@@ -7,12 +7,16 @@
  *     setup workers=2 duration=10 drain=1 ttl=2 timeout=5 loss=degrade|abort mortal
  *     at 1.5                        time passes until then
  *     A takes | adopts              the lease, and the test | refused: it does not get the lease
+ *     A refuses                     takes it, to say that it must not run
  *     A crashes | pauses | wakes | stops | is cut off | is back
  *     A store|job works|loses|mute|fails|hangs      how its next request fares (mute: done, unanswered)
- *     w1 dies | mute | talks | slow | ready | unreachable
+ *     w1 dies | mute | talks | sleeps | wakes | slow | ready | unreachable
  *     cancel
  *     expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N
  *     expect t0 EPOCH | expect no t0 | expect adoptions N | expect job none|prepared|running
+ *
+ * Together they have to go through every row of the table of states (lifecycle.c): one that no story tells
+ * of is a failure.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -105,6 +109,9 @@ static void do_orchestrator(struct story *s, int who)
 		r = is(s, 1, "takes") ? world_deliver(&s->w, who) : world_adopt(&s->w, who);
 		if ((r < 0) != refused)
 			PROBLEM(s, "the lease was %s", refused ? "granted" : "refused");
+	} else if (is(s, 1, "refuses")) {
+		if (world_refuse(&s->w, who) < 0)
+			PROBLEM(s, "the lease was refused");
 	} else if (is(s, 1, "crashes")) {
 		world_crash(&s->w, who);
 	} else if (is(s, 1, "pauses") || is(s, 1, "wakes")) {
@@ -129,6 +136,10 @@ static void do_worker(struct story *s)
 		world_kill(&s->w, p);
 	else if (is(s, 1, "mute") || is(s, 1, "talks"))
 		p->mute = is(s, 1, "mute");
+	else if (is(s, 1, "sleeps"))
+		p->asleep = true, p->round_trip = -s->w.now;
+	else if (is(s, 1, "wakes"))
+		p->asleep = false, p->round_trip += s->w.now;
 	else if (is(s, 1, "slow") || is(s, 1, "ready"))
 		p->slow = is(s, 1, "slow");
 	else if (is(s, 1, "unreachable"))
@@ -272,6 +283,52 @@ static int is_story(const struct dirent *e)
 	return len > 4 && strcmp(e->d_name + len - 4, ".scn") == 0;
 }
 
+/* --- every row of the table ------------------------------------------------------------------- */
+
+bool __real_lifecycle_apply(struct lifecycle *l, enum test_event e, const struct outcome *how);
+bool __wrap_lifecycle_apply(struct lifecycle *l, enum test_event e, const struct outcome *how);
+
+static unsigned told[T_STATES][E_EVENTS]; /* how often an event met a state */
+
+bool __wrap_lifecycle_apply(struct lifecycle *l, enum test_event e, const struct outcome *how)
+{
+	told[l->state][e]++;
+	return __real_lifecycle_apply(l, e, how);
+}
+
+/* It changes the state, or decides the end. */
+static bool is_row(enum test_state s, enum test_event e)
+{
+	static const struct outcome end = {T_CANCELLED, "cancelled"};
+	struct lifecycle l = {s, {T_STATES, NULL}};
+
+	return __real_lifecycle_apply(&l, e, e == E_STOP ? &end : NULL) || l.outcome.state != T_STATES;
+}
+
+/* T0 passes before the deadline of armed, which counts from it: that row is for a fault nobody knows of. */
+static bool is_unreachable(enum test_state s, enum test_event e)
+{
+	return s == T_ARMED && e == E_DEADLINE;
+}
+
+static void check_rows(void)
+{
+	static const char *const events[E_EVENTS] = {[E_OWNED] = "owned",
+	                                             [E_ALL_READY] = "all ready",
+	                                             [E_T0_COMMITTED] = "T0 committed",
+	                                             [E_T0_PASSED] = "T0 passed",
+	                                             [E_SCHEDULE_OVER] = "schedule over",
+	                                             [E_STOP] = "stop",
+	                                             [E_ALL_GONE] = "all gone",
+	                                             [E_DEADLINE] = "deadline"};
+
+	for (enum test_state s = 0; s < T_STATES; s++)
+		for (enum test_event e = 0; e < E_EVENTS; e++)
+			if (is_row(s, e))
+				ok((told[s][e] > 0) == !is_unreachable(s, e), "the row %s, %s is in a story",
+				   lifecycle_word(s), events[e]);
+}
+
 int main(int argc, char **argv)
 {
 	const char *srcdir = getenv("srcdir");
@@ -292,5 +349,6 @@ int main(int argc, char **argv)
 	}
 	if (n >= 0)
 		free(found);
+	check_rows();
 	return tap_done();
 }

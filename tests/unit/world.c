@@ -239,13 +239,14 @@ static struct report report_of(struct world *w, struct worker_process *p)
 {
 	struct report r = {.seq = ++p->seq, .state = p->state, .epoch = p->epoch, .fence = p->fence};
 
-	if (p->ended_at && w->now >= p->ended_at + 200 * SQ_MS) {
+	if (p->ended_at && w->now >= p->ended_at + 300 * SQ_MS) {
 		r.state = p->state = WORKER_ENDED;
 		r.final = true;
 		if (!p->final_seq)
 			p->final_seq = p->seq;
 	}
 	r.stop_ack = p->stopped;
+	r.round_trip = p->round_trip;
 	snprintf(r.uid, sizeof r.uid, "%s", p->uid);
 	if (p->late || p->unreachable)
 		snprintf(r.reason, sizeof r.reason, "%s", p->late ? "late_start" : "target_unreachable");
@@ -293,7 +294,7 @@ static void talk(struct world *w, struct worker_process *p)
 
 static void live(struct world *w, struct worker_process *p)
 {
-	if (!p->alive)
+	if (!p->alive || p->asleep)
 		return;
 	p->sending = p->run && !p->stopped && w->now >= p->t0 && w->now < p->t0 + w->setup.duration;
 	p->sent |= p->sending;
@@ -393,19 +394,42 @@ static void wake_up(struct orchestrator *o)
 	o->job.fate = was.job.fate;
 }
 
-int world_deliver(struct world *w, int who)
+/* The lease of a test that is queued, and a new process for it. */
+static int take(struct world *w, int who, uint64_t *fence)
 {
 	struct orchestrator *o = &w->o[who];
-	uint64_t fence = 0;
-	int r = lease(w, who, &fence);
+	int r = lease(w, who, fence);
 
 	if (r == 0 && w->record.s.state != T_QUEUED)
 		r = -EALREADY;
 	if (r < 0)
 		return r;
+	if (o->active)
+		test_end(&o->t);
 	wake_up(o);
 	o->store.version = w->record.version;
-	return test_begin(&o->t, &w->setup, fence, w->now + w->ttl, w->now, w->record.deadline);
+	return 0;
+}
+
+int world_deliver(struct world *w, int who)
+{
+	uint64_t fence = 0;
+	int r = take(w, who, &fence);
+
+	if (r < 0)
+		return r;
+	return test_begin(&w->o[who].t, &w->setup, fence, w->now + w->ttl, w->now, w->record.deadline);
+}
+
+int world_refuse(struct world *w, int who)
+{
+	uint64_t fence = 0;
+	int r = take(w, who, &fence);
+
+	if (r < 0)
+		return r;
+	return test_refuse(&w->o[who].t, &w->setup, fence, w->now + w->ttl, w->now, "refused",
+	                   "its target is not allowed");
 }
 
 static struct outcome decided(const struct world *w)

@@ -41,7 +41,8 @@ struct orchestrator {
 };
 
 struct worker_process {
-	bool alive, mute, slow, unreachable, registered;
+	bool alive, mute, asleep, slow, unreachable, registered;
+	int64_t round_trip; /* of the last answer, when it was read late */
 	char uid[16], name[16];
 	int64_t born, poll_at;
 	enum worker_state state;
@@ -81,6 +82,7 @@ void world_run(struct world *w, int64_t until);
 
 /* 0, or negative as the lease was refused. */
 int world_deliver(struct world *w, int who);
+int world_refuse(struct world *w, int who);
 int world_adopt(struct world *w, int who);
 void world_crash(struct world *w, int who);
 void world_cancel(struct world *w);

@@ -40,7 +40,7 @@ uint32_t test_count_armed(const struct test *t)
 /* The last moment at which run still reaches everybody before T0. */
 static int64_t too_late(const struct test *t)
 {
-	return t->arm.t0 - 2 * POLL - t->arm.round_trip;
+	return t->arm.t0 - t->arm.spare;
 }
 
 static void begin_attempt(struct test *t)
@@ -59,6 +59,7 @@ static void choose_t0(struct test *t, int64_t now)
 	int64_t lead = 5 * POLL + 3 * t->arm.round_trip;
 
 	t->arm.t0 = now + (lead > LEAD_MIN ? lead : LEAD_MIN);
+	t->arm.spare = 2 * POLL + t->arm.round_trip;
 }
 
 static void end_attempt(struct test *t, int64_t now)

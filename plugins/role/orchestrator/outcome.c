@@ -36,12 +36,26 @@ static void book_lost(struct run *r, uint32_t place, struct books *b)
 	due = all;
 	if (w->final)
 		due = 0; /* it said all there was */
-	else if (w->gone)
+	else if (w->gone && !r->unsure)
 		due = slots_count_ticks(&r->slots, 0,
 		                        schedule_ticks_until(&r->schedule, w->gone_at - r->test.t0));
 	known = known < all ? known : all;
 	due = due > known ? due : known;
 	books_lose(b, due - known, all - due);
+}
+
+/* Told to stop before it began: its share is in no report. */
+static void book_idle(struct run *r, uint32_t place, struct books *b)
+{
+	slots_deal(&r->slots, place, r->test.setup.workers);
+	books_dropped_many(b, slots_count_ticks(&r->slots, 0, r->schedule.total), DROPPED_ABORTED);
+}
+
+static bool has_begun(const struct run *r, const struct worker *w)
+{
+	const struct report *last = merger_report(r->merger, w->uid);
+
+	return last && last->books->ledger.scheduled > 0;
 }
 
 /* Merged, with every tick in a class. NULL without memory. */
@@ -56,8 +70,11 @@ static struct books *close_books(struct run *r, uint32_t *ret_lost)
 	for (uint32_t i = 0; r->test.committed && i < r->test.setup.workers; i++) {
 		const struct worker *w = &r->test.workers[i];
 
-		if (w->final && !*w->problem)
+		if (w->final && !*w->problem) {
+			if (!has_begun(r, w))
+				book_idle(r, i, b);
 			continue;
+		}
 		book_lost(r, i, b);
 		++*ret_lost;
 		if (record_lose_worker(&r->record, *w->uid ? w->uid : "?") < 0) {

@@ -172,6 +172,19 @@ static void skip_points(struct run *r)
 	json_object_put(timeline_point(r->timeline, &before));
 }
 
+/* T0 came as wall clock time. It cannot be later than what the last owner or the workers saw of it. */
+static bool is_set_back(const struct run *r, enum test_state state)
+{
+	int64_t since = orchestrator_now(r->o) - r->test.t0;
+
+	if (state >= T_RUNNING && since < 0)
+		return true;
+	for (uint32_t i = 0; i < merger_count(r->merger); i++)
+		if (merger_at(r->merger, i)->elapsed > since)
+			return true;
+	return false;
+}
+
 int run_adopt(struct run *r, uint64_t fence, int64_t lease_until)
 {
 	struct test_setup setup = setup_of(r);
@@ -182,8 +195,10 @@ int run_adopt(struct run *r, uint64_t fence, int64_t lease_until)
 
 	if (status < 0)
 		return status;
-	if (found.committed)
+	if (found.committed) {
 		skip_points(r);
+		r->unsure = is_set_back(r, found.state);
+	}
 	enlist(r);
 	++*r->o->adopted;
 	SQ_INFO(r->o->host, RUN_KV(r), "adopted in state %s", lifecycle_word(found.state));

@@ -46,6 +46,7 @@ struct run {
 	struct snapshot *snapshots; /* of each place */
 	struct sq_delivery *delivery; /* held until the record says provisioning */
 	bool refused; /* its message is to be dead */
+	bool unsure; /* adopted, and the clock was set back meanwhile: what was due when is not known */
 	int64_t stopped; /* when nothing more became due, 0 = not yet */
 
 	struct sq_timer timer, renew;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/failpoint.h"
 #include "plugins/common/doc.h"
 #include "plugins/common/members.h"
 #include "run.h"
@@ -201,10 +202,18 @@ static void fill_parts(struct run *r)
 	r->body.failed |= buf_failed(&r->slots_text);
 }
 
+/* What is written now, in words, for tests. */
+static const char *draft_word(const struct run *r)
+{
+	return r->draft.committed && !r->test.committed ? "t0" : lifecycle_word(r->draft.state);
+}
+
 static void was_written(struct sq_op *op, int status)
 {
 	struct run *r = sq_container(op, struct run, put.op);
 
+	if (status >= 0 && failpoint_of("after", "write", draft_word(r)) < 0)
+		status = -SQ_EUNCERTAIN;
 	note_trouble(r, status);
 	if (status >= 0)
 		r->version = r->put.stored;
@@ -238,6 +247,8 @@ static void put(struct run *r)
 	run_hold(r);
 	if (buf_failed(&r->body) || status < 0)
 		r->put.op.done(&r->put.op, -ENOMEM);
+	else if (failpoint_of("before", "write", draft_word(r)) < 0)
+		r->put.op.done(&r->put.op, -EIO);
 	else
 		submitted(&r->put.op, h->store->put(h->store_self, &r->put));
 }

@@ -10,6 +10,8 @@
 
 #define STORE_RETRY (250 * SQ_MS) /* after a write or read that failed */
 #define NEWS_EVERY (1 * SQ_S) /* writes of numbers that nothing depends on */
+#define ADOPTED_SPARE \
+	(10 * SQ_S) /* to find out what is left, also of a test whose deadline passed long ago */
 
 /* --- life ------------------------------------------------------------------------------------ */
 
@@ -62,7 +64,7 @@ int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, i
 	t->life.state = found->state;
 	t->life.outcome = *decided;
 	t->saved = *found;
-	t->deadline = deadline;
+	t->deadline = deadline > now + ADOPTED_SPARE ? deadline : now + ADOPTED_SPARE;
 	t->adoptions = found->adoptions + !found->committed;
 	t->arm.used = found->epoch;
 	t->job = found->committed ? J_UNCLAIMED : J_MAYBE;

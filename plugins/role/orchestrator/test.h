@@ -114,6 +114,7 @@ struct test {
 		uint64_t used; /* highest epoch so far */
 		unsigned attempts;
 		int64_t t0; /* 0 = not chosen yet */
+		int64_t spare; /* run reaches everybody when it is sent so long before T0; fixed with T0 */
 		bool proposed; /* all have armed: T0 is to be written */
 		int64_t round_trip; /* worst that a worker reported */
 	} arm;
@@ -169,7 +170,7 @@ void test_restore(struct test *t, uint32_t place, const char *uid, const char *n
                   bool final);
 void test_stored(struct test *t, int64_t now, uint32_t place, uint64_t seq);
 
-/* This process is asked to stop. */
+/* This process is asked to stop: the test is given back, unless workers that end with us may exist. */
 void test_shutdown(struct test *t, int64_t now);
 
 /* --- wants --- */

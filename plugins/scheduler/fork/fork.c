@@ -2,10 +2,11 @@
  * fork.c - scheduler fork: a test's workers are processes of this machine, started from this same
  * program with the workers' .conf.
  *
- * Everything is in memory: the workers end with this process, by their life-line pipe, whatever
- * kills it (SQ_SCHEDULER_MORTAL). A verb decides at once and answers at the end of the loop turn;
- * only stop waits, until the last process is gone. Jobs are freed at the end of a turn alone, so
- * that whoever is called back may look at them and ask for anything.
+ * Jobs are in memory: the workers end with this process, by their life-line pipe, whatever
+ * kills it (SQ_SCHEDULER_MORTAL). Daemons that share a state_dir respect each other's fences (place.h). A
+ * verb decides at once and answers at the end of the loop turn; only stop waits, until the last process is
+ * gone. Jobs are freed at the end of a turn alone, so that whoever is called back may look at them and ask
+ * for anything.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <squall/plugin.h>
 
 #include "job.h"
+#include "place.h"
 
 #define FORK_MAGIC 0x6b726f66u
 #define DRAIN_GRACE (3 * SQ_S) /* of workers that nobody stopped before the process ends */
@@ -312,6 +314,8 @@ static int fork_resume(void *self, struct sq_job_rq *rq)
 		r = job_resume(j, &err);
 	if (r == 0)
 		return accept_job(f, rq);
+	if (r == -EAGAIN || r == -SQ_EFENCED)
+		return r;
 	SQ_ERROR(f->host, SQ_KV({"test", j->id}), "%s", err.text);
 	rq->reason = "a worker process could not be started: see the log of the orchestrator";
 	want_turn_end(f);
@@ -324,6 +328,8 @@ static int fork_claim(void *self, struct sq_job_rq *rq)
 	struct job *j;
 	int r = take(f, rq, &j);
 
+	if (r == -ENOENT && f->host->state_dir)
+		return place_claim(f->host->state_dir, rq->id, rq->fence);
 	if (r < 0)
 		return r;
 	j->fence = rq->fence;
@@ -336,8 +342,10 @@ static int fork_stop(void *self, struct sq_job_rq *rq)
 	struct job *j;
 	int r = take(f, rq, &j);
 
-	if (r == -ENOENT)
-		return accept_job(f, rq);
+	if (r == -ENOENT) {
+		r = f->host->state_dir ? place_clear(f->host->state_dir, rq->id, rq->fence) : 0;
+		return r < 0 ? r : accept_job(f, rq);
+	}
 	if (r < 0)
 		return r;
 	j->fence = rq->fence;

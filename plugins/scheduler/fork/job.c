@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "place.h"
 #include "spawn.h"
 
 #define END_GRACE (5 * SQ_S) /* between SIGTERM and SIGKILL where nobody said how long */
@@ -21,7 +23,12 @@ static void child_init(struct child *c, struct job *j, uint32_t number)
 	c->job = j;
 	c->phase = SQ_W_PENDING;
 	c->exit_code = INT32_MIN;
-	snprintf(c->name, sizeof c->name, "%.8s-%u", j->id, number);
+	/* Another daemon may have had this test before: its workers are not to be taken for ours. */
+	if (j->fence > 1)
+		snprintf(c->name, sizeof c->name, "%.8s.%llu-%u", j->id, (unsigned long long)j->fence,
+		         number);
+	else
+		snprintf(c->name, sizeof c->name, "%.8s-%u", j->id, number);
 }
 
 struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec)
@@ -153,6 +160,8 @@ void job_free(struct job *j)
 		while (waitpid(c->ended.pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	if (j->resumed && j->site->host->state_dir)
+		place_clear(j->site->host->state_dir, j->id, j->fence);
 	free(j->view);
 	free(j->env);
 	free(j);
@@ -160,7 +169,7 @@ void job_free(struct job *j)
 
 /* --- the beginning --- */
 
-static int child_start(struct child *c, struct sq_err *err)
+static int child_start(struct child *c, int place, struct sq_err *err)
 {
 	struct job *j = c->job;
 	char **env = spawn_environment((const char *const *)j->env, c->name);
@@ -169,7 +178,7 @@ static int child_start(struct child *c, struct sq_err *err)
 
 	if (!env)
 		return sq_fail(err, -ENOMEM, "no memory for a worker's environment");
-	r = spawn_self(j->site->worker_conf, env, j->site->lifeline, &pid, err);
+	r = spawn_self(j->site->worker_conf, env, j->site->lifeline, place, &pid, err);
 	free(env);
 	if (r < 0)
 		return r;
@@ -193,15 +202,43 @@ static void job_undo(struct job *j)
 	j->leaving = true;
 }
 
+static int name_children(const struct job *j, struct sq_err *err)
+{
+	pid_t *pids = calloc(j->count, sizeof *pids);
+	int r = -ENOMEM;
+
+	for (uint32_t i = 0; pids && i < j->count; i++)
+		pids[i] = j->children[i].ended.pid;
+	if (pids)
+		r = place_name(j->site->host->state_dir, j->id, j->fence, pids, j->count);
+	free(pids);
+	return r < 0 ? sq_fail(err, r, "cannot note the workers in state_dir: %s", strerror(-r)) : 0;
+}
+
+static int start_all(struct job *j, int place, struct sq_err *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < j->count; i++)
+		r = child_start(&j->children[i], place, err);
+	return r == 0 && place >= 0 ? name_children(j, err) : r;
+}
+
 int job_resume(struct job *j, struct sq_err *err)
 {
 	const struct sq_host *host = j->site->host;
-	int r = 0;
+	int r = 0, place = -1;
 
 	assert(!j->resumed);
+	if (host->state_dir)
+		r = place_take(host->state_dir, j->id, j->fence, &place);
+	if (r < 0)
+		return sq_fail(err, r, "cannot note the workers in state_dir: %s",
+		               strerror(r > -1000 ? -r : EBUSY));
 	j->resumed = true;
-	for (uint32_t i = 0; r == 0 && i < j->count; i++)
-		r = child_start(&j->children[i], err);
+	r = start_all(j, place, err);
+	if (place >= 0)
+		close(place);
 	if (r < 0)
 		job_undo(j);
 	else if (j->deadline > 0)

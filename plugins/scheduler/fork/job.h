@@ -20,7 +20,7 @@ struct job;
 
 struct child {
 	struct job *job;
-	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-1" */
+	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-1", "7f3k9m2q.2-1" under the second owner */
 	ev_child ended; /* active while the process runs */
 	enum sq_worker_phase phase;
 	int32_t exit_code;
@@ -62,7 +62,8 @@ struct job {
 struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec);
 void job_free(struct job *j); /* kills what is left and waits for it */
 
-/* Starts every worker. On failure those that were started are killed, and the job is leaving. */
+/* Starts every worker. On failure those that were started are killed, and the job is leaving; but for
+ * -EAGAIN and -SQ_EFENCED (place.h), with which nothing was done. */
 int job_resume(struct job *j, struct sq_err *err);
 /* SIGTERM once, SIGKILL after grace ns; may be called again, and the shorter grace counts. */
 void job_end(struct job *j, int64_t grace);

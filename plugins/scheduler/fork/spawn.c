@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "place.h"
+
 #define LIFELINE_FD 3 /* in the worker */
 
 /* Passed on from our own environment. Everything else stays here: connection strings, passwords and
@@ -26,6 +28,7 @@ static const char *const allowed[] = {
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
     "SQUALL_PLUGIN_DIR",
     "SQUALL_FAILPOINT",
     "ASAN_OPTIONS",
@@ -95,7 +98,7 @@ char **spawn_environment(const char *const *job_env, const char *worker)
 	return env;
 }
 
-static int add_files(posix_spawn_file_actions_t *files, int lifeline)
+static int add_files(posix_spawn_file_actions_t *files, int lifeline, int place)
 {
 	int e = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 
@@ -103,6 +106,8 @@ static int add_files(posix_spawn_file_actions_t *files, int lifeline)
 		e = posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	if (e == 0) /* also when the two are the same: it stays open then */
 		e = posix_spawn_file_actions_adddup2(files, lifeline, LIFELINE_FD);
+	if (e == 0 && place >= 0)
+		e = posix_spawn_file_actions_adddup2(files, place, PLACE_FD);
 	return e;
 }
 
@@ -119,7 +124,7 @@ static int set_signals(posix_spawnattr_t *attr)
 	                                          POSIX_SPAWN_SETPGROUP);
 }
 
-int spawn_self(const char *conf, char *const *env, int lifeline, pid_t *ret, struct sq_err *err)
+int spawn_self(const char *conf, char *const *env, int lifeline, int place, pid_t *ret, struct sq_err *err)
 {
 	static const char fd[] = {'0' + LIFELINE_FD, '\0'};
 	const char *const argv[] = {"squalld", "-c", conf, "--lifeline", fd, NULL};
@@ -130,7 +135,7 @@ int spawn_self(const char *conf, char *const *env, int lifeline, pid_t *ret, str
 	if (e == 0) {
 		e = posix_spawnattr_init(&attr);
 		if (e == 0) {
-			e = add_files(&files, lifeline);
+			e = add_files(&files, lifeline, place);
 			if (e == 0)
 				e = set_signals(&attr);
 			if (e == 0)
