@@ -75,12 +75,11 @@ class Redis(Backend):
         return self.server.client("XLEN", "squall:{%s}:jobs" % self.space(state.dir))
 
 
-def backends():
-    """Those named on the command line; else local and Redis by TCP, and in the long form all of them."""
+def backends(short=("local", "redis-tcp"), full=("local", "redis-tcp", "redis-unix", "redis-tls")):
+    """Those named on the command line; else those of the short or the long form."""
     known = [LOCAL, Redis("tcp"), Redis("unix"), Redis("tls")]
     wanted = [a for a in sys.argv[1:] if a in [b.name for b in known]]
-    if not wanted:
-        wanted = [b.name for b in known] if os.environ.get("SQUALL_TEST_FULL") else ["local", "redis-tcp"]
+    wanted = wanted or (full if os.environ.get("SQUALL_TEST_FULL") else short)
     for b in known:
         if b.name in wanted:
             print("# on %s" % b.name)

@@ -23,7 +23,8 @@ import uuid
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from counting_server import Counter
 from squall import PLUGINS, Squalld, Tap
-from system import FULL, HAS_FAILPOINTS, LOCAL, TERMINAL, State, System, parent, state_of, total, wait_until, workers_of
+from backend import LOCAL, backends
+from system import FULL, HAS_FAILPOINTS, TERMINAL, State, System, parent, state_of, total, wait_until, workers_of
 
 AT_ONCE = 6  # cases
 RATE, SECONDS = 40, 2
@@ -727,16 +728,22 @@ class Suite:
 
 def main():
     tap = Tap()
-    suite = Suite()
+    for backend in backends(short=("local",), full=("local", "redis-tcp")):
+        with backend:
+            on(tap, Suite(backend))
+    tap.done()
+
+
+def on(tap, suite):
     if HAS_FAILPOINTS:
         suite.failpoint_cases()
         suite.clock_cases()
     else:
         tap.skip("faults at each step", "built without --enable-failpoints")
     suite.other_cases()
-    suite.machine_cases()
+    if suite.backend.name == "local":
+        suite.machine_cases()
     suite.run(tap, os.environ.get("ONLY", ""))
-    tap.done()
 
 
 if __name__ == "__main__":
