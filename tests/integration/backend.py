@@ -53,6 +53,7 @@ class Redis(Backend):
 
     def __init__(self, link):
         self.name, self.link, self.server = "redis-" + link, link, None
+        self.more = {}  # options of both plugins
 
     def __enter__(self):
         self.server = RedisServer(self.link, aof=True)
@@ -67,7 +68,7 @@ class Redis(Backend):
 
     def of(self, text, state=None):
         space = self.space(state)
-        redis = 'plugin = "redis"; %s' % self.server.options(space=space)
+        redis = 'plugin = "redis"; %s' % self.server.options(space=space, **self.more)
         text = re.sub(r'(store\s*=\s*\{\s*)plugin\s*=\s*"local";', r'\1%s key = "hits-%s";' % (redis, space), text)
         return re.sub(r'(transport\s*=\s*\{\s*)plugin\s*=\s*"local";', r'\1%s' % redis, text)
 
