@@ -6,9 +6,13 @@
  */
 #include <stdlib.h>
 
-#include "plugins/store/redis/verbs.c" /* its verbs are static */
+#include "plugins/store/redis/verb.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct verb *const verbs[] = {&verb_info,  &verb_get,   &verb_put,      &verb_list,
+                                           &verb_del,   &verb_lease, &verb_release,  &verb_append,
+                                           &verb_merge, &verb_range, &verb_part_put, &verb_parts};
 
 static void show(struct buf *out, const struct reply *r)
 {
@@ -27,26 +31,26 @@ static void look(const void *data, size_t len)
 		seen += ((const unsigned char *)data)[i];
 }
 
-static void look_at(enum verb_id verb, const void *request)
+static void look_at(const struct verb *verb, const void *request)
 {
 	const struct sq_store_list *list = request;
 	const struct sq_store_range *range = request;
 	const struct sq_store_parts *parts = request;
 
-	if (verb == VERB_LIST)
+	if (verb == &verb_list)
 		for (uint32_t i = 0; i < list->count; i++) {
 			look(list->records[i].body.data, list->records[i].body.len);
 			look(list->records[i].id, strlen(list->records[i].id));
 		}
-	if (verb == VERB_RANGE)
+	if (verb == &verb_range)
 		for (uint32_t i = 0; i < range->count; i++)
 			look(range->entries[i].data.data, range->entries[i].data.len);
-	if (verb == VERB_PARTS)
+	if (verb == &verb_parts)
 		for (uint32_t i = 0; i < parts->count; i++)
 			look(parts->parts[i].name, strlen(parts->parts[i].name));
 }
 
-static void take(enum verb_id verb, const struct reply *r)
+static void take(const struct verb *verb, const struct reply *r)
 {
 	static union {
 		struct sq_store_info info;
@@ -62,12 +66,12 @@ static void take(enum verb_id verb, const struct reply *r)
 	struct arena out = {0};
 
 	memset(&request, 0, sizeof request);
-	if (verbs[verb].take && verbs[verb].take(&request, r, &out, 0) == 0)
+	if (verb->take && verb->take(&request, r, &out, 0) == 0)
 		look_at(verb, &request);
 	arena_free(&out);
 }
 
-static void feed(const uint8_t *data, size_t size, size_t piece, enum verb_id verb, struct buf *out)
+static void feed(const uint8_t *data, size_t size, size_t piece, const struct verb *verb, struct buf *out)
 {
 	char host[64];
 	int64_t port;
@@ -91,7 +95,7 @@ static void feed(const uint8_t *data, size_t size, size_t piece, enum verb_id ve
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf whole = {0}, pieces = {0};
-	enum verb_id verb = size ? data[0] % VERB_COUNT : 0;
+	const struct verb *verb = size ? verbs[data[0] % SQ_LEN(verbs)] : NULL;
 
 	if (size < 2)
 		return 0;

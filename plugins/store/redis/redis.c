@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "script.h"
+#include "verb.h"
 
 #define STORE_MAGIC 0x53525351u
 #define DAY (24 * 3600 * SQ_S)
@@ -202,7 +203,7 @@ static void store_probe(void *self, struct sq_op *op, struct sq_err *err)
 
 static int store_info(void *self, struct sq_store_info *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_INFO);
+	return store_submit(store_of(self), &rq->op, &verb_info);
 }
 
 static int store_add(void *self, struct sq_store_count *rq)
@@ -222,57 +223,57 @@ static int store_reset(void *self, struct sq_store_count *rq)
 
 static int store_get(void *self, struct sq_store_get *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_GET);
+	return store_submit(store_of(self), &rq->op, &verb_get);
 }
 
 static int store_put(void *self, struct sq_store_put *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_PUT);
+	return store_submit(store_of(self), &rq->op, &verb_put);
 }
 
 static int store_list(void *self, struct sq_store_list *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_LIST);
+	return store_submit(store_of(self), &rq->op, &verb_list);
 }
 
 static int store_del(void *self, struct sq_store_delete *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_DEL);
+	return store_submit(store_of(self), &rq->op, &verb_del);
 }
 
 static int store_lease(void *self, struct sq_store_lease *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_LEASE);
+	return store_submit(store_of(self), &rq->op, &verb_lease);
 }
 
 static int store_release(void *self, struct sq_store_release *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_RELEASE);
+	return store_submit(store_of(self), &rq->op, &verb_release);
 }
 
 static int store_append(void *self, struct sq_store_append *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_APPEND);
+	return store_submit(store_of(self), &rq->op, &verb_append);
 }
 
 static int store_merge(void *self, struct sq_store_merge *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_MERGE);
+	return store_submit(store_of(self), &rq->op, &verb_merge);
 }
 
 static int store_range(void *self, struct sq_store_range *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_RANGE);
+	return store_submit(store_of(self), &rq->op, &verb_range);
 }
 
 static int store_part_put(void *self, struct sq_store_part_put *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_PART_PUT);
+	return store_submit(store_of(self), &rq->op, &verb_part_put);
 }
 
 static int store_parts(void *self, struct sq_store_parts *rq)
 {
-	return store_submit(store_of(self), &rq->op, VERB_PARTS);
+	return store_submit(store_of(self), &rq->op, &verb_parts);
 }
 
 /* Its command stands between others that are wanted, so it leaves, or has left. */

@@ -35,27 +35,12 @@ struct store {
 	struct sq_err *err; /* of probe */
 };
 
-/* --- verbs.c --- */
+/* --- request.c --- */
 
-struct request;
+struct verb;
 
-enum verb_id {
-	VERB_INFO,
-	VERB_GET,
-	VERB_PUT,
-	VERB_LIST,
-	VERB_DEL,
-	VERB_LEASE,
-	VERB_RELEASE,
-	VERB_APPEND,
-	VERB_MERGE,
-	VERB_RANGE,
-	VERB_PART_PUT,
-	VERB_PARTS,
-	VERB_COUNT
-};
 /* op begins the request of that verb. 0, or why it is refused. */
-int store_submit(struct store *s, struct sq_op *op, enum verb_id verb);
+int store_submit(struct store *s, struct sq_op *op, const struct verb *verb);
 
 /* --- count.c --- */
 
