@@ -255,6 +255,16 @@ static void faults(void)
 	       "a script that was forgotten");
 	is_int(fault("NOPERM this user has no permissions")->kind, FAULT_CALL, "what we may not");
 	is_int(fault("ERR increment or decrement would overflow")->status, -ERANGE, "a counter that is full");
+	is_int(fault("ERR Error running script (call to f_1f): @user_script:7: @user_script: 7: -OOM command "
+	             "not allowed when used "
+	             "memory > 'maxmemory'.")
+	           ->status,
+	       -ENOSPC, "full, as a script of Redis 6 says it");
+	is_int(
+	    fault("ERR Error running script (call to f_1f): @user_script:7: READONLY You can't write")->kind,
+	    FAULT_PEER, "a replica, as that says it");
+	is_int(fault("ERR Error running script (call to f_1f): @user_script:7: WRONGTYPE Operation")->kind,
+	       FAULT_CALL, "and what is neither");
 	is_int(fault("ERR something new")->status, -EIO, "anything else");
 	is_int(fault("")->status, -EIO, "even nothing");
 	for (int i = 0; i < 3; i++) {

@@ -43,12 +43,24 @@ static const struct {
 
 static const struct fault other = {FAULT_CALL, -EIO, NULL, NULL};
 
+/* Before Redis 7 what fails inside of a script is wrapped:
+ *     ERR Error running script (call to f_SHA): @user_script:7: @user_script: 7: -OOM command not allowed */
+static bool names(const char *text, const char *name)
+{
+	const char *inner;
+
+	if (strncmp(text, name, strlen(name)) == 0)
+		return true;
+	if (strncmp(text, "ERR Error running script", 24) != 0)
+		return false;
+	inner = strstr(text, name);
+	return inner && (inner[-1] == ' ' || inner[-1] == '-');
+}
+
 const struct fault *fault_of(const struct reply *r)
 {
-	const char *text = reply_text(r);
-
 	for (size_t i = 0; i < SQ_LEN(known); i++)
-		if (strncmp(text, known[i].begin, strlen(known[i].begin)) == 0)
+		if (names(reply_text(r), known[i].begin))
 			return &known[i].fault;
 	return &other;
 }

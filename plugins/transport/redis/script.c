@@ -27,11 +27,11 @@ end
 /* The answer of a command on the group, which somebody may have removed with all the keys. */
 local function with_group(...)
 	local r = redis.pcall(...)
-	if type(r) == "table" and r.err and string.find(r.err, "NOGROUP") then
-		make_group()
+	if type(r) == "table" and r.err then
+		if string.find(r.err, "NOGROUP") then
+			make_group()
+		end
 		r = call(...)
-	elseif type(r) == "table" and r.err then
-		return error(r.err)
 	end
 	return r
 end
