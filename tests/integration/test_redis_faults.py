@@ -224,6 +224,17 @@ def restarts():
         tap.equal(d.stop(), 0, "it stops in order")
 
 
+def emptied():
+    """A Redis that writes nothing down, and dies: what is lost is said."""
+    with RedisServer() as r, Target(r.options()) as d:
+        recovers(d, "a Redis")
+        r.restart()
+        d.wait_log("all that it held is gone")
+        recovers(d, "after all was lost")
+        tap.contains(d.lines("is gone")[0], "restarted without appendonly", "the loss is named, with its cause")
+        tap.equal(len(d.lines("is gone")), 1, "once")
+
+
 def probe():
     plugins = os.path.join(os.environ.get("top_builddir", "."), ".libs")
 
@@ -299,7 +310,7 @@ def refused_conf():
             tap.contains(d.log + d.out, part, "and why")
 
 
-PARTS = (passwords, certificates, strangers, replica, full, hang, restarts, probe, variables, cluster, refused_conf)
+PARTS = (passwords, certificates, strangers, replica, full, hang, restarts, emptied, probe, variables, cluster, refused_conf)
 for part in PARTS:
     if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
         print("# " + part.__name__)

@@ -37,11 +37,22 @@ static struct store *store_of(void *self)
 
 /* --- the links --- */
 
+/* Another name than before means that the server has lost all that it held. */
+static void know(struct store *s, const char *id)
+{
+	if (*s->id && strcmp(s->id, id) != 0)
+		SQ_ERROR(
+		    s->host, NULL,
+		    "Redis at %s: all that it held is gone, records and counts begin anew: it was flushed, or"
+		    " restarted without appendonly",
+		    redis_link_place(&s->main));
+	snprintf(s->id, sizeof s->id, "%s", id);
+}
+
 static int greeted(struct redis_link *l, const struct reply *r, struct sq_err *err)
 {
 	int64_t format = reply_number(reply_item(r, 3), 0);
 
-	(void)l;
 	if (format < 1)
 		return sq_fail(err, -EIO, "its answer to our script makes no sense");
 	if (format > STORE_FORMAT)
@@ -49,6 +60,7 @@ static int greeted(struct redis_link *l, const struct reply *r, struct sq_err *e
 		    err, -EINVAL,
 		    "what it holds has format %lld, this program reads up to %d: use a newer squall",
 		    (long long)format, STORE_FORMAT);
+	know(sq_container(l, struct store, main), reply_text(reply_item(r, 1)));
 	return 0;
 }
 

@@ -26,6 +26,7 @@ struct store {
 	struct redis_link main, hits; /* hits: when the counter is on another node; stage OFF before */
 	char script_key[100]; /* "squall:{SPACE}:store" */
 	char candidate[33]; /* the store's name, if it has none yet */
+	char id[SQ_ID_MAX + 1]; /* its name when it was last seen */
 	struct sq_slice greet[REDIS_EVAL_HEAD + 4];
 
 	struct sq_timer reap_timer;
