@@ -43,11 +43,11 @@ struct redis_conf {
 	              .flags = SQ_F_EXPERT),                                                                 \
 	    SQ_INT(struct redis_conf, database, "0", 0, 1000000, "Number of the database (SELECT).",         \
 	           .flags = SQ_F_EXPERT),                                                                    \
-	    SQ_STRING(                                                                                       \
-	        struct redis_conf, space, "main",                                                            \
-	        "Names the keys: squall:{SPACE}:... Systems with different names share a server without"     \
-	        " touching each other. Letters, digits, and . _ : -",                                        \
-	        .flags = SQ_F_EXPERT),                                                                       \
+	    SQ_STRING(struct redis_conf, space, "main",                                                      \
+	              "Names the keys: squall:{SPACE}:... Systems with different names share a server. The " \
+	              "store's counter of hits"                                                              \
+	              " is apart: give it a key of its own too. Letters, digits, and . _ : -",               \
+	              .flags = SQ_F_EXPERT),                                                                 \
 	    SQ_DURATION(struct redis_conf, connect_timeout, "5s", 10 * SQ_MS, 300 * SQ_S,                    \
 	                "Longest wait for each of: name server, connection, TLS.", .flags = SQ_F_EXPERT),    \
 	    SQ_DURATION(                                                                                     \

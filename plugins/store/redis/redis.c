@@ -16,8 +16,13 @@
 
 static const struct sq_opt store_opts[] = {
     REDIS_OPTIONS,
-    SQ_STRING(struct store_conf, key, "total_hits", "Key of the counter of all hits, a plain integer.",
-              .env = "REDIS_KEY"),
+    SQ_STRING(
+        struct store_conf, key, "total_hits",
+        "Key of the counter of all hits, a plain integer. Nothing is reserved ahead: as long as the server "
+        "keeps"
+        " what it was told (appendonly yes) no number repeats, and none is skipped but by a hit whose answer"
+        " was lost.",
+        .env = "REDIS_KEY"),
     SQ_DURATION(struct store_conf, retention, "720h", 1 * SQ_S, 3650 * DAY,
                 "How long an ended test is kept before it is deleted."),
     SQ_DURATION(
@@ -37,6 +42,18 @@ static struct store *store_of(void *self)
 
 /* --- the links --- */
 
+/* A name that nobody has, for a server that has none. */
+static int name_store(struct store *s)
+{
+	unsigned char bytes[16];
+
+	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+		return -errno;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		snprintf(s->candidate + 2 * i, 3, "%02x", bytes[i]);
+	return 0;
+}
+
 /* Another name than before means that the server has lost all that it held. */
 static void know(struct store *s, const char *id)
 {
@@ -51,6 +68,7 @@ static void know(struct store *s, const char *id)
 
 static int greeted(struct redis_link *l, const struct reply *r, struct sq_err *err)
 {
+	struct store *s = sq_container(l, struct store, main);
 	int64_t format = reply_number(reply_item(r, 3), 0);
 
 	if (format < 1)
@@ -60,8 +78,8 @@ static int greeted(struct redis_link *l, const struct reply *r, struct sq_err *e
 		    err, -EINVAL,
 		    "what it holds has format %lld, this program reads up to %d: use a newer squall",
 		    (long long)format, STORE_FORMAT);
-	know(sq_container(l, struct store, main), reply_text(reply_item(r, 1)));
-	return 0;
+	know(s, reply_text(reply_item(r, 1)));
+	return name_store(s) < 0 ? sq_fail(err, -EIO, "no random numbers") : 0;
 }
 
 static void ready(struct store *s)
@@ -87,17 +105,6 @@ static void hits_ready(struct redis_link *l)
 static struct sq_slice word(const char *text)
 {
 	return (struct sq_slice){text, strlen(text)};
-}
-
-static int name_store(struct store *s)
-{
-	unsigned char bytes[16];
-
-	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-		return -errno;
-	for (size_t i = 0; i < sizeof bytes; i++)
-		snprintf(s->candidate + 2 * i, 3, "%02x", bytes[i]);
-	return 0;
 }
 
 /* --- life --- */
