@@ -45,6 +45,7 @@ check "no plugin includes another" "$others"
 check "libconfig is used in core/host/conf*.c alone" "$(includes core plugins | grep libconfig | grep -v '^core/host/conf')"
 check "SQLite is used in the local plugins alone" "$(includes core plugins | grep sqlite3 | grep -vE '^plugins/((store|transport)/local|common/sqlite)/')"
 check "AMQP is spoken in transport servicebus alone" "$(includes core plugins | grep '<proton/' | grep -v '^plugins/transport/servicebus/')"
+check "hiredis is used in plugins/common/redis/reply.c alone" "$(includes core plugins | grep -E '<(hi)?redis|<read\.h>' | grep -v '^plugins/common/redis/reply.c')"
 
 # What the built plugins export. The build tree holds them in .libs, an installed tree does not come here.
 found=0

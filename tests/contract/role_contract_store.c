@@ -294,10 +294,20 @@ static void phase_retention(struct rig *g)
 	is_int(c.get.record.life, SQ_LIVE, "lives");
 }
 
+/* A store that is not there yet refuses. */
+static void await_connection(struct rig *g)
+{
+	struct call c = {0};
+
+	for (int i = 0; i < 1500 && call(g, INFO, &c) == -ENOTCONN; i++)
+		script_pause(&g->script, 20);
+}
+
 static void script(void *arg)
 {
 	struct rig *g = arg;
 
+	await_connection(g);
 	switch (g->conf->phase) {
 	case PHASE_MAIN:
 		run_steps(g, record_steps);

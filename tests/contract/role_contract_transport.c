@@ -166,9 +166,16 @@ int finish(struct rig *g, struct call *c)
 	return c->status;
 }
 
+/* A queue that is not there yet refuses. */
 int call(struct rig *g, struct call *c, enum verb verb)
 {
-	return begin(g, c, verb) == 0 ? finish(g, c) : c->status;
+	int r = begin(g, c, verb);
+
+	for (int i = 0; i < 1500 && r == -ENOTCONN; i++) {
+		script_pause(&g->script, 20);
+		r = begin(g, c, verb);
+	}
+	return r == 0 ? finish(g, c) : c->status;
 }
 
 void credit(struct rig *g, uint32_t most)

@@ -25,9 +25,10 @@ import time
 import traceback
 import uuid
 
+from backend import LOCAL, backends
 from counting_server import Counter
 from squall import PLUGINS, Tap
-from system import HAS_FAILPOINTS, LOCAL, Stalls, State, System, state_of, total, wait_until, workers_of
+from system import HAS_FAILPOINTS, Stalls, State, System, state_of, total, wait_until, workers_of
 
 AT_ONCE = 6  # cases
 RATE, SECONDS = 40, 2
@@ -256,10 +257,13 @@ class Suite:
                     tap.note(text) if good is None else tap.ok(good, text, *more)
         self.counter.close()
 
-    def main(self):
-        """ONLY in the environment: the cases whose names hold it."""
-        tap = Tap()
-        if not HAS_FAILPOINTS:
-            tap.skip("what needs to be held at a place", "built without --enable-failpoints")
-        self.run(tap, os.environ.get("ONLY", ""))
-        tap.done()
+
+def on_backends(suite, short=("local",), full=("local", "redis-tcp")):
+    """Runs a subclass of Suite on each of them. ONLY in the environment: the cases whose names hold it."""
+    tap = Tap()
+    if not HAS_FAILPOINTS:
+        tap.skip("what needs to be held at a place", "built without --enable-failpoints")
+    for backend in backends(short, full):
+        with backend:
+            suite(backend).run(tap, os.environ.get("ONLY", ""))
+    tap.done()

@@ -9,19 +9,19 @@
         with System(state) as d:            # the next daemon on the same state
             test = d.end(test_id)
 
-A Backend says which transport and store are under test, so that each pair of them passes the same suite.
+A backend (backend.py) says which transport and store are under test, so that each pair of them passes the same suite.
 """
 import json
 import os
 import re
 import shutil
 import signal
-import sqlite3
 import tempfile
 import threading
 import time
 
 import squall
+from backend import LOCAL
 from squall import BUILD, PLUGINS, Squalld, free_port
 
 TERMINAL = ("completed", "failed", "cancelled", "timed_out")
@@ -43,27 +43,6 @@ ROLES = """
     lease_ttl = "1s"; %(orchestrator)s }"""
 TARGET = """,
   { plugin = "target"; listen = "127.0.0.1:%d"; }"""
-
-
-class Backend:
-    """The transport and store of this machine. Another backend has its own conf(), and may own servers."""
-    name = "local"
-
-    def conf(self, state):
-        """Their part of the .conf; the same state gives the same queue and the same store. A message that is
-        not settled comes again after state.lock."""
-        return 'transport = { plugin = "local"; lock = "%s"; }; store = { plugin = "local"; };' % state.lock
-
-    def waiting(self, state, test_id):
-        """Its messages that are not settled."""
-        with sqlite3.connect("file:%s/queue.db?mode=ro" % state.dir, uri=True) as db:
-            return db.execute("SELECT count(*) FROM messages WHERE id = ?", [test_id]).fetchone()[0]
-
-    def close(self):
-        pass
-
-
-LOCAL = Backend()
 
 
 class State:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 
+from backend import backends
 from squall import PLUGINS, Squalld, Tap, free_port, wait_until
 from squall_cli import HOME, squall, started
 
@@ -111,16 +112,15 @@ roles = ( { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "%(hit)s"; 
 class Whole(Squalld):
     """With the .conf of its workers beside its own."""
 
-    def __init__(self, port):
+    def __init__(self, port, backend):
         self.hit = "http://127.0.0.1:%d/hit" % port
-        super().__init__(WHOLE % {"hit": self.hit, "port": port}, ready=False)
+        super().__init__(backend.of(WHOLE % {"hit": self.hit, "port": port}), ready=False)
         with open(os.path.join(self.dir, "worker.conf"), "w", encoding="utf-8") as f:
             f.write('plugin_dir = "%s"; roles = ({ plugin = "worker"; });' % PLUGINS)
         self.wait_log(" ready roles=")
 
 
-
-with Whole(free_port()) as d:
+def at_a_gateway(d):
     env = {"SQUALL_GATEWAY": d.url("gateway")}
     r = squall("run", "-r", "1001/2s", "-d", "2", "-w", "2", "--allow-invalid", env=env)
     tap.ok(r.returncode == 0 and "1,001 scheduled = 1,001 sent" in r.stdout and "POST " + d.hit in r.stdout,
@@ -142,4 +142,9 @@ with Whole(free_port()) as d:
     r = squall("run", "http://127.0.0.1:9/elsewhere", env=env)
     tap.ok(r.returncode == 2 and "allowed_targets" in r.stderr, "another target is denied, with the cure", r.stderr)
     tap.equal(d.stop(), 0, "the daemon stops in order")
+
+
+for backend in backends():
+    with backend, Whole(free_port(), backend) as whole:
+        at_a_gateway(whole)
 tap.done()

@@ -11,8 +11,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from faults import Suite, hold
-from system import FULL, HAS_FAILPOINTS, LOCAL, TERMINAL, parent, wait_until, workers_of
+from backend import LOCAL
+from faults import Suite, hold, on_backends
+from system import FULL, HAS_FAILPOINTS, TERMINAL, parent, wait_until, workers_of
 
 # --- the daemon is killed, and another one comes ------------------------------------------------------
 
@@ -341,4 +342,4 @@ class Faults(Suite):
 
 
 if __name__ == "__main__":
-    Faults().main()
+    on_backends(Faults)

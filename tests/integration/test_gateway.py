@@ -19,9 +19,11 @@ import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from backend import backends  # noqa: E402
 from squall import PATIENCE, PLUGINS, SOURCE, Squalld, Tap, free_port, squalld, wait_until  # noqa: E402
 
 tap = Tap()
+BACKEND = None  # the one that the suite runs on
 UUID = re.compile("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 PLAN = {"hits_per_sec": 500, "duration_sec": 60, "workers": 5}
 
@@ -35,7 +37,7 @@ def conf(gateway="", transport="", state="@dir@/state", store="local", target=Tr
              '{ plugin = "door"; listen = "127.0.0.1:0"; }']
     if target:
         roles.append('{ plugin = "target"; listen = "127.0.0.1:%d"; }' % target)
-    return text + "roles = (%s);\n" % ", ".join(roles)
+    return BACKEND.of(text + "roles = (%s);\n" % ", ".join(roles), None if "@" in state else state)
 
 
 class Gateway(Squalld):
@@ -758,7 +760,13 @@ def full_disk():
             subprocess.run(["umount", "-l", state], check=False)
 
 
-for part in (specification, stats, bad_plans, limits, policy, names, secrets, idempotency, at_once, lists, cancelling,
-             reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk):
-    part()
+PARTS = (specification, stats, bad_plans, limits, policy, names, secrets, idempotency, at_once, lists, cancelling,
+         reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk)
+LOCAL = (sample, full_disk)  # about files of this machine
+
+for BACKEND in backends():
+    with BACKEND:
+        for part in PARTS:
+            if BACKEND.name == "local" or part not in LOCAL:
+                part()
 tap.done()

@@ -7,15 +7,17 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from backend import LOCAL, backends
 from squall import Tap, free_port, wait_until
 from system import HAS_FAILPOINTS, State, System, whole
 
+BACKEND = LOCAL  # the one that the suite runs on
 CLOSED, FORBIDDEN = free_port(), free_port()  # nobody listens there
 
 
 def system(state, most=4):
     """The gateway allows two more targets, the orchestrator one of them."""
-    return System(state, gateway_allows=["127.0.0.1:%d" % CLOSED, "127.0.0.1:%d" % FORBIDDEN],
+    return System(state, BACKEND, gateway_allows=["127.0.0.1:%d" % CLOSED, "127.0.0.1:%d" % FORBIDDEN],
                   allows=["127.0.0.1:%d" % CLOSED], orchestrator="max_concurrent_tests = %d;" % most)
 
 
@@ -167,7 +169,7 @@ def test_crash_before(tap):
         tap.skip("killed before the start", "built without --enable-failpoints: nothing holds it there")
         return
     with State() as state:
-        with System(state, failpoint="after:write.ready=kill") as d:
+        with System(state, BACKEND, failpoint="after:write.ready=kill") as d:
             test_id = d.submit(hits_per_sec=90, duration_sec=1, workers=2)
             tap.equal(d.wait(), -signal.SIGKILL, "killed when all were ready")
         with system(state) as d:
@@ -177,8 +179,7 @@ def test_crash_before(tap):
             whole(tap, test, "adopted")
 
 
-def main():
-    tap = Tap()
+def suite(tap):
     with State() as state, system(state) as d:
         for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_unreachable,
                      test_refused, test_control):
@@ -188,6 +189,14 @@ def main():
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)
+
+
+def main():
+    global BACKEND
+    tap = Tap()
+    for BACKEND in backends():
+        with BACKEND:
+            suite(tap)
     tap.done()
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from faults import RATE, SECONDS, SmallDisk, Suite, WallClock
+from faults import RATE, SECONDS, SmallDisk, Suite, WallClock, on_backends
 from squall import Squalld
 from system import HAS_FAILPOINTS, TERMINAL, System, wait_until
 
@@ -182,8 +182,8 @@ def two_targets(case):
 
 
 class Surroundings(Suite):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, backend):
+        super().__init__(backend)
         self.add("clients that vanish", clients_vanish)
         self.add("cancelled while it waits for a slot", waits_for_a_slot)
         self.add("two targets on one state", two_targets)
@@ -200,4 +200,4 @@ class Surroundings(Suite):
 
 
 if __name__ == "__main__":
-    Surroundings().main()
+    on_backends(Surroundings, full=("local",))

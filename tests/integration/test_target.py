@@ -2,6 +2,7 @@
 """The target: the API of the specification, and numbers that survive whatever happens to it."""
 import http.client
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,8 @@ import threading
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from squall import PATIENCE, Squalld, Tap, wait_until  # noqa: E402
+from backend import backends  # noqa: E402
+from squall import PATIENCE, Squalld, Tap, free_port, wait_until  # noqa: E402
 
 tap = Tap()
 BLOCK = 1000
@@ -66,6 +68,9 @@ class Load:
         return self.join()
 
 
+BACKEND = None  # the one that the suite runs on
+
+
 class State:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="squall-state-")
@@ -76,8 +81,13 @@ class State:
     def __exit__(self, *_):
         shutil.rmtree(self.dir, ignore_errors=True)
 
+    def conf(self):
+        """On Redis no numbers are reserved ahead, so the option block is left out."""
+        text = CONF % self.dir
+        return text if BACKEND.name == "local" else BACKEND.of(text.replace("block = %d;" % BLOCK, ""), self.dir)
+
     def target(self, **more):
-        d = Squalld(CONF % self.dir, **more)
+        d = Squalld(self.conf(), **more)
         if more.get("ready", True):
             wait_until(lambda: d.get("/readyz").status == 200, "the target to be ready")
         return d
@@ -195,6 +205,43 @@ def drained():
         tap.equal(sorted(numbers), list(range(1, len(numbers) + 1)), "and every number given once")
 
 
+def together():
+    """Several targets on one counter, two of them at one port."""
+    port = free_port()
+    with State() as state:
+        text = state.conf()
+        shared = text.replace("127.0.0.1:0", "127.0.0.1:%d" % port).replace("listen =", "reuse_port = true; listen =")
+        with Squalld(shared) as a, Squalld(shared) as b, Squalld(text) as c:
+            for d in a, b, c:
+                wait_until(lambda d=d: d.get("/readyz").status == 200, "the target to be ready")
+            loads = [Load(d, clients=8, most=100) for d in (a, b, c)]
+            numbers = [n for load in loads for n in load.join()]
+            tap.equal(sorted(numbers), list(range(1, 2401)), "2,400 hits at three targets: numbers 1 to 2,400, each once")
+            tap.equal([hits(d.get("/stats")) for d in (a, b, c)], [2400] * 3, "and each of them knows the total")
+            counted = [int(re.search(r"target_answers_total (\d+)", d.get("/metrics").text).group(1)) for d in (a, c)]
+            tap.ok(all(counted), "at one port the kernel shared them out", counted)
+            c.post("/reset")
+            tap.equal(hits(a.post("/hit")), 1, "a reset at one is one for all")
+
+
+def killed_exactly():
+    """On Redis nothing is reserved: after kill -9 of the target the next number is the next number."""
+    with State() as state:
+        numbers = []
+        for _ in range(3):
+            with state.target() as d:
+                load = Load(d)
+                enough = len(numbers) + 1000
+                wait_until(lambda: len(numbers) + len(load.numbers) > enough, "hits")
+                d.send_signal(signal.SIGKILL)
+                d.wait()
+                numbers += load.end()
+        with state.target() as d:
+            total = hits(d.get("/stats"))
+        tap.equal(len(set(numbers)), len(numbers), "no number was given twice, kill after kill")
+        tap.ok(0 <= total - len(numbers) <= 3 * 8, "and only hits that nobody was left to answer are in between", total - len(numbers))
+
+
 def mounted(path):
     return subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path],
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
@@ -252,12 +299,11 @@ def full_and_back(state):
         tap.equal(hits(d.get("/stats")), len(numbers), "and keeps the exact count")
 
 
-api()
-needs()
-unwritable()
-owners()
-clean_run()
-killed()
-drained()
-disk_full()
+LOCAL = (needs, unwritable, owners, killed, disk_full)
+SHARED = (together, killed_exactly)
+
+for BACKEND in backends():
+    with BACKEND:
+        for part in (api, clean_run, drained) + (LOCAL if BACKEND.name == "local" else SHARED):
+            part()
 tap.done()

@@ -15,6 +15,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from redis_server import RedisServer  # noqa: E402
 from servicebus import Broker, missing  # noqa: E402
 from squall import Squalld, Tap, passed_on, wait_until  # noqa: E402
 
@@ -90,6 +91,37 @@ class ServiceBusPlain(ServiceBus):
     """By TLS with SASL PLAIN: no tokens."""
 
     tls, auth = True, "plain"
+
+
+class Redis:
+    """The queue in a Redis stream."""
+
+    link = "tcp"
+
+    def __init__(self):
+        self.server = RedisServer(self.link)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.close()
+
+    def conf(self, lock="30s", max_deliveries=3):
+        return 'transport = { plugin = "redis"; %s lock = "%s"; max_deliveries = %d; };' \
+            % (self.server.options(), lock, max_deliveries)
+
+    def dead(self):
+        letters = [dict(zip(e[1][::2], e[1][1::2])) for e in self.server.client("XRANGE", "squall:{main}:dead", "-", "+")]
+        return [(f["id"], f["reason"], f["description"]) for f in letters]
+
+
+class RedisUnix(Redis):
+    link = "unix"
+
+
+class RedisTls(Redis):
+    link = "tls"
 
 
 def daemon(queue, phase, count=0, key="t", **more):
@@ -244,12 +276,75 @@ def unsure():
         tap.ok(passed_on(tap, d.out), "is told again", d.log)
 
 
+# --- what only the Redis stream promises ---
+
+def left_behind():
+    """Nothing stays in Redis of messages that were settled, and what stays forgets itself."""
+    with Redis() as queue:
+        run(queue, "keep")
+        run(queue, "kept")
+        keys = queue.server.client("KEYS", "*")
+        tap.equal(sorted(k for k in keys if ":seen:" not in k), ["squall:{main}:dead", "squall:{main}:jobs", "squall:{main}:queue"],
+                  "an empty queue has no locks")
+        tap.equal(queue.server.client("XLEN", "squall:{main}:jobs"), 0, "its stream is empty")
+        tap.ok(all(queue.server.client("PTTL", k) > 0 for k in keys if ":seen:" in k), "names that were seen end by themselves")
+
+
+def flushed():
+    """NOGROUP: the server lost all it had, and its readers go on."""
+    with Redis() as queue, daemon(queue, "compete", key="u") as d:
+        d.wait_log(" ready roles=")
+        queue.server.client("FLUSHALL")
+        queue.server.client("SCRIPT", "FLUSH")
+        run(queue, "fill", key="u", count=3)
+        tap.equal(d.wait(), 0, "a server that was flushed")
+        tap.equal(re.findall(r"^# got (\S+)", d.out, re.M), ["u-m00000", "u-m00001", "u-m00002"], "is read as before")
+        tap.equal([line for line in d.log.splitlines() if " error " in line], [], "without a word")
+
+
+def script_lost():
+    total = 200
+    with Redis() as queue, daemon(queue, "compete") as d:
+        d.wait_log(" ready roles=")
+        with daemon(queue, "fill", count=total) as filler:
+            while filler.process.poll() is None:
+                queue.server.client("SCRIPT", "FLUSH")
+                time.sleep(0.01)
+            tap.equal(filler.wait(), 0, "a server that forgets the script is given it again")
+        while d.process.poll() is None:
+            queue.server.client("SCRIPT", "FLUSH")
+            time.sleep(0.01)
+        got = re.findall(r"^# got (\S+) attempt (\d+)$", d.out, re.M)
+        tap.equal(got, [("t-m%05d" % i, "1") for i in range(total)], "nothing is lost or out of order")
+
+
+def foreign():
+    """A message that is not ours, and a clock that was set back."""
+    with Redis() as queue:
+        queue.server.client("XADD", "squall:{main}:jobs", "*", "hello", "world")
+        run(queue, "fill", count=0)
+        with daemon(queue, "compete") as d:
+            tap.equal(d.wait(), 0, "a message without any of our fields")
+            tap.contains(d.out, "# got  attempt 1", "comes, for the role to judge")
+    with Redis() as queue, daemon(queue, "hold", count=1, lock="1s") as d:
+        d.wait_out("# holding")
+        d.send_signal(signal.SIGKILL)
+        locks = queue.server.client("HGETALL", "squall:{main}:locks")
+        token, until, length = locks[1].split()
+        queue.server.client("HSET", "squall:{main}:locks", locks[0], "%s %d %s" % (token, int(until) + 3600000, length))
+        out = run(queue, "hold", lock="1s")
+        tap.contains(out, "# holding t-held attempt 2", "a clock that was set back by an hour: no lock is longer than it was")
+
+
 KINDS = {"local": (Local, (aged, rebooted, refusals)),
          "servicebus": (ServiceBus, (outages, unsure)),
          "servicebus-tls": (ServiceBusTls, ()),
-         "servicebus-plain": (ServiceBusPlain, ())}
+         "servicebus-plain": (ServiceBusPlain, ()),
+         "redis": (Redis, (left_behind, flushed, script_lost, foreign)),
+         "redis-unix": (RedisUnix, ()),
+         "redis-tls": (RedisTls, ())}
 
-LONG = {"servicebus-plain"} if os.environ.get("SQUALL_TEST_FULL") != "1" else set()
+LONG = {"servicebus-plain", "redis-unix", "redis-tls"} if os.environ.get("SQUALL_TEST_FULL") != "1" else set()
 
 for name in sys.argv[1:] or [k for k in KINDS if k not in LONG]:
     kind, own = KINDS[name]

@@ -14,7 +14,7 @@
 
 #include <squall/host.h>
 
-#include "arena.h"
+#include "plugins/common/arena.h"
 #include "db.h"
 
 struct job;

@@ -18,7 +18,7 @@
 #include <squall/record.h>
 #include <squall/util.h>
 
-#include "arena.h"
+#include "plugins/common/arena.h"
 
 /* What all files have: one row with what names the file, and its clock. */
 #define DB_META                                                                                            \

@@ -10,7 +10,7 @@
 
 #include <squall/plugin.h>
 
-#include "queue.h"
+#include "carrier.h"
 #include "sql.h"
 
 #define LOCAL_MAGIC 0x51544c53u
@@ -35,7 +35,7 @@ struct local {
 	const struct sq_host *host;
 	const struct local_conf *conf;
 	struct disk disk;
-	struct queue queue;
+	struct carrier carrier;
 	struct sq_timer clean_timer;
 	struct job clean;
 };
@@ -75,7 +75,7 @@ static int local_create(const struct sq_host *host, const void *conf, void **ret
 	l->host = host;
 	l->conf = conf;
 	disk_init(&l->disk, host, &sql_schema, "transport");
-	queue_init(&l->queue, host, &l->disk, (struct terms){l->conf->lock, l->conf->max_deliveries});
+	carrier_init(&l->carrier, host, &l->disk, (struct terms){l->conf->lock, l->conf->max_deliveries});
 	l->clean_timer.fire = clean;
 	l->clean.verb = &verb_clean;
 	l->clean.done = cleaned;
@@ -98,7 +98,7 @@ static void local_drain(void *self, struct sq_op *op)
 	struct local *l = local_of(self);
 
 	l->host->timer_stop(l->host->ctx, &l->clean_timer);
-	queue_stop(&l->queue);
+	queue_stop(&l->carrier.queue);
 	disk_drain(&l->disk, op);
 }
 
@@ -107,7 +107,7 @@ static void local_destroy(void *self)
 	struct local *l = local_of(self);
 
 	l->host->timer_stop(l->host->ctx, &l->clean_timer);
-	queue_free(&l->queue);
+	carrier_free(&l->carrier);
 	disk_free(&l->disk);
 	l->magic = 0;
 	free(l);
@@ -128,23 +128,23 @@ static int local_publish(void *self, struct sq_publish *rq)
 	int r = disk_submit(&l->disk, &rq->op, &verb_publish);
 
 	if (r == 0)
-		queue_published(&l->queue);
+		queue_published(&l->carrier.queue);
 	return r;
 }
 
 static void local_credit(void *self, uint32_t most)
 {
-	queue_credit(&local_of(self)->queue, most);
+	queue_credit(&local_of(self)->carrier.queue, most);
 }
 
 static int local_settle(void *self, struct sq_settling *rq)
 {
-	return queue_settle(&local_of(self)->queue, rq);
+	return queue_settle(&local_of(self)->carrier.queue, rq);
 }
 
 static int local_renew(void *self, struct sq_settling *rq)
 {
-	return queue_renew(&local_of(self)->queue, rq);
+	return queue_renew(&local_of(self)->carrier.queue, rq);
 }
 
 /* Only a publish that waits for its turn can be called back. The others change a lock that nobody

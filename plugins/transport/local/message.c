@@ -103,13 +103,13 @@ static struct held *held_read(struct query *q, const struct terms *terms)
 	h->terms = terms;
 	h->num = column_int(q, FREE_NUM);
 	h->lock = column_int(q, FREE_LOCK);
-	h->delivery = (struct sq_delivery){.msg = {.id = h->data,
-	                                           .edition = (uint32_t)column_int(q, FREE_EDITION),
-	                                           .body = {h->data + id_len + 1, body_len},
-	                                           .submitted_at = column_int(q, FREE_SUBMITTED)},
-	                                   .attempt = (uint32_t)column_int(q, FREE_ATTEMPT),
-	                                   .attempt_max = (uint32_t)terms->max_deliveries,
-	                                   .driver = h};
+	h->hold.delivery = (struct sq_delivery){.msg = {.id = h->data,
+	                                                .edition = (uint32_t)column_int(q, FREE_EDITION),
+	                                                .body = {h->data + id_len + 1, body_len},
+	                                                .submitted_at = column_int(q, FREE_SUBMITTED)},
+	                                        .attempt = (uint32_t)column_int(q, FREE_ATTEMPT),
+	                                        .attempt_max = (uint32_t)terms->max_deliveries,
+	                                        .driver = &h->hold};
 	return h;
 }
 
@@ -155,7 +155,7 @@ static void take_one(struct db *db, struct held *h)
 {
 	struct query q;
 
-	if (h->delivery.attempt > h->terms->max_deliveries) {
+	if (h->hold.delivery.attempt > h->terms->max_deliveries) {
 		h->dead = true;
 		bury(db, h, "max_deliveries", "every delivery of it ran out unsettled");
 		return;
@@ -165,7 +165,7 @@ static void take_one(struct db *db, struct held *h)
 	query_text(&q, db->boot);
 	query_int(&q, db->boot_now + h->terms->lock);
 	query_run(&q);
-	h->delivery.attempt++;
+	h->hold.delivery.attempt++;
 	h->lock++;
 }
 
@@ -205,19 +205,19 @@ static int give_back(struct db *db, const struct held *h)
 	query_int(&q, h->num);
 	query_int(&q, h->lock);
 	query_text(&q, db->boot);
-	query_int(&q, db->boot_now + h->pause);
-	query_int(&q, h->how == SQ_RELEASE);
+	query_int(&q, db->boot_now + h->hold.pause);
+	query_int(&q, h->hold.how == SQ_RELEASE);
 	return query_run(&q);
 }
 
 static int settle(struct db *db, const struct held *h)
 {
-	const struct sq_settling *rq = h->settling;
+	const struct sq_settling *rq = h->hold.settling;
 	struct query q;
 
-	if (h->how == SQ_DEAD)
+	if (h->hold.how == SQ_DEAD)
 		return bury(db, h, rq->reason, rq->description ? rq->description : "");
-	if (h->how != SQ_ACK)
+	if (h->hold.how != SQ_ACK)
 		return give_back(db, h);
 	q = db_query(db, SQL_ACK);
 	query_int(&q, h->num);
@@ -238,7 +238,7 @@ static int settle_run(struct db *db, struct job *j)
 	const struct held *h = sq_container(j, struct held, settle);
 	int r;
 
-	if (h->how != SQ_RETRY || h->delivery.attempt < h->delivery.attempt_max)
+	if (h->hold.how != SQ_RETRY || h->hold.delivery.attempt < h->hold.delivery.attempt_max)
 		return outcome(db, settle(db, h));
 	r = outcome(db, bury(db, h, "max_deliveries", "it failed at its last delivery"));
 	return r == 0 ? 1 : r;

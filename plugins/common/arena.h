@@ -1,8 +1,8 @@
 /*
  * arena.h - the memory of one answer: made in pieces, freed at once.
  */
-#ifndef SQLITE_ARENA_H
-#define SQLITE_ARENA_H
+#ifndef COMMON_ARENA_H
+#define COMMON_ARENA_H
 
 #include <stddef.h>
 

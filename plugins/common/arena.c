@@ -1,5 +1,5 @@
 /* arena.c - the memory of one answer. */
-#include "arena.h"
+#include "plugins/common/arena.h"
 
 #include <stdlib.h>
 #include <string.h>

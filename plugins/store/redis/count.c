@@ -1,0 +1,259 @@
+/*
+ * count.c - counters. The hits: INCRBY, GET and GETSET on a key of their own. The others: by the script.
+ *
+ * Each item of a request is a step of its own, so a request waits for several answers.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis.h"
+
+struct counting;
+
+struct hit {
+	struct redis_call call;
+	struct counting *counting;
+	struct sq_counter *item;
+};
+
+struct counting {
+	struct sq_op *op; /* first: op->driver points here; NULL: cancelled */
+	struct store *store;
+	struct sq_store_count *rq;
+	enum count_verb verb;
+	struct redis_eval eval; /* all but the hits */
+	unsigned open; /* answers that are due */
+	bool some; /* items that were done */
+	int status; /* the first failure */
+	struct hit hits[];
+};
+
+static bool is_hit(const struct sq_counter *item)
+{
+	return strcmp(item->name, SQ_COUNTER_HITS) == 0;
+}
+
+static struct redis_link *hits_link(struct store *s)
+{
+	return s->hits.stage == REDIS_OFF ? &s->main : &s->hits;
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void note(struct counting *c, int status)
+{
+	if (status == 0)
+		c->some = true;
+	else if (c->status == 0)
+		c->status = status;
+}
+
+/* When some were done and others not, what is true of the request is that nobody knows. */
+static int outcome(const struct counting *c)
+{
+	return c->status < 0 && c->some && c->verb != COUNT_READ ? -SQ_EUNCERTAIN : c->status;
+}
+
+static void one_less(struct counting *c)
+{
+	const struct sq_host *host = c->store->host;
+	struct sq_op *op = c->op;
+	int status = outcome(c);
+
+	if (--c->open > 0)
+		return;
+	free(c);
+	if (op)
+		host->op_done(host->ctx, op, status);
+}
+
+/* --- hits ------------------------------------------------------------------------------------ */
+
+/* Another node has the key. What was asked for was not done; whoever asks again comes there. */
+static void follow(struct store *s, const struct reply *r)
+{
+	struct sq_err err;
+
+	if (s->hits.stage != REDIS_OFF || s->op)
+		return;
+	if (fault_moved(r, s->hits.moved_host, sizeof s->hits.moved_host, &s->hits.moved_port) &&
+	    redis_link_start(&s->hits, &err) == 0)
+		SQ_INFO(s->host, NULL, "the key %s is on %s", s->conf->key, redis_link_place(&s->hits));
+}
+
+static int hit_status(struct counting *c, const struct reply *r, bool sent)
+{
+	struct redis_link *l = hits_link(c->store);
+
+	if (l == &c->store->main && r && r->type == REPLY_ERROR && fault_of(r)->kind == FAULT_MOVED) {
+		follow(c->store, r);
+		return -EIO;
+	}
+	return redis_link_status(l, r, sent && c->verb != COUNT_READ);
+}
+
+static void hit_done(struct redis_call *call, const struct reply *r, bool sent)
+{
+	struct hit *h = sq_container(call, struct hit, call);
+	struct counting *c = h->counting;
+	int status = hit_status(c, r, sent);
+	int64_t value = 0;
+
+	if (status == 0 && r->type != REPLY_NIL)
+		value = reply_number(r, -1);
+	if (value < 0)
+		status = -EIO;
+	if (status == 0 && c->op)
+		h->item->value = value;
+	note(c, status);
+	one_less(c);
+}
+
+static int hit_send(struct counting *c, struct hit *h)
+{
+	const char *key = c->store->conf->key;
+	char number[24];
+	struct sq_slice args[3] = {{"INCRBY", 6}, {key, strlen(key)}, {number, 0}};
+
+	args[2].len = (size_t)snprintf(number, sizeof number, "%lld", (long long)h->item->n);
+	if (c->verb == COUNT_READ)
+		args[0] = (struct sq_slice){"GET", 3};
+	else if (c->verb == COUNT_RESET) {
+		args[0] = (struct sq_slice){"GETSET", 6};
+		args[2] = (struct sq_slice){"0", 1};
+	}
+	h->call.done = hit_done;
+	h->counting = c;
+	return redis_link_send(hits_link(c->store), &h->call, args, c->verb == COUNT_READ ? 2 : 3);
+}
+
+/* --- the others ------------------------------------------------------------------------------ */
+
+static void take_others(struct counting *c, const struct reply *r)
+{
+	uint32_t at = 1;
+
+	for (unsigned i = 0; i < c->rq->count; i++)
+		if (!is_hit(&c->rq->items[i]))
+			c->rq->items[i].value = reply_number(reply_item(r, at++), 0);
+}
+
+static void others_done(struct redis_eval *e, const struct reply *r, bool sent)
+{
+	struct counting *c = sq_container(e, struct counting, eval);
+	int status = args_status(&c->store->main, r, sent && c->verb != COUNT_READ);
+
+	if (status == 0 && c->op)
+		take_others(c, r);
+	note(c, status);
+	one_less(c);
+}
+
+static int others_send(struct counting *c)
+{
+	static const char *const names[] = {"add", "read", "reset"};
+	struct arena arena = {0};
+	struct args a;
+	int r;
+
+	args_init(&a, &arena, c->store->script_key, names[c->verb], 3 * c->rq->count);
+	for (unsigned i = 0; i < c->rq->count; i++) {
+		const struct sq_counter *item = &c->rq->items[i];
+
+		if (is_hit(item))
+			continue;
+		args_text(&a, item->name);
+		if (c->verb != COUNT_ADD)
+			continue;
+		args_int(&a, item->n);
+		args_text(&a, item->record ? item->record : "");
+	}
+	r = a.failed ? -ENOMEM : redis_link_eval(&c->store->main, &c->eval, a.list, a.count);
+	arena_free(&arena);
+	return r;
+}
+
+static void others_again(struct redis_eval *e)
+{
+	struct counting *c = sq_container(e, struct counting, eval);
+	int r = c->op ? others_send(c) : -ECANCELED;
+
+	if (r == 0)
+		return;
+	note(c, r);
+	one_less(c);
+}
+
+/* --- a request ------------------------------------------------------------------------------- */
+
+static int count_check(const struct sq_store_count *rq, enum count_verb verb, unsigned *ret_hits)
+{
+	unsigned hits = 0;
+
+	if (rq->count == 0 || rq->items == NULL)
+		return -EINVAL;
+	for (unsigned i = 0; i < rq->count; i++) {
+		const struct sq_counter *item = &rq->items[i];
+
+		if (!name_ok(item->name) || (item->record && !name_ok(item->record)))
+			return -EINVAL;
+		if (verb == COUNT_ADD && item->n < 0)
+			return -EINVAL;
+		hits += is_hit(item);
+	}
+	*ret_hits = hits;
+	return 0;
+}
+
+/* 0 when anything is under way: then a part that could not be sent is a failure of the request. */
+static int send_all(struct counting *c, unsigned hits)
+{
+	unsigned next = 0;
+	int r = 0;
+
+	for (unsigned i = 0; i < c->rq->count && r == 0; i++) {
+		if (!is_hit(&c->rq->items[i]))
+			continue;
+		c->hits[next].item = &c->rq->items[i];
+		r = hit_send(c, &c->hits[next++]);
+		c->open += r == 0;
+	}
+	if (r == 0 && hits < c->rq->count) {
+		r = others_send(c);
+		c->open += r == 0;
+	}
+	if (c->open == 0 || r == 0)
+		return r;
+	note(c, r);
+	c->some = true; /* so that it ends as uncertain */
+	return 0;
+}
+
+int store_count(struct store *s, struct sq_store_count *rq, enum count_verb verb)
+{
+	struct counting *c;
+	unsigned hits;
+	int r = count_check(rq, verb, &hits);
+
+	if (r < 0)
+		return r;
+	if (!redis_link_is_up(&s->main) || !redis_link_is_up(hits_link(s)))
+		return -ENOTCONN;
+	c = calloc(1, sizeof *c + hits * sizeof *c->hits);
+	if (!c)
+		return -ENOMEM;
+	c->op = &rq->op;
+	c->store = s;
+	c->rq = rq;
+	c->verb = verb;
+	c->eval.done = others_done;
+	c->eval.again = others_again;
+	r = send_all(c, hits);
+	if (r < 0)
+		free(c);
+	else
+		rq->op.driver = &c->op;
+	return r;
+}
