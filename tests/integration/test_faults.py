@@ -225,10 +225,24 @@ def refuse(case, point):
 
 # --- two daemons ---------------------------------------------------------------------------------------
 
+def next_daemon(case):
+    """Beside one that is stopped. None: that was in the middle of a transaction, which nobody can undo for it; the next
+    daemon then says what keeps it from starting."""
+    d = case.daemon(ready=False)
+    try:
+        d.wait_log(" ready roles=")
+        return d
+    except RuntimeError:
+        case.tap.contains(d.log, "is locked by another process", "it says why it cannot start")
+        return None
+
+
 def zombie(case, point):
     """Stopped for so long that another daemon takes the test over; then it wakes up, and must change nothing."""
     first = hold(case, point)
-    second = case.daemon()
+    second = next_daemon(case)
+    if not second:
+        return
     wait_until(lambda: case.test_id in second.log, lambda: "the second one to take it\n" + second.log)
     wait_until(lambda: second.show(case.test_id)["state"] not in ("queued",), "its first step")
     first.go_on()
@@ -244,7 +258,9 @@ def zombie_running(case, point):
     if not os.path.isdir(os.path.join(case.state.dir, "workers")):
         case.tap.skip("a daemon that sleeps " + point, "this scheduler knows nothing of another daemon's workers")
         return
-    second = case.daemon()
+    second = next_daemon(case)
+    if not second:
+        return
     case.settle(second, "completed", "failed workers_lost", "failed orchestrator_lost")
     first.go_on()
     wait_until(lambda: "given up" in first.log, lambda: "the first one to give up\n" + first.log)
