@@ -1,7 +1,9 @@
 /*
  * count.c - counters. The hits: INCRBY, GET and GETSET on a key of their own. The others: by the script.
  *
- * Each item of a request is a step of its own, so a request waits for several answers.
+ * Each item of a request is a step of its own, so a request waits for several answers. Additions to the hits
+ * go in waves: what comes while an INCRBY is under way waits for its answer and then leaves as one, so that a
+ * server that is busy or far away is asked seldom, and never for more than one at a time.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +15,9 @@
 struct counting;
 
 struct hit {
-	struct redis_call call;
+	struct hit *next; /* in a wave of additions */
+	struct redis_call call; /* of a reading, a reset, or the wave that this one heads */
+	int64_t sum; /* of that wave */
 	struct counting *counting;
 	struct sq_counter *item;
 };
@@ -111,21 +115,101 @@ static void hit_done(struct redis_call *call, const struct reply *r, bool sent)
 	one_less(c);
 }
 
+/* --- waves ----------------------------------------------------------------------------------- */
+
+static void hit_end(struct hit *h, int status, int64_t value)
+{
+	struct counting *c = h->counting;
+
+	if (status == 0 && c->op)
+		h->item->value = value;
+	note(c, status);
+	one_less(c);
+}
+
+/* Every hit of a wave ends; before is the number before its first. */
+static void wave_end(struct hit *first, int status, int64_t before)
+{
+	struct hit *next;
+
+	for (struct hit *h = first; h; h = next) {
+		next = h->next; /* its memory goes with its request */
+		before += h->item->n;
+		hit_end(h, status, before);
+	}
+}
+
+static void wave_done(struct redis_call *call, const struct reply *r, bool sent);
+
+/* Sends what waits as one. Also inside of the call that submits: what cannot be sent ends at the end of the
+ * turn then. */
+static void wave_send(struct store *s)
+{
+	const char *key = s->conf->key;
+	char number[24];
+	struct sq_slice args[3] = {{"INCRBY", 6}, {key, strlen(key)}, {number, 0}};
+	struct hit *first = s->waiting;
+	int r;
+
+	if (!first)
+		return;
+	args[2].len = (size_t)snprintf(number, sizeof number, "%lld", (long long)s->waiting_sum);
+	first->sum = s->waiting_sum;
+	first->call.done = wave_done;
+	s->waiting = NULL;
+	s->waiting_sum = 0;
+	r = redis_link_send(hits_link(s), &first->call, args, 3);
+	if (r < 0)
+		wave_end(first, r, 0);
+	else
+		s->waves++;
+}
+
+static void wave_done(struct redis_call *call, const struct reply *r, bool sent)
+{
+	struct hit *first = sq_container(call, struct hit, call);
+	struct store *s = first->counting->store;
+	int status = hit_status(first->counting, r, sent);
+	int64_t value = status == 0 ? reply_number(r, -1) : 0, sum = first->sum;
+
+	s->waves--;
+	if (status == 0 && value < sum)
+		status = -EIO;
+	wave_end(first, status, value - sum);
+	if (s->waves == 0)
+		wave_send(s);
+}
+
+/* -ERANGE: the sum of those that wait would be too large. */
+static int wave_join(struct store *s, struct hit *h)
+{
+	struct hit **last = s->waiting ? s->waiting_last : &s->waiting;
+	int64_t sum;
+
+	if (__builtin_add_overflow(s->waiting_sum, h->item->n, &sum))
+		return -ERANGE;
+	s->waiting_sum = sum;
+	s->waiting_last = &h->next;
+	h->next = NULL;
+	*last = h;
+	return 0;
+}
+
+/* --- */
+
+/* A reading or a reset comes behind all that was added before it. */
 static int hit_send(struct counting *c, struct hit *h)
 {
 	const char *key = c->store->conf->key;
-	char number[24];
-	struct sq_slice args[3] = {{"INCRBY", 6}, {key, strlen(key)}, {number, 0}};
+	struct sq_slice args[3] = {{"GET", 3}, {key, strlen(key)}, {"0", 1}};
 
-	args[2].len = (size_t)snprintf(number, sizeof number, "%lld", (long long)h->item->n);
-	if (c->verb == COUNT_READ)
-		args[0] = (struct sq_slice){"GET", 3};
-	else if (c->verb == COUNT_RESET) {
-		args[0] = (struct sq_slice){"GETSET", 6};
-		args[2] = (struct sq_slice){"0", 1};
-	}
-	h->call.done = hit_done;
 	h->counting = c;
+	if (c->verb == COUNT_ADD)
+		return wave_join(c->store, h);
+	wave_send(c->store);
+	if (c->verb == COUNT_RESET)
+		args[0] = (struct sq_slice){"GETSET", 6};
+	h->call.done = hit_done;
 	return redis_link_send(hits_link(c->store), &h->call, args, c->verb == COUNT_READ ? 2 : 3);
 }
 
@@ -251,9 +335,12 @@ int store_count(struct store *s, struct sq_store_count *rq, enum count_verb verb
 	c->eval.done = others_done;
 	c->eval.again = others_again;
 	r = send_all(c, hits);
-	if (r < 0)
+	if (r < 0) {
 		free(c);
-	else
-		rq->op.driver = &c->op;
-	return r;
+		return r;
+	}
+	rq->op.driver = &c->op;
+	if (s->waves == 0)
+		wave_send(s); /* c may be gone behind it */
+	return 0;
 }

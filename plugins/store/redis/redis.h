@@ -19,6 +19,8 @@ struct store_conf {
 	int64_t retention, tombstone_ttl;
 };
 
+struct hit;
+
 struct store {
 	uint32_t magic;
 	const struct sq_host *host;
@@ -28,6 +30,10 @@ struct store {
 	char candidate[33]; /* the store's name, if it has none yet */
 	char id[SQ_ID_MAX + 1]; /* its name when it was last seen */
 	struct sq_slice greet[REDIS_EVAL_HEAD + 4];
+
+	struct hit *waiting, **waiting_last; /* additions to the hits that wait for the one under way, and */
+	int64_t waiting_sum;
+	unsigned waves; /* INCRBY under way */
 
 	struct sq_timer reap_timer;
 	struct redis_eval reap;
