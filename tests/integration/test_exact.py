@@ -159,7 +159,7 @@ def test_on_time(tap, d):
     service, response = test["latency_ms"]["service"], test["latency_ms"]["response"]
     tap.equal((test["state"], service["count"]), ("completed", 20), "T7: 20 requests are answered")
     tap.ok(min(service["min"], response["min"]) >= 90, "T7: no answer is said to be faster than the target", service, response)
-    for p in ("min", "p50", "p99", "max"):
+    for p in ("min", "p50", "max"):  # of 20 no p99 is said
         # The two are of the same requests, and a response is its service and what came before; 0.1 % is the histogram's.
         tap.ok(response[p] >= service[p] * 0.999, "T7: response %s is not below service %s" % (p, p), service, response)
     tap.ok(response["mean"] >= service["mean"] and abs(response["mean"] - service["mean"] - test["latency_ms"]["lag"]["mean"]) < 0.01,
