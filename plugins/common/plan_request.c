@@ -107,7 +107,7 @@ static int read_path(struct json_object *o, const struct plan *p, struct plan_re
 	if (url && json_object_is_type(url, json_type_string))
 		return take_url(url, like(&m, r, "url"), p, r, problems);
 	if (!path) {
-		r->path = strdup(p->url.path);
+		r->path = strdup(p->url.path ? p->url.path : "/"); /* the plan's may have been refused */
 		return r->path ? 0 : -ENOMEM;
 	}
 	status = plan_read_string(path, like(&m, r, "path"), &r->path, &len, problems);
@@ -140,7 +140,7 @@ static int read_content(struct json_object *o, const struct plan *p, struct plan
 		status = part.body ? 0 : -ENOMEM;
 	}
 	if (status == 0 && !method && !body) {
-		part.method = strdup(p->method);
+		part.method = strdup(p->method ? p->method : "GET");
 		status = part.method ? 0 : -ENOMEM;
 	} else if (status == 0) {
 		status = plan_read_method(method, like(&m, r, "method"), &part, false, problems);

@@ -214,10 +214,34 @@ static void hostile(void)
 	}
 }
 
+/* The closed model has no rate; with a number of requests it has no time either. */
+static void closed(void)
+{
+	struct view v;
+	struct buf got = {0};
+
+	view_init(&v);
+	record(&v, "{\"test_id\":\"7f3k9m2q\",\"state\":\"running\",\"effective_plan\":{\"method\":\"GET\","
+	           "\"url\":\"http://h/\","
+	           "\"mode\":\"closed\",\"connections\":8,\"hits_per_sec\":0,\"duration_sec\":3600,\"max_"
+	           "requests\":5000,\"workers\":1}}");
+	view_title(&v, &got);
+	is_str(got.data, "squall: test 7f3k9m2q  GET http://h/  8 connections for 5,000 requests  1 worker\n",
+	       "its title");
+	ok(point(&v, "{\"t\":0,\"sent\":1250,\"errors\":0,\"lag_p99\":0}"), "a point");
+	buf_reset(&got);
+	view_block(&v, &ascii, NOW, &got);
+	ok(strstr(got.data, "1 s   1,250 of 5,000 requests") != NULL, "progress goes by requests: %s",
+	   got.data);
+	buf_free(&got);
+	view_free(&v);
+}
+
 int main(void)
 {
 	before();
 	during();
+	closed();
 	hostile();
 	return tap_done();
 }

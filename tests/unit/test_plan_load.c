@@ -130,6 +130,12 @@ static void test_requests(void)
 	   "a body of its own is posted");
 	is_str(p->requests[2].path, "/c?d", "a URL of the same place is a path");
 	plan_free(p);
+	refused("{\"url\": \"x\", \"method\": 5, \"body\": 5, \"requests\": [{\"name\": \"a\"}]}",
+	        "body: must be a string (text to send with each request)\nmethod: must be a string (GET, "
+	        "POST, PUT, "
+	        "...)\n");
+	refused("{\"url\": \"ftp://x\", \"requests\": [{\"name\": \"a\"}]}",
+	        "url: \"ftp\" is not a scheme that can be loaded: use http:// or https://\n");
 	refused("{\"requests\": [{}]}", "requests: must be a list of requests, each with a name\n");
 	refused("{\"requests\": [{\"name\": \"a\"}, {\"name\": \"a\"}]}",
 	        "requests: two have the name \"a\"\n");

@@ -90,6 +90,20 @@ static void test_inverse(void)
 	}
 }
 
+/* What falls on the edge of a pause is due behind it. */
+static void test_pause(void)
+{
+	static const struct stage pause[] = {
+	    {SQ_S, 100 * ONE}, {0, 0}, {SQ_S, 0}, {0, 50 * ONE}, {SQ_S, 50 * ONE}};
+	struct schedule s;
+
+	make(&s, 100 * ONE, pause, SQ_LEN(pause));
+	is_int(s.total, 150, "100, a pause of a second, 50");
+	is_int(schedule_due(&s, 99), 990 * SQ_MS, "the last before the pause");
+	is_int(schedule_due(&s, 100), 2 * SQ_S, "the next one comes when it is over");
+	is_int(schedule_ticks_until(&s, 2 * SQ_S - 1), 100, "and is not counted before");
+}
+
 static void test_cut(void)
 {
 	static const struct stage ramp[] = {{10 * SQ_S, 1000 * ONE}};
@@ -234,6 +248,7 @@ int main(void)
 {
 	test_reference();
 	test_inverse();
+	test_pause();
 	test_cut();
 	test_warmup();
 	test_poisson();
