@@ -30,6 +30,7 @@ static const char *const allowed[] = {
     "SQUALL_PLUGIN_DIR",
     "SQUALL_FAILPOINT",
     "ASAN_OPTIONS",
+    "LSAN_OPTIONS",
     "UBSAN_OPTIONS",
 };
 
