@@ -77,8 +77,24 @@ class Redis(Backend):
         return self.server.client("XLEN", "squall:{%s}:jobs" % self.space(state.dir))
 
 
+class Given(Backend):
+    """The transport that SQUALL_TEST_TRANSPORT holds, as a group of a .conf; whoever set it has its server."""
+
+    name = "the given transport"
+
+    def __init__(self, group):
+        self.group = group
+
+    def of(self, text, state=None):
+        return re.sub(r"transport\s*=\s*\{[^}]*\};", lambda _: "transport = %s;" % self.group, text)
+
+
 def backends(short=("local", "redis-tcp"), full=("local", "redis-tcp", "redis-unix", "redis-tls")):
     """Those named on the command line; else those of the short or the long form."""
+    given = os.environ.get("SQUALL_TEST_TRANSPORT")
+    if given:
+        yield Given(given)
+        return
     known = [LOCAL, Redis("tcp"), Redis("unix"), Redis("tls")]
     wanted = [a for a in sys.argv[1:] if a in [b.name for b in known]]
     wanted = wanted or (full if os.environ.get("SQUALL_TEST_FULL") else short)
