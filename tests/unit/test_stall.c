@@ -228,6 +228,7 @@ static void run_prepare(struct run *r)
 	r->plan->max_connections = r->connections;
 	r->plan->max_in_flight = r->max_in_flight ? r->max_in_flight : 1000000;
 	r->plan->timeout = r->timeout ? r->timeout : FOREVER;
+	r->plan->wire.connect = r->plan->wire.first_byte = r->plan->timeout;
 	r->plan->patience = r->patience ? r->patience : FOREVER;
 	target = (struct target){.service = r->service, .stall_from = r->stall_from, .stall_to = r->stall_to};
 	r->loop = ev_loop_new(EVFLAG_AUTO);
