@@ -13,23 +13,28 @@
 #define PROBLEMS_LISTED 100
 
 const char *const plan_timer_name[] = {"auto", "precise", "balanced", "economy", NULL};
+const char *const plan_loss_name[] = {"abort", "degrade", "redistribute", NULL};
 
-#define NUMBER(name, field, digits, min, max, value, help)                                          \
-	{                                                                                           \
-		name, PLAN_T_NUMBER, help, offsetof(struct plan, field), digits, min, max, value, 0 \
+#define NUMBER(name, field, digits, min, max, value, help)                                                \
+	{                                                                                                 \
+		name, PLAN_T_NUMBER, help, offsetof(struct plan, field), digits, min, max, value, 0, NULL \
 	}
 #define FOLLOWS(name, field, digits, min, max, value, least, help)                                \
 	{                                                                                         \
 		name, PLAN_T_NUMBER, help, offsetof(struct plan, field), digits, min, max, value, \
-		    offsetof(struct plan, least)                                                  \
+		    offsetof(struct plan, least), NULL                                            \
 	}
-#define TEXT(name, type, max, help)                  \
-	{                                            \
-		name, type, help, 0, 0, 0, max, 0, 0 \
+#define TEXT(name, type, max, help)                        \
+	{                                                  \
+		name, type, help, 0, 0, 0, max, 0, 0, NULL \
 	}
-#define LATER(name)                                      \
-	{                                                \
-		name, PLAN_T_LATER, "", 0, 0, 0, 0, 0, 0 \
+#define LATER(name)                                            \
+	{                                                      \
+		name, PLAN_T_LATER, "", 0, 0, 0, 0, 0, 0, NULL \
+	}
+#define WORD(name, field, words, value, help)                                                   \
+	{                                                                                       \
+		name, PLAN_T_WORD, help, offsetof(struct plan, field), 0, 0, 0, value, 0, words \
 	}
 
 /*
@@ -55,8 +60,14 @@ const struct plan_field plan_fields[] = {
             "milliseconds to wait for a connection"),
     FOLLOWS("drain_sec", drain, 9, 0, 3600 * SQ_S, 0, timeout, "seconds to wait for the last answers"),
     NUMBER("expect_status", expect_status, 0, 0, 999, 0, "the status that is ok, 0 for any of 200-399"),
-    {"timer", PLAN_T_TIMER, "auto, precise, balanced or economy", 0, 0, 0, 0, 0, 0},
-    LATER("labels"),
+    WORD("timer", timer, plan_timer_name, PLAN_TIMER_AUTO, "auto, precise, balanced or economy"),
+    TEXT("labels", PLAN_T_LABELS, 256, "an object of names and texts"),
+    TEXT("thresholds", PLAN_T_THRESHOLDS, 0, "an object of metrics with lists of expressions"),
+    TEXT("auto_stop", PLAN_T_AUTO_STOP, 0,
+         "false, or an object like {\"error_rate\": 0.9, \"window_sec\": 60}"),
+    WORD("on_worker_loss", on_worker_loss, plan_loss_name, PLAN_LOSS_DEGRADE,
+         "abort, degrade or redistribute"),
+    TEXT("secret_headers", PLAN_T_SECRET_HEADERS, 0, "a list of names of headers"), /* after headers */
     LATER("requests"),
     LATER("stages"),
     LATER("arrival"),
@@ -73,12 +84,8 @@ const struct plan_field plan_fields[] = {
     LATER("unix_socket"),
     LATER("data"),
     LATER("checks"),
-    LATER("thresholds"),
-    LATER("auto_stop"),
-    LATER("on_worker_loss"),
     LATER("warmup_sec"),
-    LATER("secret_headers"),
-    {NULL, PLAN_T_LATER, NULL, 0, 0, 0, 0, 0, 0},
+    {NULL, PLAN_T_LATER, NULL, 0, 0, 0, 0, 0, 0, NULL},
 };
 
 _Static_assert(SQ_LEN(plan_fields) <= PLAN_FIELDS_MAX, "PLAN_FIELDS_MAX is too small");
@@ -91,28 +98,38 @@ const struct plan_field *plan_field(const char *name)
 	return NULL;
 }
 
+static void free_headers(struct plan_header *list, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		free(list[i].name);
+		free(list[i].value);
+	}
+	free(list);
+}
+
 void plan_free(struct plan *p)
 {
 	if (!p)
 		return;
-	for (uint32_t i = 0; i < p->header_count; i++) {
-		free(p->headers[i].name);
-		free(p->headers[i].value);
-	}
-	free(p->headers);
+	free_headers(p->headers, p->header_count);
+	free_headers(p->labels, p->label_count);
+	for (uint32_t i = 0; i < p->secret_header_count; i++)
+		free(p->secret_headers[i]);
+	free(p->secret_headers);
+	free(p->thresholds);
 	free(p->name);
 	free(p->method);
 	free(p->body);
 	free(p);
 }
 
-static struct json_object *write_headers(const struct plan *p)
+static struct json_object *write_headers(const struct plan_header *list, uint32_t count)
 {
 	struct json_object *o = json_object_new_object();
 	bool good = true;
 
-	for (uint32_t i = 0; good && i < p->header_count; i++)
-		good = doc_put_text(o, p->headers[i].name, p->headers[i].value);
+	for (uint32_t i = 0; good && i < count; i++)
+		good = doc_put_text(o, list[i].name, list[i].value);
 	return doc_close(o, good);
 }
 
@@ -134,11 +151,19 @@ static bool write_field(const struct plan *p, const struct plan_field *f, struct
 	case PLAN_T_METHOD:
 		return doc_put_text(o, f->name, p->method);
 	case PLAN_T_HEADERS:
-		return doc_put(o, f->name, write_headers(p));
+		return doc_put(o, f->name, write_headers(p->headers, p->header_count));
 	case PLAN_T_BODY:
 		return write_body(p, o, f->name);
-	case PLAN_T_TIMER:
-		return doc_put_text(o, f->name, plan_timer_name[p->timer]);
+	case PLAN_T_WORD:
+		return doc_put_text(o, f->name, f->words[*(const int *)((const char *)p + f->off)]);
+	case PLAN_T_LABELS:
+		return doc_put(o, f->name, write_headers(p->labels, p->label_count));
+	case PLAN_T_THRESHOLDS:
+		return doc_put(o, f->name, plan_write_thresholds(p));
+	case PLAN_T_AUTO_STOP:
+		return doc_put(o, f->name, plan_write_auto_stop(p));
+	case PLAN_T_SECRET_HEADERS:
+		return doc_put(o, f->name, plan_write_secret_headers(p));
 	case PLAN_T_LATER:
 		break;
 	}

@@ -18,6 +18,7 @@
 #include "core/base/url.h"
 
 struct json_object;
+struct threshold;
 
 /* Rates are millionths of a request per second, so that 0.1/s and 10007/s are both exact. */
 #define PLAN_RATE_ONE 1000000LL
@@ -27,8 +28,18 @@ struct json_object;
 enum plan_timer { PLAN_TIMER_AUTO, PLAN_TIMER_PRECISE, PLAN_TIMER_BALANCED, PLAN_TIMER_ECONOMY };
 extern const char *const plan_timer_name[]; /* in the order of the enum, closed by NULL */
 
+enum plan_loss { PLAN_LOSS_ABORT, PLAN_LOSS_DEGRADE, PLAN_LOSS_REDISTRIBUTE };
+extern const char *const plan_loss_name[];
+
 struct plan_header {
 	char *name, *value;
+};
+
+/* The test is stopped when so many of the requests that ended in a span ended otherwise than ok. */
+struct plan_auto_stop {
+	bool off;
+	int64_t share; /* millionths */
+	int64_t span; /* ns */
 };
 
 /* Durations in ns. Strings are owned by the plan. */
@@ -54,6 +65,14 @@ struct plan {
 	int64_t drain; /* wait for answers after the last tick; default: timeout */
 	int64_t expect_status; /* 0: 200-399 is ok */
 	int timer; /* enum plan_timer */
+	struct plan_header *labels; /* names and values for people and their tools */
+	uint32_t label_count;
+	struct threshold *thresholds; /* those of one metric stand together */
+	uint32_t threshold_count;
+	struct plan_auto_stop auto_stop;
+	int on_worker_loss; /* enum plan_loss */
+	char **secret_headers; /* names of headers whose values nobody is shown */
+	uint32_t secret_header_count;
 };
 
 /* Every problem of a plan at once, as JSON: [{"field": "hits_per_sec", "problem": "..."}, ...] and
@@ -83,8 +102,8 @@ void plan_free(struct plan *p);
 /* Every field with its value; reading it again gives an equal plan. NULL without memory. */
 struct json_object *plan_write(const struct plan *p);
 
-/* Replaces the values of Authorization, Cookie and the like in a plan's document, which others may
- * read then. False without memory: the document must not be shown. */
+/* Replaces the values of Authorization, Cookie and those that secret_headers names in a plan's document,
+ * which others may read then. False without memory: the document must not be shown. */
 bool plan_hide_secrets(struct json_object *doc);
 
 #endif

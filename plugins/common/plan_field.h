@@ -11,7 +11,11 @@ enum plan_type {
 	PLAN_T_METHOD,
 	PLAN_T_HEADERS,
 	PLAN_T_BODY,
-	PLAN_T_TIMER,
+	PLAN_T_WORD, /* int: the place of a word in a list */
+	PLAN_T_LABELS,
+	PLAN_T_THRESHOLDS,
+	PLAN_T_AUTO_STOP,
+	PLAN_T_SECRET_HEADERS,
 	PLAN_T_LATER, /* known, and refused by this version */
 };
 
@@ -19,11 +23,12 @@ struct plan_field {
 	const char *name;
 	enum plan_type type;
 	const char *help; /* what it is, for refusals and documentation */
-	size_t off; /* numbers: where in struct plan */
+	size_t off; /* numbers and words: where in struct plan */
 	unsigned digits;
 	int64_t min, max; /* numbers: in the plan's unit; texts: bytes */
 	int64_t value; /* numbers: the default */
 	size_t at_least; /* numbers: offset of an earlier field that the default is not below; 0 = none */
+	const char *const *words; /* closed by NULL */
 };
 
 #define PLAN_FIELDS_MAX 64
@@ -44,5 +49,21 @@ int plan_read_method(struct json_object *v, const struct plan_field *f, struct p
                      struct plan_problems *problems);
 int plan_read_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
                       struct plan_problems *problems);
+bool plan_is_header_name(const char *s, size_t len);
+
+/* plan_label.c */
+int plan_read_labels(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems);
+/* plan_secret.c; after the headers, as what it names must be there. */
+int plan_read_secret_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
+                             struct plan_problems *problems);
+struct json_object *plan_write_secret_headers(const struct plan *p);
+/* plan_judge.c: what the test is judged by, and what ends it early. v may be NULL: the default. */
+int plan_read_thresholds(struct json_object *v, const struct plan_field *f, struct plan *p,
+                         struct plan_problems *problems);
+struct json_object *plan_write_thresholds(const struct plan *p);
+void plan_read_auto_stop(struct json_object *v, const struct plan_field *f, struct plan *p,
+                         struct plan_problems *problems);
+struct json_object *plan_write_auto_stop(const struct plan *p);
 
 #endif

@@ -28,8 +28,8 @@ static const struct {
     {"X-Squall-Test", "the target's count of this test goes by it"},
 };
 
-/* A token (RFC 9110, 5.6.2). */
-static bool is_token(const char *s, size_t len)
+/* A token (RFC 9110, 5.6.2), as methods are as well. */
+bool plan_is_header_name(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)s[i] >= 0x80 ||
@@ -71,7 +71,7 @@ int plan_read_method(struct json_object *v, const struct plan_field *f, struct p
 	r = plan_read_string(v, f, &p->method, &len, problems);
 	if (r < 0 || !p->method)
 		return r;
-	if (!is_token(p->method, len))
+	if (!plan_is_header_name(p->method, len))
 		plan_problem(problems, f->name, "is not a method: use letters, like GET");
 	else if (meant_method(p->method))
 		plan_problem(problems, f->name, "methods are case-sensitive; did you mean %s?",
@@ -104,7 +104,7 @@ static bool refuse_header(const struct plan_field *f, const struct plan *p, cons
 	const char *why = why_forbidden(name), *wrong = NULL;
 	char shown[64];
 
-	if (!is_token(name, strlen(name)))
+	if (!plan_is_header_name(name, strlen(name)))
 		wrong = "is not a header name";
 	else if (!json_object_is_type(v, json_type_string))
 		wrong = "must have a string as its value";
@@ -165,21 +165,4 @@ int plan_read_headers(struct json_object *v, const struct plan_field *f, struct 
 		plan_problem(problems, f->name, "are %zu bytes long; the most is %lld", bytes,
 		             (long long)f->max);
 	return 0;
-}
-
-bool plan_hide_secrets(struct json_object *doc)
-{
-	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
-	struct json_object *headers = json_object_object_get(doc, "headers");
-	struct json_object_iter it;
-
-	if (!json_object_is_type(headers, json_type_object))
-		return true;
-	json_object_object_foreachC(headers, it)
-	{
-		for (size_t i = 0; i < SQ_LEN(secret); i++)
-			if (strcasecmp(it.key, secret[i]) == 0 && !json_object_set_string(it.val, "(hidden)"))
-				return false;
-	}
-	return true;
 }

@@ -127,16 +127,18 @@ static int read_url(struct json_object *v, const struct plan_field *f, const cha
 	return 0;
 }
 
-static int read_timer(struct json_object *v, const struct plan_field *f, struct plan *p,
-                      struct plan_problems *problems)
+static int read_word(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems)
 {
 	const char *s = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+	int *word = (int *)((char *)p + f->off);
 
+	*word = (int)f->value;
 	if (!v)
-		return 0; /* auto */
-	for (int i = 0; s && plan_timer_name[i]; i++)
-		if (strcmp(s, plan_timer_name[i]) == 0) {
-			p->timer = i;
+		return 0;
+	for (int i = 0; s && f->words[i]; i++)
+		if (strcmp(s, f->words[i]) == 0) {
+			*word = i;
 			return 0;
 		}
 	plan_problem(problems, f->name, "must be one of %s", f->help);
@@ -164,8 +166,17 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 		return plan_read_method(v, f, p, !json_object_object_get(doc, "url"), problems);
 	case PLAN_T_HEADERS:
 		return v ? plan_read_headers(v, f, p, problems) : 0;
-	case PLAN_T_TIMER:
-		return read_timer(v, f, p, problems);
+	case PLAN_T_WORD:
+		return read_word(v, f, p, problems);
+	case PLAN_T_LABELS:
+		return v ? plan_read_labels(v, f, p, problems) : 0;
+	case PLAN_T_THRESHOLDS:
+		return v ? plan_read_thresholds(v, f, p, problems) : 0;
+	case PLAN_T_AUTO_STOP:
+		plan_read_auto_stop(v, f, p, problems);
+		return 0;
+	case PLAN_T_SECRET_HEADERS:
+		return v ? plan_read_secret_headers(v, f, p, problems) : 0;
 	case PLAN_T_LATER:
 		break;
 	}
@@ -209,6 +220,9 @@ static void check_together(const struct plan *p, struct plan_problems *problems)
 	char requests[TEXT_MAX], most[TEXT_MAX];
 	struct schedule s;
 
+	if (p->on_worker_loss == PLAN_LOSS_REDISTRIBUTE)
+		plan_problem(problems, "on_worker_loss",
+		             "redistribute is not supported by this version: use abort or degrade");
 	if (p->expect_status > 0 && p->expect_status < 100)
 		plan_problem(problems, "expect_status",
 		             "%lld is not a status: use 100 .. 999, or 0 for any of 200-399",

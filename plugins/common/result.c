@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "doc.h"
 #include "schedule.h"
+#include "threshold_watch.h"
 
 typedef unsigned __int128 u128;
 
@@ -154,13 +155,25 @@ static uint64_t offered_ticks(const struct result_input *in)
 	return schedule_ticks_until(&s, in->elapsed - 1);
 }
 
-static const char *verdict(const struct result_input *in, enum validity validity)
+/* What was found out of the whole. */
+struct findings {
+	uint64_t offered;
+	enum validity validity;
+	bool failed; /* a threshold does not hold */
+	struct json_object *reasons, *thresholds;
+};
+
+static const char *verdict(const struct result_input *in, const struct findings *f)
 {
-	if (strcmp(in->state, "completed") != 0)
+	bool completed = strcmp(in->state, "completed") == 0;
+
+	if (!completed && (!in->reason || strcmp(in->reason, watch_reason[WATCH_THRESHOLD]) != 0))
 		return "none";
-	if (in->books->ledger.ok == 0)
+	if (completed && in->books->ledger.ok == 0)
 		return "fail";
-	return validity == INVALID || !books_closed(in->books) ? "none" : "pass";
+	if (f->validity == INVALID || !books_closed(in->books))
+		return "none";
+	return f->failed || !completed ? "fail" : "pass";
 }
 
 static bool put_time(struct json_object *o, const char *name, int64_t unix_ms)
@@ -171,12 +184,12 @@ static bool put_time(struct json_object *o, const char *name, int64_t unix_ms)
 }
 
 /* Who it was and how it ended. */
-static bool put_identity(struct json_object *o, const struct result_input *in, enum validity validity)
+static bool put_identity(struct json_object *o, const struct result_input *in, const struct findings *f)
 {
 	return doc_put_text(o, "schema", "squall.result/1") && doc_put_text(o, "test_id", in->test_id) &&
 	       doc_put_text(o, "name", in->plan->name) && doc_put_text(o, "state", in->state) &&
 	       doc_put_text(o, "reason", in->reason) && doc_put(o, "history", json_object_new_array()) &&
-	       doc_put_text(o, "verdict", verdict(in, validity));
+	       doc_put_text(o, "verdict", verdict(in, f));
 }
 
 static struct json_object *write_validity(enum validity validity, struct json_object *reasons)
@@ -248,12 +261,12 @@ static struct json_object *write_saturation(const struct books *b)
 }
 
 /* What was counted and measured. */
-static bool put_measurements(struct json_object *o, const struct result_input *in, uint64_t offered)
+static bool put_measurements(struct json_object *o, const struct result_input *in, const struct findings *f)
 {
 	const struct books *b = in->books;
 
 	return doc_put(o, "workers", write_workers(in)) && doc_put(o, "ledger", write_ledger(b)) &&
-	       doc_put(o, "audit", write_audit(in)) && doc_put(o, "rate", write_rate(in, offered)) &&
+	       doc_put(o, "audit", write_audit(in)) && doc_put(o, "rate", write_rate(in, f->offered)) &&
 	       doc_put_null(o, "warmup") && doc_put(o, "saturation", write_saturation(b)) &&
 	       doc_put(o, "latency_ms", write_hists(b, 0, H_PHASES)) &&
 	       doc_put(o, "phases_ms", write_hists(b, H_PHASES, H_COUNT)) &&
@@ -261,22 +274,33 @@ static bool put_measurements(struct json_object *o, const struct result_input *i
 	       doc_put(o, "connections", write_pair("opened", b->opened, "reused", b->reused)) &&
 	       doc_put(o, "bytes", write_pair("sent", b->bytes_sent, "received", b->bytes_received)) &&
 	       doc_put(o, "requests", json_object_new_object()) && doc_put(o, "samples", write_samples(b)) &&
-	       doc_put(o, "thresholds", json_object_new_array()) &&
+	       doc_put(o, "thresholds", json_object_get(f->thresholds)) &&
 	       doc_put(o, "generator", write_generator(in));
+}
+
+static void find(const struct result_input *in, struct findings *f)
+{
+	struct load load = {
+	    .offered = offered_ticks(in),
+	    .per_worker = in->planned ? (double)in->plan->rate / PLAN_RATE_ONE / in->planned : 0,
+	};
+
+	f->offered = load.offered;
+	f->validity = validity_judge(in->books, in->health, &load, &f->reasons);
+	f->thresholds = thresholds_write(in->plan, in->watch, in->books, in->elapsed, f->validity != INVALID,
+	                                 &f->failed);
 }
 
 struct json_object *result_write(const struct result_input *in)
 {
-	struct json_object *o = json_object_new_object(), *reasons, *judged;
-	const struct load load = {
-	    .offered = offered_ticks(in),
-	    .per_worker = in->planned ? (double)in->plan->rate / PLAN_RATE_ONE / in->planned : 0,
-	};
-	enum validity validity = validity_judge(in->books, in->health, &load, &reasons);
+	struct json_object *o = json_object_new_object();
+	struct findings f;
 	bool good;
 
-	judged = write_validity(validity, reasons);
-	good = put_identity(o, in, validity);
-	good = doc_put(o, "validity", judged) && good;
-	return doc_close(o, good && put_plans(o, in) && put_measurements(o, in, load.offered));
+	find(in, &f);
+	good = put_identity(o, in, &f);
+	good = doc_put(o, "validity", write_validity(f.validity, f.reasons)) && good;
+	o = doc_close(o, good && f.thresholds && put_plans(o, in) && put_measurements(o, in, &f));
+	json_object_put(f.thresholds);
+	return o;
 }

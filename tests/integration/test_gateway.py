@@ -146,9 +146,8 @@ def stats():
 
 # --- plans that are refused ---------------------------------------------------------------------
 
-LATER = ["labels", "requests", "stages", "arrival", "seed", "mode", "connections", "think_ms",
-         "requests_per_connection", "max_requests", "timeouts_ms", "tls", "resolve", "connect_to", "unix_socket",
-         "data", "checks", "thresholds", "auto_stop", "on_worker_loss", "warmup_sec", "secret_headers"]
+LATER = ["requests", "stages", "arrival", "seed", "mode", "connections", "think_ms", "requests_per_connection",
+         "max_requests", "timeouts_ms", "tls", "resolve", "connect_to", "unix_socket", "data", "checks", "warmup_sec"]
 BAD = {
     "name": [7, "x" * 129, "a\nb", []],
     "url": [7, "", "ftp://x/", "http://", "http://a b/", "http://x:0/", "http://x:65536/", "http://u:p@x/", "http://x/#f",
@@ -168,6 +167,17 @@ BAD = {
     "drain_sec": [-1, "2", 3601],
     "expect_status": [-1, 1, 99, 1000, "200", 200.5],
     "timer": [7, "", "exact", []],
+    "labels": [7, [], "x", {"": "x"}, {"a b": "x"}, {"A" * 65: "x"}, {"a": 7}, {"a": "x" * 257}, {"a": "x\ny"},
+               {"l%d" % i: "x" for i in range(33)}],
+    "thresholds": [7, "x", {"x": ["p(99)<1"]}, {"http_req_duration": 7}, {"http_req_duration": ["p99<1"]},
+                   {"http_req_duration": ["p(101)<1"]}, {"http_req_duration": ["rate<1"]},
+                   {"http_req_failed": ["rate<2"]}, {"http_reqs": ["count<-1"]},
+                   {"http_req_duration": [{"threshold": "avg<1", "abortOnfail": True}]},
+                   {"http_req_duration": [{"threshold": "avg<1", "window": 10}]},
+                   {"http_req_duration": [{"abortOnFail": True}]}, {"http_req_duration": ["avg<1"] * 65}],
+    "auto_stop": [7, "x", [], {"error_rate": 0}, {"error_rate": 1.1}, {"window_sec": 0}, {"window_sec": "60s"}, {"x": 1}],
+    "on_worker_loss": [7, "", "retry", "redistribute"],
+    "secret_headers": [7, {}, "Cookie", ["X-Not-There"], [7], ["a b"], ["x"] * 65],
 }
 
 

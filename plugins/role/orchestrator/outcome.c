@@ -179,6 +179,7 @@ int outcome_write(struct run *r, enum test_state state, const char *reason)
 	    .reported = merger_count(r->merger),
 	    .audit = judge_audit(r, &b->ledger),
 	    .audit_counted = r->audited,
+	    .watch = r->watch,
 	});
 	books_free(b);
 	good = doc && put_history(doc, r) && put_clock(doc, r) && put_missing(doc, r, lost);

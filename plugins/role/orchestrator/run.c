@@ -25,6 +25,7 @@ void run_free(struct run *r)
 	}
 	free(r->snapshots);
 	record_free(&r->record);
+	threshold_watch_free(r->watch);
 	plan_free(r->plan);
 	json_object_put(r->worker_plan);
 	slots_free(&r->slots);
@@ -64,8 +65,9 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	r->worker_plan = plan_write(plan);
 	r->merger = merger_new();
 	r->timeline = timeline_new();
+	r->watch = threshold_watch_new(plan);
 	r->snapshots = calloc((size_t)plan->workers, sizeof *r->snapshots);
-	if (!r->worker_plan || !r->merger || !r->timeline || !r->snapshots ||
+	if (!r->worker_plan || !r->merger || !r->timeline || !r->watch || !r->snapshots ||
 	    slots_init(&r->slots, (uint32_t)plan->workers) < 0) {
 		run_free(r);
 		return NULL;
@@ -86,7 +88,7 @@ static struct test_setup setup_of(const struct run *r)
 	    .drain = r->plan->drain,
 	    .limits = lifecycle_limits(r->plan->duration, r->plan->drain),
 	    .report_timeout = o->conf->report_timeout,
-	    .on_loss = LOSS_DEGRADE,
+	    .on_loss = r->plan->on_worker_loss == PLAN_LOSS_ABORT ? LOSS_ABORT : LOSS_DEGRADE,
 	    .mortal = o->host->scheduler->caps & SQ_SCHEDULER_MORTAL,
 	};
 
@@ -146,11 +148,17 @@ int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct s
 static struct outcome decided(const struct run *r)
 {
 	static const struct outcome known[] = {
-	    {T_CANCELLED, "cancelled"},         {T_TIMED_OUT, "provisioning_timeout"},
-	    {T_FAILED, "workers_lost"},         {T_FAILED, "not_armed"},
-	    {T_FAILED, "not_started"},          {T_FAILED, "overrun"},
-	    {T_FAILED, "orchestrator_stopped"}, {T_FAILED, "launch_failed"},
+	    {T_CANCELLED, "cancelled"},
+	    {T_TIMED_OUT, "provisioning_timeout"},
+	    {T_FAILED, "workers_lost"},
+	    {T_FAILED, "not_armed"},
+	    {T_FAILED, "not_started"},
+	    {T_FAILED, "overrun"},
+	    {T_FAILED, "orchestrator_stopped"},
+	    {T_FAILED, "launch_failed"},
 	    {T_FAILED, "target_unreachable"},
+	    {T_FAILED, "threshold_aborted"},
+	    {T_FAILED, "auto_stop"},
 	};
 
 	if (r->record.state != T_DRAINING || !*r->record.reason)
@@ -170,6 +178,7 @@ static void skip_points(struct run *r)
 
 	r->second = since > 0 ? (uint64_t)(since / SQ_S) : 0;
 	json_object_put(timeline_point(r->timeline, &before));
+	threshold_watch_rebase(r->watch, merger_books(r->merger), since > 0 ? since : 0);
 }
 
 int run_adopt(struct run *r, uint64_t fence, int64_t lease_until)

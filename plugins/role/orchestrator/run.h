@@ -10,6 +10,7 @@
 #include "plugins/common/merge.h"
 #include "plugins/common/plan.h"
 #include "plugins/common/record_doc.h"
+#include "plugins/common/threshold_watch.h"
 #include "plugins/common/timeline.h"
 #include "test.h"
 
@@ -43,6 +44,7 @@ struct run {
 	struct slots slots; /* scratch: the places' shares */
 	struct merger *merger;
 	struct timeline *timeline;
+	struct threshold_watch *watch;
 	struct snapshot *snapshots; /* of each place */
 	struct sq_delivery *delivery; /* held until the record says provisioning */
 	bool refused; /* its message is to be dead */

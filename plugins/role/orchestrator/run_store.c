@@ -7,6 +7,7 @@
 #include "plugins/common/doc.h"
 #include "plugins/common/members.h"
 #include "run.h"
+#include "test_parts.h"
 
 #define RETRY (500 * SQ_MS) /* after a snapshot or point that was not stored */
 #define POINT_DELAY (600 * SQ_MS) /* reports about a second come in this time after it */
@@ -343,6 +344,17 @@ static void show_live(struct run *r, struct json_object *p)
 	test_note_news(&r->test);
 }
 
+/* Whether what is known at the end of the present second ends the test. */
+static void watch(struct run *r, int64_t now)
+{
+	char detail[TEST_DETAIL] = "";
+	enum watch_verdict v = threshold_watch_look(r->watch, merger_books(r->merger),
+	                                            (int64_t)(r->second + 1) * SQ_S, detail, sizeof detail);
+
+	if (v != WATCH_GOES_ON)
+		ending_stop(&r->test, now, T_FAILED, watch_reason[v], "%s", detail);
+}
+
 /* The point of the present second. False: there is none to store. */
 static bool point(struct run *r, int64_t now)
 {
@@ -362,6 +374,7 @@ static bool point(struct run *r, int64_t now)
 		return false;
 	buf_reset(&r->point);
 	buf_add(&r->point, text, len);
+	watch(r, now);
 	r->second++;
 	show_live(r, p);
 	append(r);

@@ -111,7 +111,8 @@ static struct json_object *worker_plan_doc(const struct worker_conf *c)
 	            doc_put_count(o, "duration_sec", (uint64_t)c->duration_sec) &&
 	            doc_put_text(o, "method", c->method) && doc_put_decimal(o, "timeout_ms", c->timeout, 6) &&
 	            doc_put_count(o, "max_connections", (uint64_t)c->max_connections) &&
-	            doc_put_text(o, "timer", plan_timer_name[c->timer]);
+	            doc_put_text(o, "timer", plan_timer_name[c->timer]) &&
+	            doc_put(o, "auto_stop", json_object_new_boolean(false)); /* nobody watches it */
 
 	if (c->max_in_flight)
 		good = good && doc_put_count(o, "max_in_flight", (uint64_t)c->max_in_flight);
