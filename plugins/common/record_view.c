@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 
 #include "core/base/text.h"
+#include "decimal.h"
 #include "doc.h"
 #include "record_doc.h"
 
@@ -111,4 +112,17 @@ void record_message(const struct test_record *r, struct buf *out)
 		status = write_message(r, false, out);
 	if (status < 0)
 		out->failed = true;
+}
+
+void record_demand(const struct test_record *r, int64_t *ret_rate, int64_t *ret_workers)
+{
+	struct json_object *rate = json_object_object_get(r->effective_plan, "hits_per_sec"),
+	                   *workers = json_object_object_get(r->effective_plan, "workers");
+	const char *text = rate ? json_object_to_json_string_ext(rate, JSON_C_TO_STRING_PLAIN) : NULL;
+
+	*ret_rate = *ret_workers = 0;
+	if (text && decimal_parse(text, 6, ret_rate) < 0)
+		*ret_rate = 0;
+	if (json_object_is_type(workers, json_type_int))
+		*ret_workers = json_object_get_int64(workers);
 }

@@ -215,13 +215,52 @@ def limits():
     with Gateway("max_rate = 100; max_workers = 2; max_duration = \"1m\";") as d:
         answer = d.submit({"hits_per_sec": 100.5, "workers": 3, "duration_sec": 61})
         found = refusal(answer)
-        tap.equal(answer.status, 422, "a plan over the limits is refused")
+        tap.equal(answer.status, 403, "a plan over the limits is refused")
         for field, option in ("hits_per_sec", "max_rate = 100"), ("workers", "max_workers = 2"), \
                              ("duration_sec", "max_duration = 1 min"):
             tap.contains(found[field], option, "%s: the option is named" % field)
         tap.equal(d.submit({"hits_per_sec": 100, "workers": 2, "duration_sec": 60}).status, 202, "the most is taken")
     with Gateway('max_rate = 0; max_workers = 0; max_duration = "0s";') as d:
         tap.equal(d.submit({"hits_per_sec": 1e7, "workers": 10000, "duration_sec": 86400}).status, 202, "0: no limit")
+
+
+def totals():
+    """What waits and runs counts together."""
+    with Gateway("max_total_rate = 100; max_total_workers = 5;") as d:
+        answer = d.submit({"hits_per_sec": 101, "workers": 6, "duration_sec": 1})
+        found = refusal(answer)
+        tap.equal(answer.status, 403, "more than all may have is refused for good")
+        tap.contains(found["hits_per_sec"], "max_total_rate = 100", "by the name of the option")
+        tap.contains(found["workers"], "max_total_workers = 5", "and of the other")
+        key = {"Idempotency-Key": "one"}
+        first = d.submit({"hits_per_sec": 60.5, "workers": 2, "duration_sec": 1}, headers=key)
+        tap.equal(first.status, 202, "the first has room")
+        answer = d.submit({"hits_per_sec": 39.6, "workers": 1, "duration_sec": 1})
+        tap.equal((answer.status, answer.headers.get("Retry-After"), answer.headers["Content-Type"]),
+                  (429, "10", "application/problem+json"), "the second would be too much for now")
+        tap.contains(answer.json["detail"], "other tests ask for 60.5", "it says what is used up")
+        tap.contains(answer.json["detail"], "max_total_rate = 100", "and the option")
+        answer = d.submit({"hits_per_sec": 10, "workers": 4, "duration_sec": 1})
+        tap.equal(answer.status, 429, "workers count as well")
+        tap.contains(answer.json["detail"], "max_total_workers = 5", "with their option")
+        answer = d.submit({"hits_per_sec": 60.5, "workers": 2, "duration_sec": 1}, headers=key)
+        tap.equal((answer.status, answer.json["test_id"]), (202, first.json["test_id"]), "the same once more is the first, not one more")
+        tap.equal(d.submit({"hits_per_sec": 39.5, "workers": 3, "duration_sec": 1}).status, 202, "what is left can be had")
+        tap.equal(d.post("/tests/%s/cancel" % first.json["test_id"], "").status, 200, "the first is over")
+        tap.equal(d.submit({"hits_per_sec": 60, "workers": 2, "duration_sec": 1}).status, 202, "and has made room")
+    with Gateway("max_tests = 2; max_request_body = \"1k\";") as d:
+        tap.equal([d.submit({}).status for _ in range(3)], [202, 202, 429], "two tests may wait or run")
+        answer = d.submit({})
+        tap.contains(answer.json["detail"], "max_tests allows no more", "the option is named")
+        answer = d.submit({"body": "x" * 1025})
+        tap.equal(answer.status, 403, "a longer body is refused")
+        tap.contains(refusal(answer)["body"], "max_request_body = 1024 bytes", "by the name of the option")
+    with Gateway("max_tests = 0;") as d:
+        tap.equal([d.submit({}).status for _ in range(3)], [202] * 3, "0: no limit")
+    with Gateway("max_tests = 5; max_total_rate = 1000;") as d:
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            codes = list(pool.map(lambda _: d.submit({"hits_per_sec": 1, "duration_sec": 1}).status, range(40)))
+        tap.equal(codes.count(202), 5, "not one more than allowed, however many come at once")
 
 
 def policy():
@@ -761,7 +800,7 @@ def full_disk():
             subprocess.run(["umount", "-l", state], check=False)
 
 
-for part in (specification, stats, bad_plans, limits, policy, names, secrets, idempotency, at_once, lists, cancelling,
+for part in (specification, stats, bad_plans, limits, totals, policy, names, secrets, idempotency, at_once, lists, cancelling,
              reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk):
     part()
 tap.done()

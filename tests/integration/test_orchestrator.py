@@ -24,7 +24,7 @@ roles = (
   { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%(target)d/hit";
     allowed_targets = ( "127.0.0.1:%(closed)d", "127.0.0.1:%(forbidden)d" ); },
   { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%(target)d/hit";
-    allowed_targets = ( "127.0.0.1:%(closed)d" ); lease_ttl = "1s"; max_concurrent_tests = %(most)d; },
+    allowed_targets = ( "127.0.0.1:%(closed)d" ); lease_ttl = "1s"; max_concurrent_tests = %(most)d; %(more)s },
   { plugin = "target"; listen = "127.0.0.1:%(target)d"; }
 );
 """
@@ -33,11 +33,11 @@ roles = (
 class System(Squalld):
     """Everything in one process; the state outlives it."""
 
-    def __init__(self, state, most=4):
+    def __init__(self, state, most=4, more=""):
         with open(os.path.join(state, "worker.conf"), "w", encoding="utf-8") as f:
             f.write('roles = ( { plugin = "worker"; } );\n')
         super().__init__(CONF % {"state": state, "target": TARGET, "closed": CLOSED,
-                                 "forbidden": FORBIDDEN, "most": most},
+                                 "forbidden": FORBIDDEN, "most": most, "more": more},
                          env={"SQUALL_PLUGIN_DIR": PLUGINS})
 
     def submit(self, **plan):
@@ -197,6 +197,34 @@ def test_waiting(tap):
         tap.equal(d.end(second)["state"], "completed", "and runs then")
 
 
+def test_totals(tap):
+    """What a foreign gateway let in has to fit, too: it waits, or is refused when it never would."""
+    with tempfile.TemporaryDirectory() as state, System(state, more="max_total_rate = 50; max_total_workers = 3;") as d:
+        first = [d.submit(hits_per_sec=30, duration_sec=2, workers=1) for _ in range(2)]
+        d.wait_state(first[0], "running", "draining", *TERMINAL)
+        tap.ok("queued" in [d.show(t)["state"] for t in first], "30/s and 30/s are more than 50/s: one waits")
+        tap.equal([d.end(t)["state"] for t in first], ["completed"] * 2, "and runs then")
+        test = d.end(d.submit(hits_per_sec=51, duration_sec=1))
+        tap.equal((test["state"], test["reason"]), ("failed", "refused"), "51/s alone are refused")
+        tap.contains(test["detail"], "max_total_rate = 50", "by the name of the option")
+        first = d.submit(hits_per_sec=3, duration_sec=60, workers=3)
+        d.wait_state(first, "running")
+        second = d.submit(hits_per_sec=1, duration_sec=1, workers=1)
+        d.post("/tests/%s/cancel" % second, role="gateway")
+        tap.equal(d.end(second)["state"], "cancelled", "one that waits can be cancelled")
+        d.post("/tests/%s/cancel" % first, role="gateway")
+        d.end(first)
+
+
+def test_loss_abort(tap, d):
+    test_id = d.submit(hits_per_sec=90, duration_sec=30, workers=3, on_worker_loss="abort")
+    d.wait_state(test_id, "running")
+    os.kill(d.workers()[0], signal.SIGKILL)
+    test = d.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("failed", "workers_lost"), "on_worker_loss abort: none may die")
+    whole(tap, test, "aborted for a loss")
+
+
 def test_shutdown(tap):
     with tempfile.TemporaryDirectory() as state:
         with System(state) as d:
@@ -246,11 +274,12 @@ def test_crash_before(tap):
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as state, System(state) as d:
-        for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_unreachable,
+        for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_unreachable,
                      test_refused, test_control):
             test(tap, d)
         tap.equal(d.stop(), 0, "and it stops in order")
     test_waiting(tap)
+    test_totals(tap)
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)

@@ -2,6 +2,7 @@
  * gateway.h - the parts of the gateway, and what each request of a client goes through.
  *
  *     submit.c   POST /tests
+ *     total.c    what all tests together ask for, before one more is taken
  *     tests.c    GET /tests, GET and DELETE /tests/{id}, POST /tests/{id}/cancel
  *     report.c   GET /tests/{id}/report.*, GET /tests/{id}/timeline
  *     watch.c    GET /tests/{id}/events
@@ -33,7 +34,8 @@
 struct gateway_conf {
 	const char *target_url;
 	const char *const *allowed_targets;
-	int64_t max_rate, max_workers, max_duration;
+	int64_t max_rate, max_workers, max_duration, max_request_body;
+	int64_t max_total_rate, max_total_workers, max_tests;
 	const char *api_keys_file;
 	int64_t max_watchers;
 };
@@ -44,6 +46,7 @@ struct gateway {
 	const struct gateway_conf *conf;
 	struct policy *policy;
 	struct limits limits;
+	struct demand arriving; /* of tests that were let in, and are not recorded yet */
 	struct keys keys;
 	struct fetcher *fetcher;
 	struct link watches; /* of struct watch */
@@ -91,6 +94,20 @@ static inline void call_submitted(struct sq_op *op, int r)
 
 /* A parameter of the query as a number of min .. max, or fallback. False: answered. */
 bool query_number(struct call *c, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *ret);
+
+/* total.c. Embedded by who submits; begun once. */
+struct total {
+	struct call *call;
+	int64_t rate, workers; /* of the test that wants in */
+	struct sq_store_list list;
+	char cursor[512];
+	struct demand others;
+	bool counted; /* in gw->arriving */
+	/* Once. why: NULL when it fits; with status < 0 the store failed. */
+	void (*done)(struct total *t, int status, const struct sq_err *why);
+};
+void total_ask(struct total *t);
+void total_leave(struct total *t); /* it is recorded, or will not be */
 
 /* Routes. */
 void handle_submit(void *self, struct sq_http *rq);

@@ -1,8 +1,8 @@
 /*
  * submit.c - POST /tests: from a plan to a test that is queued.
  *
- *     read the plan -> resolve and judge its target -> ask the store's time -> write the record
- *     -> publish -> 202
+ *     read the plan -> resolve and judge its target -> ask the store's time -> see whether it fits beside the
+ *     others -> write the record -> publish -> 202
  *
  * The record is written before the message, so that a message always finds one. Whatever breaks
  * between the two leaves a record in state queued: an orchestrator's sweep publishes it, and so does the
@@ -31,6 +31,7 @@ struct submit {
 	struct sq_work resolve;
 	struct addresses found;
 	struct sq_store_info info;
+	struct total total;
 	struct test_record record;
 	struct sq_store_put put;
 	struct sq_part part;
@@ -40,10 +41,12 @@ struct submit {
 	struct backoff backoff;
 	struct sq_timer again;
 	unsigned tries; /* of the present step that ended uncertain */
+	struct sq_err why; /* it does not fit */
 };
 
 static void submit_end(struct submit *s)
 {
+	total_leave(&s->total);
 	plan_free(s->plan);
 	json_object_put(s->posted);
 	record_free(&s->record);
@@ -201,7 +204,10 @@ static void stored(struct sq_op *op, int status)
 
 	if ((status == -SQ_EUNCERTAIN || status == -ETIMEDOUT) && ++s->tries < TRIES) {
 		submit_put(s);
-	} else if (status == -SQ_ECONFLICT || status == -SQ_EFINAL) {
+		return;
+	}
+	total_leave(&s->total);
+	if (status == -SQ_ECONFLICT || status == -SQ_EFINAL) {
 		call_get(&s->call, &s->get, found_record);
 	} else if (status >= 0) {
 		tell_accepted(s);
@@ -210,6 +216,56 @@ static void stored(struct sq_op *op, int status)
 		answer_store(&s->call, status);
 		submit_end(s);
 	}
+}
+
+#define RETRY_AFTER "10" /* seconds */
+
+/* It does not fit, and was not sent before. */
+static void refuse_total(struct submit *s, const struct sq_err *why)
+{
+	const struct sq_host *host = s->call.gw->host;
+
+	++*s->call.gw->refused;
+	SQ_INFO(host, NULL, "refused for client %s: %s", s->call.rq->peer, why->text);
+	host->http->set(s->call.rq, "Retry-After", RETRY_AFTER);
+	answer_problem(&s->call, 429, "%s: try again when one of them is over", why->text);
+	submit_end(s);
+}
+
+/* It may be one that was taken already, and is among those that are in its way. */
+static void found_earlier(struct sq_op *op, int status)
+{
+	struct submit *s = sq_container(op, struct submit, get.op);
+
+	if (status == -ENOENT)
+		refuse_total(s, &s->why);
+	else
+		found_record(op, status);
+}
+
+static void fits(struct total *t, int status, const struct sq_err *why)
+{
+	struct submit *s = sq_container(t, struct submit, total);
+
+	if (status < 0) {
+		answer_store(&s->call, status);
+		submit_end(s);
+	} else if (why) {
+		s->why = *why;
+		call_get(&s->call, &s->get, found_earlier);
+	} else {
+		s->put.op.done = stored;
+		submit_put(s);
+	}
+}
+
+static void submit_count(struct submit *s)
+{
+	s->total.call = &s->call;
+	s->total.rate = s->plan->rate;
+	s->total.workers = s->plan->workers;
+	s->total.done = fits;
+	total_ask(&s->total);
 }
 
 static void submit_record(struct submit *s)
@@ -227,8 +283,7 @@ static void submit_record(struct submit *s)
 		submit_end(s);
 		return;
 	}
-	s->put.op.done = stored;
-	submit_put(s);
+	submit_count(s);
 }
 
 static void clock_read(struct sq_op *op, int status)
@@ -335,10 +390,15 @@ void handle_submit(void *self, struct sq_http *rq)
 	}
 	r = plan_read_text(rq->body.data, rq->body.len, gw->conf->target_url, &s->plan, &s->posted,
 	                   &problems);
-	if (r == 0)
-		limits_check(&gw->limits, s->plan, &problems);
-	if (r < 0 || problems.count > 0) {
+	if (r < 0) {
 		submit_refuse(s, 422, "the plan has fields that cannot be used: each is named in errors",
+		              &problems);
+		return;
+	}
+	limits_check(&gw->limits, s->plan, &problems);
+	if (problems.count > 0) {
+		submit_refuse(s, 403,
+		              "the plan asks for more than is allowed here: each limit is named in errors",
 		              &problems);
 		return;
 	}

@@ -21,6 +21,13 @@ static const struct sq_opt orchestrator_opts[] = {
     SQ_INT(struct orchestrator_conf, max_workers, "100", 0, 10000, "Most workers of one test; 0 = no limit."),
     SQ_DURATION(struct orchestrator_conf, max_duration, "24h", 0, 30 * 86400 * SQ_S,
                 "Longest test; 0 = no limit."),
+    SQ_SIZE(struct orchestrator_conf, max_request_body, "1M", 0, 1 << 20,
+            "Longest body of a request that a test sends; 0 = no limit but the plan's."),
+    SQ_INT(struct orchestrator_conf, max_total_rate, "0", 0, 1000000000,
+           "Most requests per second of the tests that run here, together; others wait in the queue. 0 = no "
+           "limit."),
+    SQ_INT(struct orchestrator_conf, max_total_workers, "0", 0, 1000000,
+           "Most workers of the tests that run here, together; others wait in the queue. 0 = no limit."),
     SQ_INT(struct orchestrator_conf, max_concurrent_tests, "4", 1, 1000,
            "Tests that run here at the same time; others wait in the queue."),
     SQ_DURATION(struct orchestrator_conf, lease_ttl, "10s", 500 * SQ_MS, 3600 * SQ_S,
@@ -132,7 +139,9 @@ static int orchestrator_create(const struct sq_host *host, const void *conf, voi
 	o->magic = ORCHESTRATOR_MAGIC;
 	o->host = host;
 	o->conf = conf;
-	o->limits = (struct limits){o->conf->max_rate, o->conf->max_workers, o->conf->max_duration};
+	o->limits = (struct limits){o->conf->max_rate,       o->conf->max_workers,
+	                            o->conf->max_duration,   o->conf->max_request_body,
+	                            o->conf->max_total_rate, o->conf->max_total_workers};
 	list_init(&o->runs);
 	list_init(&o->takes);
 	r = policy_new(o->conf->allowed_targets, o->conf->target_url, &o->policy, err);

@@ -28,7 +28,7 @@ struct run;
 struct orchestrator_conf {
 	const char *target_url;
 	const char *const *allowed_targets;
-	int64_t max_rate, max_workers, max_duration;
+	int64_t max_rate, max_workers, max_duration, max_request_body, max_total_rate, max_total_workers;
 	int64_t max_concurrent_tests;
 	int64_t lease_ttl, report_timeout, provisioning_timeout;
 };
