@@ -1,16 +1,17 @@
 #!/bin/bash
 # quickstart.sh: from a clone to a load test in one command, on a bare Debian 12.
 #
-# Installs Debian packages, builds in ./build, starts the built-in target, loads it with 500
-# requests a second for 10 seconds, prints the result, checks that the target counted every one,
-# and stops what it started. Nothing is installed outside this folder but the packages.
+# Installs Debian packages, builds in ./build, starts gateway, orchestrator and target, has two
+# workers load the target with 500 requests a second for 10 seconds, prints the result, checks that
+# the target counted every one, and stops what it started. Nothing is installed outside this folder
+# but the packages.
 #
 #   quickstart.sh            do it (again)
 #   quickstart.sh --remove   remove ./build and the packages that quickstart.sh installed
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rate=500 seconds=10
+rate=500 seconds=10 workers=2
 build=$PWD/build
 record=$PWD/build/installed-packages
 
@@ -39,11 +40,11 @@ case "${1:-}" in
 esac
 
 work=
-target=
+daemon=
 cleanup() {
-	if [ -n "$target" ]; then
-		kill "$target" 2>/dev/null || true
-		wait "$target" 2>/dev/null || true
+	if [ -n "$daemon" ]; then
+		kill "$daemon" 2>/dev/null || true
+		wait "$daemon" 2>/dev/null || true
 	fi
 	[ -z "$work" ] || rm -rf "$work"
 }
@@ -65,34 +66,39 @@ say "building in ./build (log: build/build.log)"
 cd "$build/.."
 squalld=("$build/squalld" -p "$build/.libs")
 
-# conf/target.conf, with a state folder that is thrown away and a port that is free.
+# conf/standalone.conf, with a state folder that is thrown away and ports that are free.
 work=$(mktemp -d)
-port=8080
-while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-sed -e "s#^state_dir = .*#state_dir = \"$work/state\";#" -e "s#127.0.0.1:8080#127.0.0.1:$port#" \
-	conf/target.conf >"$work/target.conf"
+taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+shift_by=0
+while taken $((8000 + shift_by)) || taken $((8001 + shift_by)) || taken $((8080 + shift_by)); do
+	shift_by=$((shift_by + 100))
+done
+gateway=http://127.0.0.1:$((8000 + shift_by)) target=http://127.0.0.1:$((8080 + shift_by))
+sed -e "s#^state_dir = .*#state_dir = \"$work/state\";#" -e "s#127.0.0.1:8000#${gateway#http://}#" \
+	-e "s#127.0.0.1:8001#127.0.0.1:$((8001 + shift_by))#" -e "s#127.0.0.1:8080#${target#http://}#" \
+	conf/standalone.conf >"$work/standalone.conf"
+cp conf/worker.conf "$work"
 
-say "the target: squalld -c conf/target.conf (http://127.0.0.1:$port)"
-"${squalld[@]}" -c "$work/target.conf" 2>"$work/target.log" &
-target=$!
+say "everything on this machine: squalld -c conf/standalone.conf (gateway $gateway)"
+"${squalld[@]}" -c "$work/standalone.conf" 2>"$work/log" &
+daemon=$!
+failed() { cat "$work/log" >&2; die "$1"; }
 for _ in $(seq 100); do
-	curl -sf "http://127.0.0.1:$port/readyz" >/dev/null && break
-	kill -0 "$target" 2>/dev/null || { cat "$work/target.log" >&2; target=; die "the target did not start"; }
+	curl -sf "$gateway/readyz" >/dev/null && break
+	kill -0 "$daemon" 2>/dev/null || { daemon=; failed "squalld did not start"; }
 	sleep 0.1
 done
-curl -sf "http://127.0.0.1:$port/readyz" >/dev/null || { cat "$work/target.log" >&2; die "the target is not ready after 10 s"; }
+curl -sf "$gateway/readyz" >/dev/null || failed "squalld is not ready after 10 s"
 
-say "the worker: TARGET_URL=http://127.0.0.1:$port/hit HITS_PER_SEC=$rate DURATION_SEC=$seconds squalld -c conf/worker.conf"
 # This machine may be too busy for the generator's numbers to be trusted; that is said in the
 # result, and is no reason for a quick start to fail.
-sed -e 's#allow_invalid *= *false#allow_invalid = true#' conf/worker.conf >"$work/worker.conf"
-TARGET_URL=http://127.0.0.1:$port/hit HITS_PER_SEC=$rate DURATION_SEC=$seconds \
-	"${squalld[@]}" -c "$work/worker.conf" 2>"$work/worker.log" ||
-	{ status=$?; cat "$work/worker.log" >&2; die "the worker ended with status $status"; }
+run=(run --gateway "$gateway" -r "$rate" -d "${seconds}s" -w "$workers" --allow-invalid)
+say "a test: squall ${run[*]}"
+"$build/squall" "${run[@]}" || failed "squall ended with status $?"
 
-counted=$(curl -sf "http://127.0.0.1:$port/stats")
+counted=$(curl -sf "$gateway/stats")
 echo
-echo "curl http://127.0.0.1:$port/stats"
+echo "curl $gateway/stats"
 echo "$counted"
-[ "$counted" = "{\"total_hits\":$((rate * seconds))}" ] || die "the target should have counted $((rate * seconds))"
+[ "$counted" = "{\"total_hits\":$((rate * seconds))}" ] || failed "the target should have counted $((rate * seconds))"
 say "all $((rate * seconds)) requests were sent, answered and counted; README.md says what to do next"

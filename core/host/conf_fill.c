@@ -91,6 +91,7 @@ static bool type_fits(const struct sq_opt *o, int type)
 	case SQ_T_STRING:
 	case SQ_T_SECRET:
 	case SQ_T_ENUM:
+	case SQ_T_PATH:
 		return text;
 	case SQ_T_LIST:
 		return type == CONFIG_TYPE_LIST || type == CONFIG_TYPE_ARRAY;
@@ -167,6 +168,22 @@ static void fill_from_file(struct conf_reader *r, struct conf_table *t, unsigned
 	conf_value_put(o, number, &raw, t->values);
 }
 
+/* A path in the file, and one that is a default, counts from where the file is. */
+static void anchor_path(struct conf_reader *r, struct conf_table *t, unsigned row)
+{
+	const char **at = (const char **)(void *)((char *)t->values + t->opts[row].off);
+	const char *file = r->priv->file, *slash = strrchr(file, '/');
+	const struct conf_source *src = &t->sources[row];
+	bool in_file = !src->at.file || src->at.line > 0;
+	const char *path;
+
+	if (!in_file || **at == '\0' || **at == '/' || !slash)
+		return;
+	path = conf_printf(&r->priv->mem, "%.*s/%s", (int)(slash - file), file, *at);
+	if (path)
+		*at = path;
+}
+
 static void require(struct conf_reader *r, const struct conf_table *t, const struct sq_opt *o)
 {
 	conf_error(&r->rep, t->at, "%s%s%s is required%s%s", t->group, conf_dot(t), o->key,
@@ -184,6 +201,8 @@ void conf_fill(struct conf_reader *r, struct conf_table *t, config_setting_t *gr
 		if (s)
 			fill_from_file(r, t, i, s);
 		conf_env_apply(r, t, i);
+		if (o->type == SQ_T_PATH)
+			anchor_path(r, t, i);
 		if ((o->flags & SQ_F_REQUIRED) && !s && !t->sources[i].at.file)
 			require(r, t, o);
 	}

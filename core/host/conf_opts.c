@@ -9,7 +9,7 @@ _Static_assert(SQ_L_ERROR == 0 && SQ_L_DEBUG == 3, "level_words follows enum sq_
 
 /* clang-format off */
 const struct sq_opt conf_core_opts[] = {
-	SQ_STRING(struct conf_core, state_dir, "",
+	SQ_PATH(struct conf_core, state_dir, "",
 		"Folder for what outlives the process; local stores and queues need one."),
 	SQ_STRING(struct conf_core, plugin_dir, SQ_PLUGIN_DIR,
 		"Folders with plugins, separated by ':'; the first that has one wins.",

@@ -20,6 +20,7 @@ static const struct {
     [SQ_T_SECRET] = {"secret", "\"env:NAME\" or \"file:/path\"", sizeof(char *)},
     [SQ_T_ENUM] = {"choice", "one of", sizeof(int)},
     [SQ_T_LIST] = {"list", "a list such as ( \"a\", \"b\" )", sizeof(char **)},
+    [SQ_T_PATH] = {"path", "a path in quotes", sizeof(char *)},
 };
 
 const char *conf_type_word(uint32_t type)
@@ -164,6 +165,7 @@ int conf_value_parse(const struct sq_opt *o, const char *text, int64_t *number, 
 		return parse_secret(text, err);
 	case SQ_T_STRING:
 	case SQ_T_LIST:
+	case SQ_T_PATH:
 		return 0;
 	case SQ_T_END:
 		break;
@@ -189,6 +191,7 @@ void conf_value_put(const struct sq_opt *o, int64_t number, const struct conf_ra
 		break;
 	case SQ_T_STRING:
 	case SQ_T_SECRET:
+	case SQ_T_PATH:
 		*(const char **)(void *)at = raw->text;
 		break;
 	case SQ_T_LIST:
@@ -267,6 +270,7 @@ void conf_value_print(const struct sq_opt *o, const void *values, struct buf *ou
 		print_quoted(o->choices[*(const int *)at], out);
 		break;
 	case SQ_T_STRING:
+	case SQ_T_PATH:
 		print_quoted(*(const char *const *)at, out);
 		break;
 	case SQ_T_LIST:

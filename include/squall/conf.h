@@ -27,6 +27,8 @@ enum sq_type {
 	SQ_T_ENUM, /* int, the index into choices */
 	SQ_T_LIST, /* const char *const *, closed by NULL; never NULL. ( "a", "b" ) in the file, a,b in the
 	              environment */
+	SQ_T_PATH, /* const char *, never NULL; in the file and as a default, one that does not begin with
+	              "/" counts from the folder of the .conf; in the environment, from the current one */
 };
 
 enum {
@@ -71,6 +73,7 @@ struct sq_opt {
 #define SQ_STRING(st, f, d, ...) SQ_ROW_(st, f, const char *, SQ_T_STRING, .def = d, .help = __VA_ARGS__)
 #define SQ_STRING_REQ(st, f, ...) \
 	SQ_ROW_(st, f, const char *, SQ_T_STRING, .flags = SQ_F_REQUIRED, .help = __VA_ARGS__)
+#define SQ_PATH(st, f, d, ...) SQ_ROW_(st, f, const char *, SQ_T_PATH, .def = d, .help = __VA_ARGS__)
 #define SQ_SECRET(st, f, ...) SQ_ROW_(st, f, const char *, SQ_T_SECRET, .help = __VA_ARGS__)
 #define SQ_ENUM(st, f, d, c, ...) SQ_ROW_(st, f, int, SQ_T_ENUM, .def = d, .choices = c, .help = __VA_ARGS__)
 #define SQ_LIST(st, f, d, ...) SQ_ROW_(st, f, const char *const *, SQ_T_LIST, .def = d, .help = __VA_ARGS__)

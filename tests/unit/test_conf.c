@@ -346,6 +346,32 @@ static void test_values(void)
 	conf_free(c);
 }
 
+static void test_paths(void)
+{
+	static const struct {
+		const char *file, *text, *want;
+	} cases[] = {
+	    {"t.conf", "state_dir = \"s\";", "s"},
+	    {"./t.conf", "state_dir = \"s/t\";", "./s/t"},
+	    {"/proc/self/cwd/t.conf", "state_dir = \"../s\";", "/proc/self/cwd/../s"},
+	    {"./t.conf", "state_dir = \"/s\";", "/s"},
+	    {"./t.conf", "", ""},
+	};
+	struct conf *c;
+	char text[256];
+
+	for (unsigned i = 0; i < SQ_LEN(cases); i++) {
+		snprintf(text, sizeof text, "%s roles = ( { " DEMO " } );", cases[i].text);
+		put_file("t.conf", text);
+		if (read_file(cases[i].file, &c) < 0) {
+			ok(false, "reads: %s", said);
+			continue;
+		}
+		is_str(c->core.state_dir, cases[i].want, cases[i].want);
+		conf_free(c);
+	}
+}
+
 static void is_effective(const struct conf *c, const char *want, const char *name)
 {
 	char *text = NULL;
@@ -523,6 +549,7 @@ int main(void)
 	test_faults();
 	test_good();
 	test_values();
+	test_paths();
 	test_effective();
 	test_secrets();
 	test_files();

@@ -28,9 +28,9 @@ static const struct sq_opt gateway_opts[] = {
            "Most workers of all tests that wait or run, together; 0 = no limit."),
     SQ_INT(struct gateway_conf, max_tests, "1000", 0, 1000000,
            "Most tests that wait or run; one more is answered 429. 0 = no limit."),
-    SQ_STRING(struct gateway_conf, api_keys_file, "",
-              "File with the SHA-256 of each API key, one a line; without it everybody is let in. Read at "
-              "start."),
+    SQ_PATH(struct gateway_conf, api_keys_file, "",
+            "File with the SHA-256 of each API key, one a line; without it everybody is let in. Read at "
+            "start."),
     SQ_INT(struct gateway_conf, max_watchers, "100", 0, 10000,
            "Most clients that follow the events of a test at the same time."),
     SQ_OPTS_END,

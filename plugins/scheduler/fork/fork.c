@@ -28,8 +28,8 @@ struct fork_conf {
 };
 
 static const struct sq_opt fork_opts[] = {
-    SQ_STRING(struct fork_conf, worker_conf, SQ_CONF_DIR "/worker.conf",
-              "The .conf that the workers run with."),
+    SQ_PATH(struct fork_conf, worker_conf, "worker.conf",
+            "The .conf that the workers run with; by default the one beside this file."),
     SQ_INT(struct fork_conf, max_workers, "64", 1, 4096, "Most worker processes of one test."),
     SQ_BOOL(struct fork_conf, affinity, "false",
             "Pin each worker to a CPU of its own, counted round when there are fewer CPUs than workers."),
