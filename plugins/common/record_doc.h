@@ -51,6 +51,12 @@ struct test_record {
 		int64_t at;
 		char by[RECORD_DETAIL];
 	} cancel;
+	/* Who started it stays with it, and says so again and again: when that ends, so does the test. */
+	struct {
+		bool set;
+		int64_t ttl; /* ms */
+		int64_t until; /* when it counts as gone */
+	} presence;
 	struct {
 		bool set;
 		uint32_t epoch; /* of the arming attempt that it belongs to */

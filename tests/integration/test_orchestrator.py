@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from squall import PLUGINS, Squalld, Tap, free_port, wait_until
@@ -42,6 +43,11 @@ class System(Squalld):
 
     def submit(self, **plan):
         answer = self.post("/tests", plan, headers={"Content-Type": "application/json"}, role="gateway")
+        assert answer.status == 202, answer.text
+        return answer.json["test_id"]
+
+    def begun(self, presence, **plan):
+        answer = self.post("/tests", plan, headers={"X-Squall-Presence": str(presence)}, role="gateway")
         assert answer.status == 202, answer.text
         return answer.json["test_id"]
 
@@ -216,6 +222,43 @@ def test_totals(tap):
         d.end(first)
 
 
+def test_presence(tap, d):
+    """Who began a test so has to say again and again that it is there; the store's clock counts."""
+    for bad in "", "4", "3601", "5.5", "x", "9" * 30:
+        tap.equal(d.post("/tests", {}, headers={"X-Squall-Presence": bad}, role="gateway").status, 400, "%.5r is no time to stay" % bad)
+    stays = d.begun(5, hits_per_sec=20, duration_sec=8)
+    leaves = d.begun(5, hits_per_sec=20, duration_sec=60)
+    plain = d.submit(hits_per_sec=20, duration_sec=8)
+
+    def gone():
+        answer = d.post("/tests/%s/presence" % stays, role="gateway")
+        assert answer.status == 200, answer.text
+        time.sleep(0.3)
+        return d.show(leaves)["state"] == "cancelled"
+
+    tap.equal(d.post("/tests/%s/presence" % plain, role="gateway").json["presence_until"], None, "nobody has to stay with a plain one")
+    wait_until(gone, "the end of the test whose client went away")
+    test = d.show(leaves)
+    tap.equal((test["state"], test["reason"]), ("cancelled", "client_vanished"), "the test is cancelled, and says why")
+    whole(tap, test, "left alone")
+    wait_until(lambda: gone() and d.show(stays)["state"] in TERMINAL, "the end of the other")
+    tap.equal(d.show(stays)["state"], "completed", "the one whose client stays runs to its end")
+    tap.equal(d.end(plain)["state"], "completed", "and so does one that nobody has to stay with")
+    tap.equal(d.post("/tests/%s/presence" % stays, role="gateway").json["state"], "completed", "later it is told that it is over")
+    tap.equal(d.post("/tests/nobody/presence", role="gateway").status, 404, "and of no test, that there is none")
+
+
+def test_presence_queued(tap):
+    with tempfile.TemporaryDirectory() as state, System(state, most=1) as d:
+        first = d.submit(hits_per_sec=20, duration_sec=60)
+        d.wait_state(first, "running")
+        test = d.end(d.begun(5, hits_per_sec=20, duration_sec=1))
+        tap.equal((test["state"], test["reason"], len(test["history"])), ("cancelled", "client_vanished", 2),
+                  "one that waits in the queue is cancelled there")
+        d.post("/tests/%s/cancel" % first, role="gateway")
+        d.end(first)
+
+
 def test_loss_abort(tap, d):
     test_id = d.submit(hits_per_sec=90, duration_sec=30, workers=3, on_worker_loss="abort")
     d.wait_state(test_id, "running")
@@ -274,12 +317,13 @@ def test_crash_before(tap):
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as state, System(state) as d:
-        for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_unreachable,
+        for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_presence, test_unreachable,
                      test_refused, test_control):
             test(tap, d)
         tap.equal(d.stop(), 0, "and it stops in order")
     test_waiting(tap)
     test_totals(tap)
+    test_presence_queued(tap)
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)

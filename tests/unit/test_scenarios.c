@@ -11,6 +11,7 @@
  *     A store|job works|loses|mute|fails|hangs      how its next request fares (mute: done, unanswered)
  *     w1 dies | mute | talks | slow | ready | unreachable
  *     cancel
+ *     presence SECONDS      who started it says that it is there, which counts for so long
  *     expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N
  *     expect t0 EPOCH | expect no t0 | expect adoptions N | expect job none|prepared|running
  */
@@ -220,6 +221,8 @@ static void do_line(struct story *s)
 		do_orchestrator(s, is(s, 0, "B"));
 	else if (is(s, 0, "cancel"))
 		world_cancel(&s->w);
+	else if (is(s, 0, "presence") && s->words == 2)
+		world_presence(&s->w, seconds(s->word[1]));
 	else if (is(s, 0, "expect"))
 		do_expect(s);
 	else if (s->word[0][0] == 'w' && atoi(s->word[0] + 1) > 0 && atoi(s->word[0] + 1) <= WORLD_WORKERS)

@@ -74,6 +74,7 @@ static int put(struct world *w, struct orchestrator *o)
 	const struct standing *draft = &o->store.draft;
 	int r = check_write(w, o->t.fence);
 	bool cancel = w->record.s.cancel;
+	int64_t presence = w->record.s.presence;
 
 	if (r < 0)
 		return r;
@@ -85,6 +86,7 @@ static int put(struct world *w, struct orchestrator *o)
 	check_finals(w, o, draft);
 	w->record.s = *draft;
 	w->record.s.cancel = cancel;
+	w->record.s.presence = presence;
 	w->record.version++;
 	o->store.version = w->record.version;
 	w->record.deadline = o->t.deadline;
@@ -405,6 +407,7 @@ int world_deliver(struct world *w, int who)
 		return r;
 	wake_up(o);
 	o->store.version = w->record.version;
+	w->setup.presence = w->record.s.presence;
 	return test_begin(&o->t, &w->setup, fence, w->now + w->ttl, w->now, w->record.deadline);
 }
 
@@ -413,8 +416,12 @@ static struct outcome decided(const struct world *w)
 	struct outcome o = {T_STATES, NULL};
 
 	if (w->record.s.state == T_DRAINING && *w->record.reason) {
-		o.state = strcmp(w->record.reason, "cancelled") == 0 ? T_CANCELLED : T_FAILED;
-		o.reason = o.state == T_CANCELLED ? "cancelled" : "as it was";
+		bool vanished = strcmp(w->record.reason, test_vanished.reason) == 0;
+
+		o.state = strcmp(w->record.reason, "cancelled") == 0 || vanished ? T_CANCELLED : T_FAILED;
+		o.reason = vanished                 ? test_vanished.reason
+		           : o.state == T_CANCELLED ? "cancelled"
+		                                    : "as it was";
 	}
 	return o;
 }
@@ -459,6 +466,14 @@ void world_cancel(struct world *w)
 	if (lifecycle_terminal(w->record.s.state))
 		return;
 	w->record.s.cancel = true;
+	w->record.version++;
+}
+
+void world_presence(struct world *w, int64_t ttl)
+{
+	if (lifecycle_terminal(w->record.s.state))
+		return;
+	w->record.s.presence = w->now + ttl;
 	w->record.version++;
 }
 

@@ -3,7 +3,8 @@
  *
  *     submit.c   POST /tests
  *     total.c    what all tests together ask for, before one more is taken
- *     tests.c    GET /tests, GET and DELETE /tests/{id}, POST /tests/{id}/cancel
+ *     tests.c    GET /tests, GET and DELETE /tests/{id}
+ *     change.c   POST /tests/{id}/cancel, POST /tests/{id}/presence
  *     report.c   GET /tests/{id}/report.*, GET /tests/{id}/timeline
  *     watch.c    GET /tests/{id}/events
  *     stats.c    GET /stats
@@ -115,6 +116,7 @@ void handle_list(void *self, struct sq_http *rq);
 void handle_show(void *self, struct sq_http *rq);
 void handle_delete(void *self, struct sq_http *rq);
 void handle_cancel(void *self, struct sq_http *rq);
+void handle_presence(void *self, struct sq_http *rq);
 void handle_timeline(void *self, struct sq_http *rq);
 void handle_report_json(void *self, struct sq_http *rq);
 void handle_report_txt(void *self, struct sq_http *rq);

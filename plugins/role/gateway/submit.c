@@ -23,6 +23,8 @@
 #define TRIES 4 /* of one step whose outcome is uncertain */
 #define PUBLISH_TIMEOUT (5 * SQ_S)
 #define KEY_MAX 255 /* bytes of an Idempotency-Key */
+#define PRESENCE_MIN 5 /* s */
+#define PRESENCE_MAX 3600
 
 struct submit {
 	struct call call;
@@ -42,6 +44,7 @@ struct submit {
 	struct sq_timer again;
 	unsigned tries; /* of the present step that ended uncertain */
 	struct sq_err why; /* it does not fit */
+	int64_t presence; /* s after which whoever begins it counts as gone; 0: nobody has to stay */
 };
 
 static void submit_end(struct submit *s)
@@ -273,6 +276,9 @@ static void submit_record(struct submit *s)
 	const struct sq_host *host = s->call.gw->host;
 
 	if (record_begin(&s->record, s->call.id, s->plan, s->posted, s->info.now, host->instance) == 0) {
+		s->record.presence.set = s->presence > 0;
+		s->record.presence.ttl = s->presence * 1000;
+		s->record.presence.until = s->info.now + s->record.presence.ttl;
 		record_write(&s->record, &s->body);
 		doc_write(plan_write(s->plan), &s->secret); /* for the workers */
 	} else {
@@ -375,6 +381,31 @@ static bool read_id(struct submit *s)
 	return r == 0;
 }
 
+/* False: answered. */
+static bool read_presence(struct submit *s)
+{
+	struct sq_slice v = s->call.gw->host->http->header(s->call.rq, "X-Squall-Presence");
+	char text[16];
+	int64_t n = -1;
+
+	if (!v.data)
+		return true;
+	if (v.len < sizeof text) {
+		snprintf(text, sizeof text, "%.*s", (int)v.len, v.data);
+		if (text_parse_int(text, &n) < 0)
+			n = -1;
+	}
+	s->presence = n;
+	if (n >= PRESENCE_MIN && n <= PRESENCE_MAX)
+		return true;
+	answer_problem(
+	    &s->call, 400,
+	    "X-Squall-Presence is the whole number of seconds, %d .. %d, after which whoever began "
+	    "the test counts as gone; POST /tests/{id}/presence says that it is still there",
+	    PRESENCE_MIN, PRESENCE_MAX);
+	return false;
+}
+
 void handle_submit(void *self, struct sq_http *rq)
 {
 	struct gateway *gw = gateway_of(self);
@@ -384,7 +415,7 @@ void handle_submit(void *self, struct sq_http *rq)
 
 	if (!s)
 		return;
-	if (!read_id(s)) {
+	if (!read_id(s) || !read_presence(s)) {
 		submit_end(s);
 		return;
 	}

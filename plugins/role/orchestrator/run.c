@@ -96,8 +96,10 @@ static struct test_setup setup_of(const struct run *r)
 	return s;
 }
 
-struct standing run_standing(const struct orchestrator *o, const struct test_record *record)
+struct standing run_standing(const struct orchestrator *o, const struct test_record *record, int64_t at)
 {
+	int64_t left = record->presence.until - at; /* both by the store's clock */
+
 	return (struct standing){
 	    .state = record->state,
 	    .committed = record->t0.set,
@@ -106,6 +108,7 @@ struct standing run_standing(const struct orchestrator *o, const struct test_rec
 	    .epoch = record->epoch,
 	    .adoptions = record->adoptions,
 	    .cancel = record->cancel.set,
+	    .presence = record->presence.set ? orchestrator_now(o) + left * SQ_MS : 0,
 	};
 }
 
@@ -129,14 +132,19 @@ static void enlist(struct run *r)
 	o->host->timer_start(o->host->ctx, &r->renew, 0);
 }
 
-int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct sq_err *refusal)
+int run_begin(struct run *r, uint64_t fence, int64_t lease_until, int64_t at, const struct sq_err *refusal)
 {
+	static const struct outcome refused = {T_FAILED, "refused"};
 	struct test_setup setup = setup_of(r);
 	int64_t now = orchestrator_now(r->o);
 	int status;
 
+	setup.presence = run_standing(r->o, &r->record, at).presence;
 	if (refusal)
-		status = test_refuse(&r->test, &setup, fence, lease_until, now, "refused", refusal->text);
+		status = test_refuse(&r->test, &setup, fence, lease_until, now, &refused, refusal->text);
+	else if (setup.presence && now >= setup.presence)
+		status = test_refuse(&r->test, &setup, fence, lease_until, now, &test_vanished,
+		                     TEST_VANISHED);
 	else
 		status = test_begin(&r->test, &setup, fence, lease_until, now, deadline_of(r));
 	if (status == 0)
@@ -181,10 +189,10 @@ static void skip_points(struct run *r)
 	threshold_watch_rebase(r->watch, merger_books(r->merger), since > 0 ? since : 0);
 }
 
-int run_adopt(struct run *r, uint64_t fence, int64_t lease_until)
+int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at)
 {
 	struct test_setup setup = setup_of(r);
-	struct standing found = run_standing(r->o, &r->record);
+	struct standing found = run_standing(r->o, &r->record, at);
 	struct outcome how = decided(r);
 	int status = test_adopt(&r->test, &setup, fence, lease_until, orchestrator_now(r->o), &found, &how,
 	                        deadline_of(r));

@@ -81,14 +81,15 @@ struct run {
 
 /* Everything but the test itself; record and plan are taken over, also on failure. */
 struct run *run_new(struct orchestrator *o, const char *id, struct test_record *record, struct plan *plan);
-/* The two ways of beginning. refusal: why it must not run, NULL = it may. 0 or -ENOMEM. */
-int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct sq_err *refusal);
-int run_adopt(struct run *r, uint64_t fence, int64_t lease_until);
+/* The two ways of beginning. refusal: why it must not run, NULL = it may; at: the store's clock when the
+ * record was read. 0 or -ENOMEM. */
+int run_begin(struct run *r, uint64_t fence, int64_t lease_until, int64_t at, const struct sq_err *refusal);
+int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at);
 void run_free(struct run *r);
 void run_pump(struct run *r); /* after every event */
 
-/* What the record says, in our own time. */
-struct standing run_standing(const struct orchestrator *o, const struct test_record *record);
+/* What the record says, in our own time. at: the store's clock when it was read. */
+struct standing run_standing(const struct orchestrator *o, const struct test_record *record, int64_t at);
 
 /* run_store.c */
 void run_ask_store(struct run *r);

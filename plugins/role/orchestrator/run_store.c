@@ -87,8 +87,9 @@ static int take_record(struct run *r, const struct sq_store_get *get, struct sta
 		SQ_ERROR(r->o->host, RUN_KV(r), "its record cannot be read: %s", err.text);
 		return status;
 	}
-	*out = run_standing(r->o, &found);
+	*out = run_standing(r->o, &found, get->now);
 	r->record.cancel = found.cancel;
+	r->record.presence = found.presence;
 	r->version = get->record.version;
 	record_free(&found);
 	return 0;

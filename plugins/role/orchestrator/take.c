@@ -88,7 +88,7 @@ static void take_begin(struct take *t, const struct sq_err *refusal)
 		take_give_up(t, -ECANCELED, "this process is stopping");
 		return;
 	}
-	status = run_begin(r, t->fence, until, refusal);
+	status = run_begin(r, t->fence, until, t->get.now, refusal);
 	if (status < 0) {
 		take_give_up(t, status, "no memory");
 		return;
@@ -196,7 +196,7 @@ static void take_adopt(struct take *t)
 	int status;
 
 	take_snapshots(t);
-	status = run_adopt(r, t->fence, t->asked + t->lease.ttl);
+	status = run_adopt(r, t->fence, t->asked + t->lease.ttl, t->get.now);
 	if (status < 0) {
 		take_give_up(t, status, "no memory");
 		return;
@@ -409,6 +409,7 @@ static bool fits(struct take *t, const struct sq_record *rec)
 		return true;
 	record_demand(&record, &t->rate, &t->workers);
 	fit = record.cancel.set || t->get.now >= record.deadline_at || /* only its end is to be written */
+	      (record.presence.set && t->get.now >= record.presence.until) ||
 	      others.rate + others.workers == 0 || /* alone it is refused, if it is too much */
 	      limits_fit(&t->o->limits, &others, t->rate, t->workers, NULL);
 	if (!fit)

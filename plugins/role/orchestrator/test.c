@@ -11,6 +11,8 @@
 #define STORE_RETRY (250 * SQ_MS) /* after a write or read that failed */
 #define NEWS_EVERY (1 * SQ_S) /* writes of numbers that nothing depends on */
 
+const struct outcome test_vanished = {T_CANCELLED, "client_vanished"};
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static int init(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
@@ -36,19 +38,20 @@ int test_begin(struct test *t, const struct test_setup *setup, uint64_t fence, i
 	if (r < 0)
 		return r;
 	t->saved.state = T_QUEUED;
+	t->saved.presence = setup->presence;
 	test_apply(t, now, now < deadline ? E_OWNED : E_DEADLINE, NULL);
 	return 0;
 }
 
 int test_refuse(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
-                int64_t now, const char *reason, const char *detail)
+                int64_t now, const struct outcome *how, const char *detail)
 {
 	int r = init(t, setup, fence, lease_until, now);
 
 	if (r < 0)
 		return r;
 	t->saved.state = T_QUEUED;
-	ending_stop(t, now, T_FAILED, reason, "%s", detail);
+	ending_stop(t, now, how->state, how->reason, "%s", detail);
 	return 0;
 }
 
@@ -178,6 +181,9 @@ void test_tick(struct test *t, int64_t now)
 	ending_tick(t, now);
 	if (now >= t->deadline)
 		test_apply(t, now, E_DEADLINE, NULL);
+	/* It may have been heard of since the last read. */
+	if (t->saved.presence && now >= t->saved.presence && t->life.state < T_DRAINING)
+		t->store.must_read = true;
 }
 
 static int64_t earlier(int64_t a, int64_t b, int64_t now)
@@ -193,6 +199,7 @@ int64_t test_next(const struct test *t, int64_t now)
 	next = earlier(next, t->store.after, now);
 	next = earlier(next, t->launch.after, now);
 	next = earlier(next, t->t0, now);
+	next = earlier(next, t->saved.presence, now);
 	return earlier(next, t->t0 + t->setup.duration, now);
 }
 
@@ -215,6 +222,7 @@ static struct standing draft_of(const struct test *t)
 	    .epoch = t->arm.used > t->saved.epoch ? t->arm.used : t->saved.epoch,
 	    .adoptions = t->adoptions,
 	    .cancel = t->saved.cancel,
+	    .presence = t->saved.presence,
 	};
 
 	if (is_committing(t)) {
@@ -292,6 +300,8 @@ static void found(struct test *t, int64_t now, const struct standing *s)
 		barrier_found(t, now, s);
 	if (s->cancel)
 		ending_stop(t, now, T_CANCELLED, "cancelled", NULL);
+	else if (s->presence && now >= s->presence && t->life.state < T_DRAINING)
+		ending_stop(t, now, test_vanished.state, test_vanished.reason, TEST_VANISHED);
 }
 
 static void was_found(struct test *t, int64_t now, int status, const struct standing *s)
