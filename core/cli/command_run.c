@@ -91,6 +91,7 @@ static void keep(struct source *s, const struct options *o)
 			r = runs_save(s->id, kinds[i], text.data ? text.data : "", text.len, &err);
 		buf_free(&text);
 	}
+	runs_prune();
 	if (r < 0)
 		say("the run is not kept: %s", err.text);
 	else if (!o->json)

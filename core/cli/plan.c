@@ -9,6 +9,7 @@
 
 #include "core/base/url.h"
 #include "json.h"
+#include "later.h"
 #include "plan_put.h"
 #include "rate.h"
 
@@ -43,8 +44,8 @@ static int put_url(struct json_object *plan, const char *operand, struct sq_err 
 	if (url_parse(operand, &url, &why) < 0)
 		return sq_fail(err, -EINVAL, "%s: %s",
 		               text_safe(shown, sizeof shown, operand, strlen(operand)), why.text);
-	if (url.tls)
-		return sq_fail(err, -EINVAL, "%s: https is not in this version yet", url.text);
+	if (url.tls && later_is(LATER_SCHEME, "https"))
+		return sq_fail(err, -EINVAL, "%s: https " LATER_WORDS, url.text);
 	return json_put_text(plan, "url", url.text);
 }
 
@@ -92,9 +93,9 @@ static int put_default(struct json_object *plan, const char *field, int64_t valu
 /* No load given: 10/s for 10 s with 1 worker. */
 static int put_defaults(struct json_object *plan, const struct options *o, struct sq_err *err)
 {
-	if (is_given(o, "max_connections") && !member_get(plan, "hits_per_sec"))
-		return sq_fail(err, -EINVAL,
-		               "-c without -r (as fast as the connections go) is not in this version yet");
+	if (is_given(o, "max_connections") && !member_get(plan, "hits_per_sec") &&
+	    later_is(LATER_LOAD, "connections"))
+		return sq_fail(err, -EINVAL, "-c without -r (as fast as the connections go) " LATER_WORDS);
 	if (put_default(plan, "hits_per_sec", 10) < 0 || put_default(plan, "duration_sec", 10) < 0 ||
 	    put_default(plan, "workers", 1) < 0)
 		return sq_fail(err, -ENOMEM, "no memory");
@@ -112,12 +113,18 @@ int plan_build(const struct options *o, struct json_object **ret, struct sq_err 
 		r = sq_fail(err, -ENOMEM, "no memory");
 	if (r < 0)
 		return r;
-	if (o->operand)
+	if (o->plan_file)
+		r = plan_expand_file(plan, o->plan_file, err);
+	if (r == 0 && o->operand)
 		r = put_url(plan, o->operand, err);
 	if (r == 0)
 		r = put_fields(plan, o, err);
 	if (r == 0)
 		r = put_defaults(plan, o, err);
+	if (r == 0)
+		r = plan_expand_env(plan, err);
+	if (r == -ENOMEM)
+		sq_fail(err, r, "no memory");
 	if (r < 0)
 		json_object_put(plan);
 	else
@@ -141,13 +148,12 @@ static int read_scaled(struct json_object *plan, const char *field, double scale
 
 int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err)
 {
-	static const char *const others[] = {"stages", "arrival", "mode", "connections"};
 	int64_t rate, duration;
 	int r;
 
-	for (size_t i = 0; i < SQ_LEN(others); i++)
-		if (member_get(plan, others[i]))
-			return sq_fail(err, -EINVAL, "%s is not in this version yet", others[i]);
+	for (const struct later_row *row = later_rows; row->name; row++)
+		if (row->kind == LATER_FIELD && member_get(plan, row->name))
+			return sq_fail(err, -EINVAL, "%s " LATER_WORDS, row->name);
 	r = read_scaled(plan, "hits_per_sec", RATE_ONE, 1e7, &rate, err);
 	if (r == 0)
 		r = read_scaled(plan, "duration_sec", SQ_S, 30 * 86400, &duration, err);
@@ -158,14 +164,28 @@ int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration
 	return 0;
 }
 
-bool plan_is_secret(const char *name, size_t len)
+static bool is_named(struct json_object *list, const char *name, size_t len)
 {
-	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
+	for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list);
+	     i++) {
+		struct json_object *v = json_object_array_get_idx(list, i);
 
-	for (size_t i = 0; i < SQ_LEN(secret); i++)
-		if (strlen(secret[i]) == len && strncasecmp(secret[i], name, len) == 0)
+		if (json_object_is_type(v, json_type_string) &&
+		    (size_t)json_object_get_string_len(v) == len &&
+		    strncasecmp(json_object_get_string(v), name, len) == 0)
 			return true;
+	}
 	return false;
+}
+
+bool plan_is_secret(struct json_object *plan, const char *name, size_t len)
+{
+	static const char *const always[] = {"Authorization", "Proxy-Authorization", "Cookie"};
+
+	for (size_t i = 0; i < SQ_LEN(always); i++)
+		if (strlen(always[i]) == len && strncasecmp(always[i], name, len) == 0)
+			return true;
+	return is_named(member_get(plan, "secret_headers"), name, len);
 }
 
 int plan_hide(struct json_object *plan)
@@ -177,7 +197,8 @@ int plan_hide(struct json_object *plan)
 		return 0;
 	json_object_object_foreachC(headers, it)
 	{
-		if (plan_is_secret(it.key, strlen(it.key)) && json_object_is_type(it.val, json_type_string) &&
+		if (plan_is_secret(plan, it.key, strlen(it.key)) &&
+		    json_object_is_type(it.val, json_type_string) &&
 		    !json_object_set_string(it.val, "(hidden)"))
 			return -ENOMEM;
 	}

@@ -37,6 +37,9 @@ int plan_put_body(struct json_object *plan, const struct option_row *row, const 
 int plan_put_threshold(struct json_object *plan, const struct option_row *row, const char *value,
                        struct sq_err *err);
 
+/* The whole of a file as the text of a field, as plans write bodies. */
+int plan_put_file(struct json_object *plan, const char *field, const char *path, struct sq_err *err);
+
 /* The whole of a file, "-" for standard input, at most limit bytes; appended to out. */
 int file_read(const char *path, size_t limit, struct buf *out, struct sq_err *err);
 

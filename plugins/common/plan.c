@@ -135,8 +135,7 @@ static struct json_object *write_headers(const struct plan_header *list, uint32_
 
 static bool write_body(const struct plan *p, struct json_object *o, const char *name)
 {
-	return p->body ? doc_put(o, name, json_object_new_string_len(p->body, (int)p->body_len))
-	               : doc_put_null(o, name);
+	return p->body ? doc_put(o, name, plan_write_body(p)) : doc_put_null(o, name);
 }
 
 static bool write_field(const struct plan *p, const struct plan_field *f, struct json_object *o)

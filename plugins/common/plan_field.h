@@ -49,7 +49,14 @@ int plan_read_method(struct json_object *v, const struct plan_field *f, struct p
                      struct plan_problems *problems);
 int plan_read_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
                       struct plan_problems *problems);
+/* A body that begins with @ is written @@, as squall's own plan files put a file in the place of @FILE. */
+int plan_read_body(struct json_object *v, const struct plan_field *f, struct plan *p,
+                   struct plan_problems *problems);
+struct json_object *plan_write_body(const struct plan *p); /* p->body is there */
 bool plan_is_header_name(const char *s, size_t len);
+
+/* plan_local.c: what only squall run can put in its place. */
+void plan_refuse_local(struct json_object *doc, struct plan_problems *problems);
 
 /* plan_label.c */
 int plan_read_labels(struct json_object *v, const struct plan_field *f, struct plan *p,

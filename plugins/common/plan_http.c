@@ -81,6 +81,39 @@ int plan_read_method(struct json_object *v, const struct plan_field *f, struct p
 	return 0;
 }
 
+int plan_read_body(struct json_object *v, const struct plan_field *f, struct plan *p,
+                   struct plan_problems *problems)
+{
+	int r = plan_read_string(v, f, &p->body, &p->body_len, problems);
+
+	if (r < 0 || !p->body || *p->body != '@')
+		return r;
+	if (p->body[1] == '@') /* with its NUL */
+		memmove(p->body, p->body + 1, p->body_len--);
+	else
+		plan_problem(
+		    problems, f->name,
+		    "@FILE is for plans that squall run reads; a body that begins with @ is written @@");
+	return 0;
+}
+
+struct json_object *plan_write_body(const struct plan *p)
+{
+	struct json_object *o;
+	char *text;
+
+	if (*p->body != '@')
+		return json_object_new_string_len(p->body, (int)p->body_len);
+	text = malloc(p->body_len + 1);
+	if (!text)
+		return NULL;
+	*text = '@';
+	memcpy(text + 1, p->body, p->body_len);
+	o = json_object_new_string_len(text, (int)p->body_len + 1);
+	free(text);
+	return o;
+}
+
 static const char *why_forbidden(const char *name)
 {
 	for (size_t i = 0; i < SQ_LEN(forbidden); i++)

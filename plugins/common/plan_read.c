@@ -161,7 +161,7 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 	case PLAN_T_URL:
 		return read_url(v, f, default_url, p, problems);
 	case PLAN_T_BODY:
-		return v ? plan_read_string(v, f, &p->body, &p->body_len, problems) : 0;
+		return v ? plan_read_body(v, f, p, problems) : 0;
 	case PLAN_T_METHOD:
 		return plan_read_method(v, f, p, !json_object_object_get(doc, "url"), problems);
 	case PLAN_T_HEADERS:
@@ -254,6 +254,7 @@ int plan_read(struct json_object *doc, const char *default_url, struct plan **ou
 	if (!p)
 		return -ENOMEM;
 	check_names(doc, problems);
+	plan_refuse_local(doc, problems);
 	for (const struct plan_field *f = plan_fields; r == 0 && f->name; f++)
 		r = read_field(doc, f, default_url, p, problems);
 	if (r == 0)

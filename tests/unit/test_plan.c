@@ -442,6 +442,29 @@ static void test_secrets(void)
 	        "secret_headers: \"X-Kye\" is not one of the headers\n");
 }
 
+/* What is about the machine of who wrote the plan. */
+static void test_local(void)
+{
+	static const char env[] =
+	    "{{env NAME}} is for plans that squall run reads: put the value in its place\n";
+	struct plan *p = accepted("{\"body\": \"@@x\"}", TARGET);
+	char want[600];
+
+	ok(p->body_len == 2 && strcmp(p->body, "@x") == 0, "@@x is @x");
+	plan_free(p);
+	rewritten("{\"body\": \"@@x\"}", "body", "\"@@x\"");
+	rewritten("{\"body\": \"@@\"}", "body", "\"@@\"");
+	rewritten("{\"body\": \"x@y {{seq}} {{environment}}\"}", "body", "\"x@y {{seq}} {{environment}}\"");
+	refused("{\"body\": \"@x\"}",
+	        "body: @FILE is for plans that squall run reads; a body that begins with @ is written @@\n");
+	refused("{\"body\": \"@\"}",
+	        "body: @FILE is for plans that squall run reads; a body that begins with @ is written @@\n");
+	snprintf(want, sizeof want, "name: %sheaders: %sbody: %s", env, env, env);
+	refused("{\"name\": \"{{env X}}\", \"headers\": {\"A\": \"b{{  env\\tX}}\"}, "
+	        "\"body\": \"{{env}\", \"labels\": {\"a\": \"{{env\"}}",
+	        want);
+}
+
 static void test_names(void)
 {
 	static const char *const later[] = {
@@ -561,6 +584,7 @@ int main(void)
 	test_derived();
 	test_texts();
 	test_headers();
+	test_local();
 	test_labels();
 	test_thresholds();
 	test_stops();
