@@ -123,6 +123,13 @@ static void gateway_drain(void *self, struct sq_op *op)
 	gateway_left(gw);
 }
 
+static void gateway_probe(void *self, struct sq_op *op, struct sq_err *err)
+{
+	struct gateway *gw = gateway_of(self);
+
+	knock(&gw->knock, gw->host, gw->conf->target_url, op, err);
+}
+
 static void gateway_destroy(void *self)
 {
 	gateway_free(gateway_of(self));
@@ -217,5 +224,5 @@ static const struct sq_role gateway_role = {
 SQ_PLUGIN(role, SQ_ROLE, gateway, .version = PACKAGE_VERSION,
           .summary = "The API: takes tests, shows and cancels them", .opts = gateway_opts,
           .conf_size = sizeof(struct gateway_conf), .check = gateway_check, .create = gateway_create,
-          .start = gateway_start, .drain = gateway_drain, .destroy = gateway_destroy,
+          .start = gateway_start, .drain = gateway_drain, .destroy = gateway_destroy, .probe = gateway_probe,
           .vt.role = &gateway_role);

@@ -23,6 +23,7 @@
 
 #include "keys.h"
 #include "plugins/common/fetch.h"
+#include "plugins/common/knock.h"
 #include "plugins/common/limits.h"
 #include "plugins/common/list.h"
 #include "plugins/common/plan.h"
@@ -54,6 +55,7 @@ struct gateway {
 	uint32_t watchers;
 	unsigned open; /* calls and watches that have not ended */
 	struct sq_op *drain; /* set: stopping, nothing new is taken */
+	struct knock knock; /* of -t --connect */
 	int64_t *accepted, *refused, *watching; /* metrics */
 };
 

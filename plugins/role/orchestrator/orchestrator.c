@@ -188,6 +188,13 @@ static void orchestrator_drain(void *self, struct sq_op *op)
 	orchestrator_ended(o);
 }
 
+static void orchestrator_probe(void *self, struct sq_op *op, struct sq_err *err)
+{
+	struct orchestrator *o = orchestrator_of(self);
+
+	knock(&o->knock, o->host, o->conf->target_url, op, err);
+}
+
 static void orchestrator_destroy(void *self)
 {
 	struct orchestrator *o = orchestrator_of(self);
@@ -223,4 +230,5 @@ SQ_PLUGIN(role, SQ_ROLE, orchestrator, .version = PACKAGE_VERSION,
           .summary = "Runs the tests of the queue: workers, their start, their results",
           .opts = orchestrator_opts, .conf_size = sizeof(struct orchestrator_conf),
           .check = orchestrator_check, .create = orchestrator_create, .start = orchestrator_start,
-          .drain = orchestrator_drain, .destroy = orchestrator_destroy, .vt.role = &orchestrator_role);
+          .drain = orchestrator_drain, .destroy = orchestrator_destroy, .probe = orchestrator_probe,
+          .vt.role = &orchestrator_role);

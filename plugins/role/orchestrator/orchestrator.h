@@ -19,6 +19,7 @@
 
 #include <squall/plugin.h>
 
+#include "plugins/common/knock.h"
 #include "plugins/common/limits.h"
 #include "plugins/common/list.h"
 #include "plugins/common/policy.h"
@@ -47,6 +48,7 @@ struct orchestrator {
 	uint32_t credit;
 	struct sweep *sweep;
 	struct sq_op *drain; /* set: stopping, nothing new is taken */
+	struct knock knock; /* of -t --connect */
 	int64_t *running, *ended, *adopted, *dead; /* metrics */
 };
 
