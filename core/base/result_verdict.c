@@ -209,6 +209,47 @@ static void print_no_ok(struct page *p, struct json_object *doc, struct json_obj
 	         url);
 }
 
+/* Where one of the redirections among these samples leads. */
+static bool find_location(struct json_object *samples, char out[WORDS_MAX])
+{
+	static const char before[] = "Location: ";
+	size_t count = json_object_is_type(samples, json_type_array) ? json_object_array_length(samples) : 0;
+	char what[WORDS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		if (member_text(json_object_array_get_idx(samples, i), "what", what) &&
+		    strncmp(what, before, strlen(before)) == 0 && what[strlen(before)]) {
+			strcpy(out, what + strlen(before));
+			return true;
+		}
+	return false;
+}
+
+/* Answers 3xx count as ok unless the plan says otherwise, and are seldom what was meant to be tested. */
+static void print_redirects(struct page *p, struct json_object *doc)
+{
+	struct json_object *statuses = member_get(doc, "status"), *samples = member_get(doc, "samples");
+	uint64_t redirects = 0, all = member_total(doc, "status");
+	char location[WORDS_MAX], some[TEXT_MAX], every[TEXT_MAX];
+	struct json_object_iter it;
+
+	if (!json_object_is_type(statuses, json_type_object))
+		return;
+	json_object_object_foreachC(statuses, it)
+	{
+		if (*it.key == '3')
+			redirects += member_total(statuses, it.key);
+	}
+	if (redirects <= all / 2)
+		return;
+	if (!find_location(member_get(samples, "slowest"), location) &&
+	    !find_location(member_get(member_get(samples, "errors"), "http"), location))
+		strcpy(location, "the address that they lead to");
+	page_begin(p, "WARN", PAGE_MARGIN, PAGE_YELLOW);
+	page_say(p, "%s of %s answers were redirects; redirects are not followed: test %s",
+	         text_count(some, redirects), text_count(every, all), location);
+}
+
 /* "500.0/s as asked", or "412.3/s of 500.0/s asked". Less than a thousandth apart is as asked: the
  * last request of all may leave some ms late. */
 static void describe_rate(struct json_object *rate, char *out, size_t size)
@@ -285,5 +326,6 @@ void result_verdict(struct page *p, struct json_object *doc)
 	print_imbalance(p, ledger);
 	print_no_ok(p, doc, ledger);
 	print_headline(p, doc);
+	print_redirects(p, doc);
 	print_validity(p, doc, false);
 }

@@ -152,6 +152,10 @@ class OddServer:
         connection.sendall(OK)
         raise Gone
 
+    @staticmethod
+    def do_redirect(connection):
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/login?x=1\r\nContent-Length: 0\r\n\r\n")
+
     # --- bad manners ---
 
     @staticmethod

@@ -266,12 +266,21 @@ def totals():
 def policy():
     never = ["http://169.254.169.254/latest/meta-data", "http://[fe80::1]/", "http://[fd00:ec2::254]/",
              "http://168.63.129.16/", "http://100.100.100.200/", "http://0.0.0.0/", "http://[::]/",
-             "http://224.0.0.1/", "http://[::ffff:169.254.169.254]/", "http://[64:ff9b::a9fe:a9fe]/"]
+             "http://224.0.0.1/", "http://[::ffff:169.254.169.254]/", "http://[64:ff9b::a9fe:a9fe]/",
+             "http://[::169.254.169.254]/", "http://[2002:a9fe:a9fe::1]/", "http://[64:ff9b:1::a9fe:a9fe]/",
+             "http://[::ffff:0:a9fe:a9fe]/", "http://[FD00:EC2::254]/", "http://192.0.0.192/", "http://[fe80::]/"]
+    # Spellings that some resolvers take for an address: no host at all here.
+    odd = ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "0xa9.0xfe.0xa9.0xfe", "169.254.43518", "169.16689662",
+           "169.254.169.0254", "000169.254.169.254", "169.254.169.254.", "0x7f.1", "0", "[fe80::1%25eth0]", "[::ffff:169.254.169.254",
+           "169%2e254.169.254", "x@169.254.169.254", "\uff11\uff16\uff19.254.169.254", "169\u3002254\u3002169\u3002254"]
     with Gateway('allowed_targets = ("*", "0.0.0.0/0", "::/0", "169.254.169.254", "http://169.254.169.254");') as d:
         for url in never:
             answer = d.submit({"url": url})
             tap.ok(answer.status == 403 and "never loaded" in refusal(answer)["url"], "%s is never loaded" % url,
                    answer.text)
+        for host in odd:
+            answer = d.submit({"url": "http://%s/" % host})
+            tap.ok(answer.status == 422 and "url" in refusal(answer), "%s is no host" % ascii(host), answer.text)
         tap.equal(d.submit({"url": "http://127.0.0.1:9/"}).status, 202, "loopback is, when its range is listed")
         tap.equal(d.get("/tests").json["tests"][0]["state"], "queued", "and recorded")
     with Gateway('allowed_targets = ("http://127.0.0.2:81", "127.0.0.3", "*.example.org", "10.0.0.0/8");') as d:
