@@ -137,6 +137,7 @@ def test_lost(tap, d):
     tap.equal(test["state"], "completed", "one of three may die")
     whole(tap, test, "one lost")
     tap.equal(len(test["workers"]["lost"]), 1, "it is named")
+    tap.equal(len(d.lines("lost: its process ended, policy degrade")), 1, "in the log as well, once")
     tap.ok(test["ledger"]["unconfirmed"] > 0 and test["ledger"]["dropped"]["worker_lost"] > 0,
            "what nobody can know is set apart from what was not sent", json.dumps(test["ledger"]))
     tap.ok(test["validity"]["status"] != "valid" and

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
 #include "plugins/common/doc.h"
 #include "test_parts.h"
 
@@ -182,7 +183,8 @@ static void skip_points(struct run *r)
 {
 	int64_t since = orchestrator_now(r->o) - r->test.t0;
 	struct timeline_now before = {.offered = schedule_ticks_until(&r->schedule, since),
-	                              .books = merger_books(r->merger)};
+	                              .books = merger_books(r->merger),
+	                              .cpu = merger_health(r->merger).cpu};
 
 	r->second = since > 0 ? (uint64_t)(since / SQ_S) : 0;
 	json_object_put(timeline_point(r->timeline, &before));
@@ -226,6 +228,26 @@ static void note_steps(struct run *r, int64_t now)
 			r->stopped = now;
 		SQ_INFO(h, RUN_KV(r), "state=%s%s%s%s%s", lifecycle_word(s.state), s.reason ? " reason=" : "",
 		        s.reason ? s.reason : "", detail ? ": " : "", detail ? detail : "");
+	}
+}
+
+/* Says once of each worker that it is lost, while that can be a loss. */
+static void tell_lost(struct run *r, int64_t now)
+{
+	for (uint32_t i = 0; i < r->test.setup.workers; i++) {
+		const struct worker *w = &r->test.workers[i];
+		char silence[TEXT_MAX], why[sizeof w->problem + TEXT_MAX];
+
+		if (r->snapshots[i].told || !test_lost(&r->test, now, i))
+			continue;
+		r->snapshots[i].told = true;
+		if (*w->problem || w->gone)
+			snprintf(why, sizeof why, "%s", *w->problem ? w->problem : "its process ended");
+		else
+			snprintf(why, sizeof why, "no report for %s",
+			         text_duration(silence, r->test.setup.report_timeout));
+		SQ_WARN(r->o->host, SQ_KV({"test", r->id}, {"worker", *w->name ? w->name : w->uid}),
+		        "lost: %s, policy %s", why, plan_loss_name[r->plan->on_worker_loss]);
 	}
 }
 
@@ -278,6 +300,8 @@ void run_pump(struct run *r)
 		r->again = false;
 		now = orchestrator_now(r->o);
 		test_tick(&r->test, now);
+		if (r->test.life.state == T_ARMED || r->test.life.state == T_RUNNING)
+			tell_lost(r, now);
 		note_steps(r, now);
 		run_snapshots(r, now);
 		run_points(r, now);

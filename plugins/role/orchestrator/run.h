@@ -25,7 +25,7 @@ struct snapshot {
 	char name[SQ_ID_MAX + 1];
 	struct buf latest, sending;
 	uint64_t seq, sending_seq; /* of the two */
-	bool busy;
+	bool busy, told; /* told: its worker is lost, and the log says so */
 	int64_t after; /* not before */
 };
 

@@ -369,6 +369,7 @@ static bool point(struct run *r, int64_t now)
 		return false;
 	at.offered = schedule_ticks_until(&r->schedule, (since < end ? since : end) - 1);
 	at.workers = r->test.setup.workers - test_count_lost(&r->test, now);
+	at.cpu = merger_health(r->merger).cpu;
 	p = timeline_point(r->timeline, &at);
 	text = p ? doc_text(p, &len) : NULL;
 	if (!text)
