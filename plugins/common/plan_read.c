@@ -11,6 +11,7 @@
 #include "doc.h"
 #include "plan_field.h"
 #include "schedule.h"
+#include "threshold.h"
 
 #define DEPTH_MAX 16 /* of nested JSON; a plan needs 2 */
 #define REQUESTS_MAX 1000000000000ULL /* of one test: 11 days at a million per second */
@@ -223,6 +224,9 @@ static void check_together(const struct plan *p, struct plan_problems *problems)
 	if (p->on_worker_loss == PLAN_LOSS_REDISTRIBUTE)
 		plan_problem(problems, "on_worker_loss",
 		             "redistribute is not supported by this version: use abort or degrade");
+	for (uint32_t i = 0; i < p->threshold_count; i++)
+		if (strcmp(threshold_metric_name(&p->thresholds[i]), "checks") == 0)
+			plan_problem(problems, "thresholds", "checks: the plan has no checks");
 	if (p->expect_status > 0 && p->expect_status < 100)
 		plan_problem(problems, "expect_status",
 		             "%lld is not a status: use 100 .. 999, or 0 for any of 200-399",

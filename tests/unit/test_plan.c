@@ -385,6 +385,7 @@ static void test_thresholds(void)
 	          "thresholds",
 	          "{\"http_req_response_time\":[\"p(99)<250\",{\"threshold\":\"avg<5\",\"abortOnFail\":true,"
 	          "\"delayAbortEval\":\"60s\",\"window\":\"1.5s\"}],\"http_reqs\":[\"rate>=9\"]}");
+	refused("{\"thresholds\": {\"checks\": \"rate>0.9\"}}", "thresholds: checks: the plan has no checks\n");
 	refused("{\"thresholds\": 5}",
 	        "thresholds: must be an object of metrics with lists of expressions\n");
 	refused("{\"thresholds\": {\"http_req_duration\": [5, \"x<1\"]}}",
