@@ -101,6 +101,7 @@ struct threshold_watch {
 	struct watched *all; /* of each threshold of the plan */
 	struct span errors; /* for auto_stop */
 	struct hist *before, *between; /* scratch */
+	bool gap; /* windows before a rebase were not seen */
 };
 
 static void free_span(struct span *s)
@@ -168,6 +169,7 @@ void threshold_watch_rebase(struct threshold_watch *w, const struct books *b, in
 {
 	struct threshold_counts counts = threshold_count(b);
 
+	w->gap = true;
 	for (uint32_t i = 0; i < w->plan->threshold_count; i++) {
 		struct span *s = w->all[i].span;
 
@@ -290,7 +292,7 @@ enum watch_verdict threshold_watch_look(struct threshold_watch *w, const struct 
 /* --- the end --------------------------------------------------------------------------------- */
 
 /* Of all its windows. */
-static void conclude_span(const struct watched *x, struct threshold_finding *out)
+static void conclude_span(const struct watched *x, bool gap, struct threshold_finding *out)
 {
 	char when[TEXT_MAX];
 
@@ -299,6 +301,8 @@ static void conclude_span(const struct watched *x, struct threshold_finding *out
 		*out = (struct threshold_finding){THRESHOLD_FAILS, true, true, x->failed_value, ""};
 		snprintf(out->why, sizeof out->why, "in the window that ended %s after the start",
 		         text_duration(when, x->failed_at));
+	} else if (gap) {
+		strcpy(out->why, "nobody saw every window, as the orchestrator was lost");
 	} else if (x && x->held) {
 		*out = (struct threshold_finding){THRESHOLD_HOLDS, true, true, x->worst, ""};
 		strcpy(out->why, "in the worst window");
@@ -342,7 +346,7 @@ struct json_object *thresholds_write(const struct plan *plan, const struct thres
 		struct threshold_finding f;
 
 		if (t->window)
-			conclude_span(w ? &w->all[i] : NULL, &f);
+			conclude_span(w ? &w->all[i] : NULL, w && w->gap, &f);
 		else
 			threshold_judge(t, &d, &f);
 		failed |= f.state != THRESHOLD_HOLDS;

@@ -20,7 +20,8 @@ struct threshold_watch;
 struct threshold_watch *threshold_watch_new(const struct plan *plan); /* borrowed; NULL without memory */
 void threshold_watch_free(struct threshold_watch *w);
 
-/* Who takes a test over knows what was measured until then, but not when: windows begin here. */
+/* Who takes a test over knows what was measured until then, but not when: windows begin here, and those
+ * before can fail a threshold no more, so that one with a window is undecided unless it fails later. */
 void threshold_watch_rebase(struct threshold_watch *w, const struct books *b, int64_t at);
 
 enum watch_verdict { WATCH_GOES_ON, WATCH_THRESHOLD, WATCH_AUTO_STOP };
