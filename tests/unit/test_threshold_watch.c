@@ -181,7 +181,7 @@ static void test_rebase(void)
 	pass(&g, 10, 100, 200 * SQ_MS, 200);
 	rows(&g, true, true,
 	     "[{\"metric\":\"http_req_duration\",\"expression\":\"p(90)<100\",\"window_sec\":10,\"value\":"
-	     "200.02816,"
+	     "200,"
 	     "\"unit\":\"ms\",\"ok\":false,\"decided\":true,\"why\":\"in the window that ended 1 min 12 s "
 	     "after the "
 	     "start\"}]");
