@@ -3,6 +3,7 @@
  *
  *     orchestrator.c   the plugin: options, life, what the host brings
  *     take.c           from a message, or a test without an owner, to a run
+ *     fit.c            whether one more test fits beside those that run here
  *     settle.c         lets go of messages and leases
  *     sweep.c          looks for tests and scheduler objects that nobody looks after
  *     run*.c           one test that is ours: asks store and scheduler what test.h wants of them
@@ -40,6 +41,7 @@ struct orchestrator {
 	const struct orchestrator_conf *conf;
 	struct policy *policy;
 	struct limits limits;
+	struct demand arriving; /* of takes that were let in, and are no runs yet */
 	struct link runs; /* of struct run */
 	struct link takes; /* of struct take */
 	unsigned open; /* runs, takes and requests of our own that have not ended */
@@ -81,6 +83,17 @@ void take_delivery(struct orchestrator *o, struct sq_delivery *d);
 void take_orphan(struct orchestrator *o, const char *id);
 void take_lost(struct orchestrator *o, const struct sq_delivery *d);
 bool take_has(const struct orchestrator *o, const char *id);
+
+/* fit.c */
+struct place {
+	int64_t rate, workers;
+	bool counted; /* in o->arriving */
+};
+/* Whether the queued test of this record, as it is at now by the store's clock, may begin; then it counts
+ * until fit_end(). Tests that are not queued, and those of which only the end is to be written, always may.
+ */
+bool fit_begin(struct orchestrator *o, const struct sq_record *rec, int64_t now, struct place *p);
+void fit_end(struct orchestrator *o, struct place *p); /* its run counts, or there is none */
 
 /* settle.c */
 /* Settles d, which is forgotten. reason and detail: of SQ_DEAD. */

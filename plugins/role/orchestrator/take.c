@@ -33,7 +33,7 @@ struct take {
 	uint64_t fence;
 	int64_t asked;
 	struct run *run; /* not begun */
-	int64_t rate, workers; /* that it was let in with, 0 = not yet */
+	struct place place;
 };
 
 /* --- the ends of a take ------------------------------------------------------------------------ */
@@ -42,6 +42,7 @@ static void take_end(struct take *t)
 {
 	struct orchestrator *o = t->o;
 
+	fit_end(o, &t->place);
 	list_remove(&t->link);
 	run_free(t->run);
 	buf_free(&t->body);
@@ -388,36 +389,6 @@ static void take_foreign(struct take *t)
 
 /* --- the first look -------------------------------------------------------------------------------- */
 
-/* Beside what runs here, and what is about to. What cannot be read is for who owns it to say. */
-static bool fits(struct take *t, const struct sq_record *rec)
-{
-	struct demand others = {.tests = 0};
-	struct test_record record;
-	bool fit;
-
-	for (const struct link *l = t->o->runs.next; l != &t->o->runs; l = l->next) {
-		const struct run *r = sq_container(l, const struct run, link);
-
-		demand_add(&others, r->plan->rate, r->plan->workers);
-	}
-	for (const struct link *l = t->o->takes.next; l != &t->o->takes; l = l->next) {
-		const struct take *other = sq_container(l, const struct take, link);
-
-		demand_add(&others, other == t ? 0 : other->rate, other == t ? 0 : other->workers);
-	}
-	if (record_read(rec->body, &record, NULL) < 0)
-		return true;
-	record_demand(&record, &t->rate, &t->workers);
-	fit = record.cancel.set || t->get.now >= record.deadline_at || /* only its end is to be written */
-	      (record.presence.set && t->get.now >= record.presence.until) ||
-	      others.rate + others.workers == 0 || /* alone it is refused, if it is too much */
-	      limits_fit(&t->o->limits, &others, t->rate, t->workers, NULL);
-	if (!fit)
-		t->rate = t->workers = 0;
-	record_free(&record);
-	return fit;
-}
-
 /* It goes back to the queue, uncounted, but not at once. */
 static void take_wait(struct take *t)
 {
@@ -437,7 +408,7 @@ static void got(struct sq_op *op, int status)
 		take_give_up(t, status, "record");
 	else if (rec->life != SQ_LIVE || (t->delivery && strcmp(rec->state, lifecycle_word(T_QUEUED)) != 0))
 		take_settle(t, SQ_ACK, NULL, NULL);
-	else if (strcmp(rec->state, lifecycle_word(T_QUEUED)) == 0 && !fits(t, rec))
+	else if (!fit_begin(t->o, rec, t->get.now, &t->place))
 		take_wait(t);
 	else
 		take_lease(t);
