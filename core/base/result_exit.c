@@ -32,7 +32,7 @@ static bool has_failed_threshold(struct json_object *doc)
 
 int result_exit_code(struct json_object *doc, bool strict, bool allow_invalid)
 {
-	if (!member_is(doc, "state", "completed") && !member_is(doc, "verdict", "fail"))
+	if (!member_is(doc, "state", "completed") && !member_is(doc, "reason", "threshold_aborted"))
 		return RESULT_EXIT_STOPPED;
 	if (!allow_invalid && !is_trusted(doc, strict))
 		return RESULT_EXIT_INVALID;

@@ -32,13 +32,19 @@ def rows(doc):
     return [(t["metric"], t["expression"], t["ok"], t["decided"]) for t in doc.get("thresholds", [])]
 
 
+def trusted(doc):
+    """On a machine that is too busy the generator is invalid, which is no fault of what is tested here."""
+    return doc["validity"]["status"] != "invalid"
+
+
 with OddServer() as server:
     # --- judged at the end ---
     code, doc, err = run(server.url("/ok"), "--threshold", "p(90)<5s", "--threshold", "http_req_failed rate<1%",
                          "--threshold", "http_reqs count==400", "--threshold", "dropped_iterations count==0")
-    tap.equal((code, doc.get("verdict")), (0, "pass"), "thresholds that hold")
-    tap.equal(rows(doc), [("http_req_response_time", "p(90)<5s", True, True), ("http_req_failed", "rate<1%", True, True),
-                          ("http_reqs", "count==400", True, True), ("dropped_iterations", "count==0", True, True)],
+    good = True if trusted(doc) else None
+    tap.equal((code, doc.get("verdict")), (0, "pass" if good else "none"), "thresholds that hold")
+    tap.equal(rows(doc), [("http_req_response_time", "p(90)<5s", good, True), ("http_req_failed", "rate<1%", good, True),
+                          ("http_reqs", "count==400", good, True), ("dropped_iterations", "count==0", good, True)],
               "each has its row")
     tap.equal(doc["effective_plan"]["auto_stop"], {"error_rate": 0.9, "window_sec": 60}, "auto_stop stands in the effective plan")
 
@@ -64,7 +70,7 @@ with OddServer() as server:
                 "http_req_failed": [{"threshold": "rate<0.5", "abortOnFail": True, "window": "2s"}]}}, f)
         r = squall("run", server.url("/503"), "-f", plan, "--allow-invalid", "--json")
         doc = json.loads(r.stdout)
-        tap.equal((r.returncode, doc["state"], doc["reason"], doc["verdict"]), (99, "failed", "threshold_aborted", "fail"),
+        tap.equal((r.returncode, doc["state"], doc["reason"], doc["verdict"]), (99, "failed", "threshold_aborted", "fail" if trusted(doc) else "none"),
                   "a threshold with abortOnFail ends the test")
         tap.ok(doc["elapsed_ms"] < 30000 and doc["ledger"]["balanced"], "long before its time, and the ledger balances", doc["elapsed_ms"])
         tap.equal(rows(doc), [("http_req_failed", "rate<0.5", False, True)], "its row")
