@@ -11,12 +11,13 @@
 # what the packages brought with them, are added to FILE, so that quickstart.sh --remove can undo it.
 set -eu
 
-run="libev4 libconfig9 libcurl4 libjson-c5 libsqlite3-0 libssl3 zlib1g"
+run="libev4 libconfig9 libcurl4 libjson-c5 libqpid-proton11 libsqlite3-0 libssl3 zlib1g ca-certificates"
 build="gcc libc6-dev make autoconf automake libtool pkg-config curl
-	libev-dev libconfig-dev libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libssl-dev zlib1g-dev"
+	libev-dev libconfig-dev libcurl4-openssl-dev libjson-c-dev libqpid-proton11-dev libsqlite3-dev libssl-dev
+	zlib1g-dev"
 test="binutils mount python3 groff-base shellcheck xz-utils procps
-	libhdrhistogram-java openjdk-17-jdk-headless"
-bench="nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
+	libhdrhistogram-java openjdk-17-jdk-headless nodejs npm openssl"
+bench="wrk nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis redis-server"
 
 case "${1:-build}" in
 run) want=$run ;;
@@ -36,6 +37,8 @@ command -v dpkg-query >/dev/null 2>&1 || {
 
 missing=
 for package in $want; do
+	# Node.js from elsewhere brings npm with it, and does not go together with Debian's.
+	[ "$package" != npm ] || ! command -v npm >/dev/null 2>&1 || continue
 	dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

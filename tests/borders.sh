@@ -44,6 +44,7 @@ check "no plugin includes another" "$others"
 
 check "libconfig is used in core/host/conf*.c alone" "$(includes core plugins | grep libconfig | grep -v '^core/host/conf')"
 check "SQLite is used in the local plugins alone" "$(includes core plugins | grep sqlite3 | grep -vE '^plugins/((store|transport)/local|common/sqlite)/')"
+check "AMQP is spoken in transport servicebus alone" "$(includes core plugins | grep '<proton/' | grep -v '^plugins/transport/servicebus/')"
 
 # What the built plugins export. The build tree holds them in .libs, an installed tree does not come here.
 found=0

@@ -169,6 +169,11 @@ int64_t hist_percentile(const struct hist *h, double percent)
 	return h->max;
 }
 
+bool hist_can_tell(uint64_t count, double percent)
+{
+	return count > 0 && (percent < 99 || (double)count * (100 - percent) > 99.99);
+}
+
 double hist_mean(const struct hist *h)
 {
 	return h->count ? (double)h->sum / (double)h->count : 0;

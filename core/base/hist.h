@@ -50,6 +50,9 @@ void hist_merge(struct hist *into, const struct hist *from);
 int hist_since(struct hist *out, const struct hist *now, const struct hist *before);
 
 int64_t hist_percentile(const struct hist *h, double percent); /* 0 when empty; percent 0 .. 100 */
+/* Whether there are enough values for this percentile to be more than the largest one's luck: at least one
+ * beyond it from 99 on. */
+bool hist_can_tell(uint64_t count, double percent);
 double hist_mean(const struct hist *h); /* 0 when empty */
 bool hist_equal(const struct hist *a, const struct hist *b); /* cells and count */
 

@@ -207,16 +207,10 @@ static int bad(struct sq_err *err, const char *why)
 	return sq_fail(err, -EBADMSG, "not a histogram that can be used here: %s", why);
 }
 
-static int add_cell(struct hist *h, uint32_t cell, uint64_t n, struct sq_err *err)
+static void add_cell(struct hist *h, uint32_t cell, uint64_t n)
 {
-	int64_t low, high;
+	int64_t low = hist_cell_low(cell), high = hist_cell_high(cell);
 
-	if (cell > hist_cell(HIST_CEILING))
-		return bad(err, "it holds values above 1 h");
-	if (n > INT64_MAX - h->count)
-		return bad(err, "its counts exceed 2^63");
-	low = hist_cell_low(cell);
-	high = hist_cell_high(cell);
 	h->cells[cell] = n;
 	h->count += n;
 	h->sum += (unsigned __int128)(uint64_t)(low + (high - low + 1) / 2) * n;
@@ -226,14 +220,14 @@ static int add_cell(struct hist *h, uint32_t cell, uint64_t n, struct sq_err *er
 	}
 	h->high = cell;
 	h->max = high < HIST_CEILING ? high : HIST_CEILING;
-	return 0;
 }
 
+/* h NULL: looks whether they can be had. Otherwise they can, and h is empty. */
 static int get_counts(struct hist *h, const uint8_t *p, const uint8_t *end, struct sq_err *err)
 {
-	uint64_t cell = 0;
+	const uint64_t last = hist_cell(HIST_CEILING);
+	uint64_t cell = 0, total = 0;
 	int64_t n;
-	int r;
 
 	while (p < end) {
 		p = get_varint(p, end, &n);
@@ -241,11 +235,13 @@ static int get_counts(struct hist *h, const uint8_t *p, const uint8_t *end, stru
 			return bad(err, "its last count is cut off");
 		if (n < -FOREIGN_CELLS)
 			return bad(err, "a run of zeroes is longer than the layout");
-		if (n > 0) {
-			r = add_cell(h, cell < HIST_CELLS ? (uint32_t)cell : HIST_CELLS, (uint64_t)n, err);
-			if (r < 0)
-				return r;
-		}
+		if (n > 0 && cell > last)
+			return bad(err, "it holds values above 1 h");
+		if (n > 0 && (uint64_t)n > INT64_MAX - total)
+			return bad(err, "its counts exceed 2^63");
+		total += n > 0 ? (uint64_t)n : 0;
+		if (n > 0 && h)
+			add_cell(h, (uint32_t)cell, (uint64_t)n);
 		cell += n < 0 ? (uint64_t)-n : 1;
 	}
 	return 0;
@@ -255,6 +251,7 @@ static int get_payload(struct hist *h, const uint8_t *p, size_t len, struct sq_e
 {
 	uint64_t ratio_bits;
 	double ratio;
+	int r;
 
 	if (len < INNER_HEADER || (get_u32(p) & COOKIE_MASK) != COOKIE_INNER)
 		return bad(err, "it is not of the V2 encoding inside");
@@ -266,7 +263,12 @@ static int get_payload(struct hist *h, const uint8_t *p, size_t len, struct sq_e
 		return bad(err, "it is shifted or scaled (a double histogram)");
 	if (get_u32(p + 12) != HIST_DIGITS || get_u64(p + 16) != 1)
 		return bad(err, "it must have 3 significant digits and lowest value 1");
-	return get_counts(h, p + INNER_HEADER, p + len, err);
+	r = get_counts(NULL, p + INNER_HEADER, p + len, err);
+	if (r == 0) {
+		hist_reset(h);
+		get_counts(h, p + INNER_HEADER, p + len, NULL);
+	}
+	return r;
 }
 
 static int get_blob(struct hist *h, const uint8_t *blob, size_t len, uint8_t *payload, struct sq_err *err)
@@ -292,7 +294,6 @@ static int get_blob(struct hist *h, const uint8_t *blob, size_t len, uint8_t *pa
 int hist_decode(struct hist *out, const char *base64, size_t len, struct sq_err *err)
 {
 	uint8_t *blob = NULL, *payload = NULL;
-	struct hist *h = NULL;
 	ssize_t bytes;
 	int r;
 
@@ -300,19 +301,13 @@ int hist_decode(struct hist *out, const char *base64, size_t len, struct sq_err 
 		return bad(err, "it is longer than any histogram");
 	blob = malloc(len / 4 * 3 + 1);
 	payload = malloc(PAYLOAD_MAX);
-	h = hist_new();
-	if (!blob || !payload || !h) {
+	if (!blob || !payload) {
 		r = sq_fail(err, -ENOMEM, "no memory for a histogram");
 		goto out;
 	}
 	bytes = get_base64(base64, len, blob);
-	r = bytes < 0 ? bad(err, "it is not base64") : get_blob(h, blob, (size_t)bytes, payload, err);
-	if (r == 0) {
-		hist_reset(out);
-		hist_merge(out, h);
-	}
+	r = bytes < 0 ? bad(err, "it is not base64") : get_blob(out, blob, (size_t)bytes, payload, err);
 out:
-	hist_free(h);
 	free(payload);
 	free(blob);
 	return r;

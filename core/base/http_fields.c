@@ -105,6 +105,10 @@ static void note_connection(struct scan *s, struct sq_slice value)
 {
 	struct sq_slice option;
 
+	if (value.len == 10 && memcmp(value.data, "keep-alive", 10) == 0) {
+		s->notes.keep_alive = true; /* as almost all have it */
+		return;
+	}
 	while (http_next_token(&value, &option)) {
 		s->notes.close |= http_is(option, "close");
 		s->notes.keep_alive |= http_is(option, "keep-alive");
@@ -139,8 +143,12 @@ static inline bool is_name(const char *s, const char *name, size_t len)
 }
 
 /* Lengths tell the names apart that matter; few other fields get as far as a comparison. */
-static void note_field(struct scan *s, const struct sq_header *f)
+static inline void note_field(struct scan *s, struct sq_slice name, struct sq_slice value)
 {
+	const struct sq_header field = {name, value}, *f = &field;
+
+	if (s->notes.fields++ < HTTP_HEADERS_MAX)
+		s->h->headers[s->h->header_count++] = field;
 	switch (f->name.len) {
 	case sizeof "host" - 1:
 		if (is_name(f->name.data, "host", f->name.len)) {
@@ -167,8 +175,6 @@ static void note_field(struct scan *s, const struct sq_header *f)
 		}
 		break;
 	}
-	if (s->notes.fields++ < HTTP_HEADERS_MAX)
-		s->h->headers[s->h->header_count++] = *f;
 }
 
 /* A line that begins with a space goes on with the value before (RFC 9112, 5.2). */
@@ -179,10 +185,10 @@ static const char *skip_folds(struct scan *s, const char *p)
 	return p;
 }
 
-const char *scan_field(struct scan *s, const char *line)
+/* A field that is not as almost all are: folded, cut, faulty, or with white space before its colon. */
+static const char *scan_odd_field(struct scan *s, const char *line)
 {
 	const char *name_end, *colon, *next;
-	struct sq_header f;
 
 	/* Behind the status line, where it folds nothing and may be ignored (RFC 9112, 2.2), or a fold
 	 * that has come later than what it goes on with. */
@@ -199,8 +205,21 @@ const char *scan_field(struct scan *s, const char *line)
 		next = skip_folds(s, next);
 	if (!next)
 		return NULL;
-	f.name = (struct sq_slice){line, (size_t)(name_end - line)};
-	f.value = trim(colon + 1, next);
-	note_field(s, &f);
+	note_field(s, (struct sq_slice){line, (size_t)(name_end - line)}, trim(colon + 1, next));
 	return next;
+}
+
+/* A whole line "name: text", CR LF, and no fold behind it; all others are looked at again. */
+const char *scan_field(struct scan *s, const char *line)
+{
+	const char *const end = s->end;
+	const char *colon = s->kind->strict ? scan_while(line, end, CHAR_TOKEN) : scan_name(line, end), *p;
+
+	if (colon == line || colon == end || *colon != ':')
+		return scan_odd_field(s, line);
+	p = scan_text(colon + 1, end);
+	if (end - p < 3 || p[0] != '\r' || p[1] != '\n' || is_space(p[2]))
+		return scan_odd_field(s, line);
+	note_field(s, (struct sq_slice){line, (size_t)(colon - line)}, trim(colon + 1, p));
+	return p + 2;
 }

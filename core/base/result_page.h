@@ -62,4 +62,7 @@ uint64_t member_total(struct json_object *o, const char *name);
 void result_verdict(struct page *p, struct json_object *doc);
 void result_thresholds(struct page *p, struct json_object *doc, bool failed);
 
+/* result_requests.c: what became of each named request, and of checks. */
+void result_requests(struct page *p, struct json_object *doc);
+
 #endif

@@ -208,6 +208,29 @@ static void print_ledger(struct page *p, struct json_object *ledger)
 	page_end(p);
 }
 
+/* The first one of each kind that has words of its own. */
+static void print_reasons(struct page *p, struct json_object *errors)
+{
+	static const char *const kinds[] = {"unsent", "reset", "timeout", "protocol"};
+	char what[WORDS_MAX], address[WORDS_MAX];
+	bool any = false;
+
+	for (size_t i = 0; i < SQ_LEN(kinds); i++) {
+		struct json_object *list = member_get(errors, kinds[i]), *first;
+
+		if (!json_object_is_type(list, json_type_array) || json_object_array_length(list) == 0)
+			continue;
+		first = json_object_array_get_idx(list, 0);
+		if (!member_text(first, "what", what))
+			continue;
+		page_begin(p, any ? "" : "because", PAGE_LABELS, NULL);
+		p->indent += 2;
+		page_say(p, "%s: %s%s%s%s", kinds[i], what,
+		         member_text(first, "address", address) ? " (" : "", address, *address ? ")" : "");
+		any = true;
+	}
+}
+
 static void print_audit(struct page *p, struct json_object *audit)
 {
 	char status[WORDS_MAX], counted[TEXT_MAX], sent[TEXT_MAX];
@@ -234,6 +257,7 @@ static void print_status(struct page *p, struct json_object *doc)
 	                   *connections = member_get(doc, "connections");
 	char count[TEXT_MAX], reused[TEXT_MAX], word[TEXT_MAX];
 	struct json_object_iter it;
+	uint64_t full, resumed;
 	bool any = json_object_is_type(statuses, json_type_object) && json_object_object_length(statuses) > 0;
 
 	if (!any && !connections)
@@ -252,6 +276,11 @@ static void print_status(struct page *p, struct json_object *doc)
 		page_put(p, any ? 2 : 0, "connections %s opened, %s reused",
 		         text_count(count, member_total(connections, "opened")),
 		         text_count(reused, member_total(connections, "reused")));
+	resumed = member_total(connections, "tls_resumed");
+	full = member_total(connections, "tls_full");
+	if (full + resumed > 0)
+		page_put(p, 2, "TLS handshakes %s full, %s resumed", text_count(count, full),
+		         text_count(reused, resumed));
 	page_end(p);
 }
 
@@ -271,15 +300,20 @@ static void print_efficiency(struct page *p, struct json_object *generator)
 	page_say(p, "%s us CPU per request, %s requests per core second", each, text_number(text, requests));
 }
 
-static void print_saturation(struct page *p, struct json_object *saturation)
+static void print_saturation(struct page *p, struct json_object *doc)
 {
+	struct json_object *saturation = member_get(doc, "saturation");
+	bool closed = member_is(member_get(doc, "effective_plan"), "mode", "closed");
 	bool target = member_is(saturation, "who", "target");
 
 	if (!target && !member_is(saturation, "who", "generator"))
 		return;
 	page_begin(p, "saturated", PAGE_LABELS, NULL);
-	page_say(p,
-	         target ? "the target: requests had to wait for it" : "the generator: it could not keep up");
+	if (target && closed)
+		page_say(p, "the target: more than that it does not answer over these connections");
+	else
+		page_say(p, target ? "the target: requests had to wait for it"
+		                   : "the generator: it could not keep up");
 }
 
 static void print_workers(struct page *p, struct json_object *workers)
@@ -315,10 +349,12 @@ void result_text(struct json_object *doc, bool color, struct buf *out)
 	print_latencies(&p, doc);
 	p.new_block = true;
 	print_ledger(&p, member_get(doc, "ledger"));
+	print_reasons(&p, member_get(member_get(doc, "samples"), "errors"));
+	result_requests(&p, doc);
 	print_audit(&p, member_get(doc, "audit"));
 	print_status(&p, doc);
 	result_thresholds(&p, doc, false);
-	print_saturation(&p, member_get(doc, "saturation"));
+	print_saturation(&p, doc);
 	print_workers(&p, member_get(doc, "workers"));
 	print_warmup(&p, member_get(doc, "warmup"));
 	print_efficiency(&p, member_get(doc, "generator"));

@@ -145,10 +145,16 @@ static int read_authority(struct sq_slice text, struct url *u, struct sq_err *er
 	return 0;
 }
 
-/* What is written as it is into a request line must not end it. */
-static int check_path(const char *path, struct sq_err *err)
+/* What is written as it is into a request line must not end it. A template's blanks are not written. */
+int url_check_path(const char *path, struct sq_err *err)
 {
+	bool inside = false; /* of {{ }} */
+
 	for (const char *c = path; *c; c++) {
+		if (c[0] == c[1] && (*c == '{' || *c == '}'))
+			inside = *c == '{';
+		if (*c == ' ' && inside)
+			continue;
 		if (*c == '#')
 			return sq_fail(
 			    err, -EINVAL,
@@ -177,7 +183,7 @@ int url_parse(const char *s, struct url *out, struct sq_err *err)
 	if (r < 0)
 		return r;
 	rest.data += authority;
-	r = check_path(rest.data, err);
+	r = url_check_path(rest.data, err);
 	if (r < 0)
 		return r;
 	len = snprintf(u.text, sizeof u.text, "%s://%s%s%s", u.tls ? "https" : "http", u.authority,

@@ -25,6 +25,9 @@ struct url {
 /* 0, or -EINVAL with the reason. out is written only on success. path points into out itself, so
  * copy a struct url with url_copy only. */
 int url_parse(const char *s, struct url *out, struct sq_err *err);
+/* Path and query alone: 0, or -EINVAL with the reason. Blanks may stand within {{ }} (template.h). */
+int url_check_path(const char *path, struct sq_err *err);
+
 void url_copy(struct url *to, const struct url *from);
 
 #endif

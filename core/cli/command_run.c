@@ -10,6 +10,7 @@
 #include "json.h"
 #include "output.h"
 #include "plan.h"
+#include "plan_put.h"
 #include "runs.h"
 #include "say.h"
 #include "signals.h"
@@ -147,6 +148,7 @@ static int run_with_gateway(struct json_object *plan, const struct options *o)
 static int run_alone(struct json_object *plan, const struct options *o)
 {
 	struct daemon d;
+	struct json_object *allowed;
 	struct sq_err err;
 	struct api api;
 	int code;
@@ -155,7 +157,10 @@ static int run_alone(struct json_object *plan, const struct options *o)
 		say("--detach needs a gateway (--gateway URL): a run without one ends with squall");
 		return RESULT_EXIT_USAGE;
 	}
-	if (daemon_start(&d, json_text(plan, "url"), &err) < 0) {
+	allowed = plan_targets(plan);
+	code = daemon_start(&d, json_text(plan, "url"), allowed, &err);
+	json_object_put(allowed);
+	if (code < 0) {
 		say("%s", err.text);
 		return RESULT_EXIT_STOPPED;
 	}
@@ -199,5 +204,45 @@ int command_run(const struct options *o)
 	}
 	code = run_plan(plan, o);
 	json_object_put(plan);
+	return code;
+}
+
+static int run_watched(struct api *api, struct json_object *plan, const struct options *o, struct daemon *d,
+                       struct json_object **ret_doc)
+{
+	const struct follow_how how = {.cancels = true, .stays = true, .alive = daemon_alive, .ctx = d};
+	struct source s = {.api = api};
+	int code = submit(api, plan, o, s.id);
+
+	if (code == 0)
+		code = attend(&s, o, &how, false);
+	if (code == 0 && !member_is(s.doc, "state", "completed")) {
+		say("the run was not completed: it is %s (%s)", json_text(s.doc, "state"),
+		    json_text(s.doc, "reason"));
+		code = RESULT_EXIT_STOPPED;
+	}
+	if (code == 0)
+		*ret_doc = json_object_get(s.doc);
+	source_close(&s);
+	return code;
+}
+
+int run_quietly(struct json_object *plan, const struct options *o, struct json_object **ret_doc)
+{
+	struct daemon d;
+	struct sq_err err;
+	struct api api;
+	int code;
+
+	if (daemon_start(&d, json_text(plan, "url"), NULL, &err) < 0) {
+		say("%s", err.text);
+		return RESULT_EXIT_STOPPED;
+	}
+	code = api_open(&api, d.url, o);
+	if (code == 0) {
+		code = run_watched(&api, plan, o, &d, ret_doc);
+		api_close(&api);
+	}
+	daemon_stop(&d);
 	return code;
 }

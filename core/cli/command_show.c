@@ -121,7 +121,7 @@ static void describe_load(struct json_object *test, char *out, size_t size)
 
 	*out = '\0';
 	if (member_number(test, "hits_per_sec", &rate) && member_number(test, "duration_sec", &seconds) &&
-	    rate < 1e9 && seconds < 1e9)
+	    rate > 0 && rate < 1e9 && seconds < 1e9)
 		snprintf(out, size, "%s for %s", rate_text(a, (int64_t)(rate * RATE_ONE + 0.5)),
 		         text_duration(b, (int64_t)(seconds * SQ_S)));
 }

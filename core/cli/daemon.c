@@ -42,7 +42,8 @@ static int write_conf(const char *folder, const char *name, const struct buf *te
 	return good ? 0 : -EIO;
 }
 
-static int make_folder(struct daemon *d, const char *plugins, const char *target_url, struct sq_err *err)
+static int make_folder(struct daemon *d, const char *plugins, const char *target_url,
+                       struct json_object *allowed, struct sq_err *err)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct buf own = {0}, worker = {0};
@@ -54,7 +55,7 @@ static int make_folder(struct daemon *d, const char *plugins, const char *target
 		*d->folder = '\0';
 		return r;
 	}
-	daemon_conf(d->folder, plugins, target_url, &own);
+	daemon_conf(d->folder, plugins, target_url, allowed, &own);
 	daemon_worker_conf(plugins, &worker);
 	if (write_conf(d->folder, "squalld.conf", &own) < 0 ||
 	    write_conf(d->folder, "worker.conf", &worker) < 0)
@@ -257,14 +258,14 @@ static int await(struct daemon *d, struct sq_err *err)
 	return sq_fail(err, -ETIMEDOUT, "squalld was not ready after 20 s: %s", why);
 }
 
-int daemon_start(struct daemon *d, const char *target_url, struct sq_err *err)
+int daemon_start(struct daemon *d, const char *target_url, struct json_object *allowed, struct sq_err *err)
 {
 	char program[PATH_MAX], plugins[PATH_MAX];
 	int r;
 
 	*d = (struct daemon){.lifeline = -1};
 	daemon_find(program, plugins);
-	r = make_folder(d, *plugins ? plugins : NULL, target_url, err);
+	r = make_folder(d, *plugins ? plugins : NULL, target_url, allowed, err);
 	if (r == 0)
 		r = launch(d, program, err);
 	if (r == 0)

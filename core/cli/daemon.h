@@ -16,6 +16,8 @@
 
 #include "core/base/buf.h"
 
+struct json_object;
+
 struct daemon {
 	pid_t pid; /* 0: none */
 	int lifeline;
@@ -23,14 +25,16 @@ struct daemon {
 	char url[128]; /* of its gateway */
 };
 
-/* Returns once its gateway listens. 0, or a negative errno with the reason, and nothing is left then. */
-int daemon_start(struct daemon *d, const char *target_url, struct sq_err *err);
+/* allowed: a list of what it may load beside the origin of target_url (allowed_targets); NULL for nothing.
+ * Returns once its gateway listens. 0, or a negative errno with the reason, and nothing is left then. */
+int daemon_start(struct daemon *d, const char *target_url, struct json_object *allowed, struct sq_err *err);
 /* Whether it lives; says why not. d is a struct daemon. */
 bool daemon_alive(void *d);
 void daemon_stop(struct daemon *d); /* waits for its end; harmless on a zeroed one */
 
 /* The two .conf files (daemon_conf.c): its own, and that of its workers. plugins: NULL = built in. */
-void daemon_conf(const char *folder, const char *plugins, const char *target_url, struct buf *out);
+void daemon_conf(const char *folder, const char *plugins, const char *target_url, struct json_object *allowed,
+                 struct buf *out);
 void daemon_worker_conf(const char *plugins, struct buf *out);
 
 #endif

@@ -21,7 +21,7 @@
 struct exchange {
 	CURL *easy;
 	struct json_object *plan;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *resolve, *connect_to;
 	struct buf body; /* the first BODY_SHOWN bytes of the answer's */
 	uint64_t body_len;
 	char why[CURL_ERROR_SIZE];
@@ -167,6 +167,55 @@ static bool set_body(struct exchange *x, struct json_object *plan, const char *m
 	return curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
 }
 
+/* PEM text of tls.NAME, if any. */
+static bool set_pem(struct exchange *x, struct json_object *tls, const char *name, CURLoption option)
+{
+	struct json_object *text = member_get(tls, name);
+	struct curl_blob blob = {.flags = CURL_BLOB_COPY};
+
+	if (!json_object_is_type(text, json_type_string))
+		return true;
+	blob.data = (void *)(uintptr_t)json_object_get_string(text);
+	blob.len = (size_t)json_object_get_string_len(text);
+	return curl_easy_setopt(x->easy, option, &blob) == CURLE_OK;
+}
+
+static bool set_tls(struct exchange *x, struct json_object *tls)
+{
+	if (!json_object_is_type(tls, json_type_object))
+		return true;
+	if (json_object_get_boolean(member_get(tls, "insecure"))) {
+		curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(x->easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	return set_pem(x, tls, "ca", CURLOPT_CAINFO_BLOB) && set_pem(x, tls, "cert", CURLOPT_SSLCERT_BLOB) &&
+	       set_pem(x, tls, "key", CURLOPT_SSLKEY_BLOB);
+}
+
+static struct curl_slist *list_of(struct json_object *plan, const char *name)
+{
+	struct json_object *list = member_get(plan, name);
+	struct curl_slist *out = NULL, *more;
+
+	for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list);
+	     i++) {
+		more = curl_slist_append(out, json_object_get_string(json_object_array_get_idx(list, i)));
+		out = more ? more : out;
+	}
+	return out;
+}
+
+static bool set_place(struct exchange *x, struct json_object *plan)
+{
+	const char *path = json_text(plan, "unix_socket");
+
+	x->resolve = list_of(plan, "resolve");
+	x->connect_to = list_of(plan, "connect_to");
+	return curl_easy_setopt(x->easy, CURLOPT_RESOLVE, x->resolve) == CURLE_OK &&
+	       curl_easy_setopt(x->easy, CURLOPT_CONNECT_TO, x->connect_to) == CURLE_OK &&
+	       curl_easy_setopt(x->easy, CURLOPT_UNIX_SOCKET_PATH, *path ? path : NULL) == CURLE_OK;
+}
+
 static const char *method_of(struct json_object *plan)
 {
 	const char *method = json_text(plan, "method");
@@ -190,10 +239,11 @@ static bool set_up(struct exchange *x, struct json_object *plan)
 	                 (long)(timeout > 0 && timeout < 1e9 ? timeout : TIMEOUT_MS));
 	curl_easy_setopt(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	return curl_easy_setopt(x->easy, CURLOPT_URL, json_text(plan, "url")) == CURLE_OK &&
-	       curl_easy_setopt(x->easy, CURLOPT_PROTOCOLS_STR, "http") == CURLE_OK &&
+	       curl_easy_setopt(x->easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(x->easy, CURLOPT_PROXY, "") == CURLE_OK &&
 	       curl_easy_setopt(x->easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
 	       curl_easy_setopt(x->easy, CURLOPT_USERAGENT, "squall/" PACKAGE_VERSION) == CURLE_OK &&
+	       set_place(x, plan) && set_tls(x, member_get(plan, "tls")) &&
 	       set_body(x, plan, method_of(plan)) && add_headers(x, plan) &&
 	       curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers) == CURLE_OK;
 }
@@ -209,6 +259,10 @@ static void explain(const struct exchange *x, CURLcode failed, const char *addre
 	if (failed == CURLE_COULDNT_CONNECT && number)
 		say("cannot connect to %s (%s): is the target running there?", where,
 		    say_errno(words, (int)number));
+	else if (failed == CURLE_PEER_FAILED_VERIFICATION)
+		say("no TLS with %s (%s): trust who issued its certificate with --cacert, or accept any with "
+		    "-k",
+		    where, *x->why ? x->why : curl_easy_strerror(failed));
 	else
 		say("no whole answer from %s: %s", where, *x->why ? x->why : curl_easy_strerror(failed));
 }
@@ -251,6 +305,8 @@ int debug_request(struct json_object *plan)
 		say("the request cannot be made: no memory, or something of it is too strange for libcurl");
 	curl_easy_cleanup(x.easy);
 	curl_slist_free_all(x.headers);
+	curl_slist_free_all(x.resolve);
+	curl_slist_free_all(x.connect_to);
 	buf_free(&x.body);
 	return code;
 }

@@ -12,15 +12,11 @@ enum later_kind {
 	LATER_COMMAND, /* "compare" */
 	LATER_OPTION, /* "--insecure", as it is spelled */
 	LATER_OUTPUT, /* "html": the ending of a file of -o */
-	LATER_FIELD, /* of a plan, for what squall itself makes of plans (--dry-run) */
-	LATER_SCHEME, /* "https": of a URL */
-	LATER_LOAD, /* "connections": a kind of load */
 };
 
 struct later_row {
 	enum later_kind kind;
 	const char *name;
-	const char *what; /* stands before the words that all have; "" for nothing */
 };
 extern const struct later_row later_rows[]; /* closed by a row without name */
 

@@ -65,7 +65,7 @@ void options_usage(FILE *out)
 {
 	fputs("usage: squall COMMAND [options]\n\n", out);
 	for (const struct command *c = commands; c->name; c++)
-		fprintf(out, "  %-6s %-4s  %s\n", c->name, c->operand ? c->operand : "", c->summary);
+		fprintf(out, "  %-8s %-4s  %s\n", c->name, c->operand ? c->operand : "", c->summary);
 	fputs("\n  squall run http://127.0.0.1:8080/hit -r 500 -d 30s -w 2\n"
 	      "  squall COMMAND --help     its options; squall(1) says more\n\n"
 	      "Exit status: 0 pass, 99 a threshold failed or no answer was ok, 98 the\n"

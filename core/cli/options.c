@@ -75,7 +75,7 @@ static int check_refusals(const struct options *o, const char *arg, struct sq_er
 			return sq_fail(err, -EINVAL, "%s %s", f->spelling, f->text);
 	for (const struct later_row *row = later_rows; row->name; row++)
 		if (row->kind == LATER_OPTION && is_spelled(arg, row->name))
-			return sq_fail(err, -EINVAL, "%s %s" LATER_WORDS, row->name, row->what);
+			return sq_fail(err, -EINVAL, "%s " LATER_WORDS, row->name);
 	return 0;
 }
 

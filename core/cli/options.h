@@ -26,7 +26,8 @@ enum {
 	C_CANCEL = 1 << 4,
 	C_WAIT = 1 << 5,
 	C_REPORT = 1 << 6,
-	C_ANY = (1 << 7) - 1,
+	C_SELFTEST = 1 << 7,
+	C_ANY = (1 << 8) - 1,
 };
 
 struct command {
@@ -59,8 +60,8 @@ struct option_row {
 	const char *help; /* NULL: another spelling, not shown */
 	size_t off; /* in struct options */
 	const char *field; /* of the plan */
-	/* Writes value into the plan. 0, or a negative errno with the reason, which begins with the
-	 * option as it was spelled. */
+	/* Writes value (NULL when the row takes none) into the plan. 0, or a negative errno with the reason,
+	 * which begins with the option as it was spelled. */
 	int (*put)(struct json_object *plan, const struct option_row *row, const char *value,
 	           struct sq_err *err);
 };

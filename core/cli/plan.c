@@ -9,7 +9,6 @@
 
 #include "core/base/url.h"
 #include "json.h"
-#include "later.h"
 #include "plan_put.h"
 #include "rate.h"
 
@@ -44,8 +43,6 @@ static int put_url(struct json_object *plan, const char *operand, struct sq_err 
 	if (url_parse(operand, &url, &why) < 0)
 		return sq_fail(err, -EINVAL, "%s: %s",
 		               text_safe(shown, sizeof shown, operand, strlen(operand)), why.text);
-	if (url.tls && later_is(LATER_SCHEME, "https"))
-		return sq_fail(err, -EINVAL, "%s: https " LATER_WORDS, url.text);
 	return json_put_text(plan, "url", url.text);
 }
 
@@ -55,11 +52,13 @@ static int check_headers(const struct options *o, struct sq_err *err)
 	for (size_t i = 0; i < o->field_count; i++)
 		for (size_t j = 0; j < i; j++) {
 			const char *a = o->fields[i].value, *b = o->fields[j].value;
-			size_t len = strcspn(a, ":");
+			size_t len;
 
-			if (o->fields[i].row->put == plan_put_header &&
-			    o->fields[j].row->put == plan_put_header && strcspn(b, ":") == len &&
-			    strncasecmp(a, b, len) == 0)
+			if (o->fields[i].row->put != plan_put_header ||
+			    o->fields[j].row->put != plan_put_header)
+				continue;
+			len = strcspn(a, ":");
+			if (strcspn(b, ":") == len && strncasecmp(a, b, len) == 0)
 				return sq_fail(err, -EINVAL, "-H \"%.*s\" is there twice", (int)len, a);
 		}
 	return 0;
@@ -90,16 +89,34 @@ static int put_default(struct json_object *plan, const char *field, int64_t valu
 	return member_get(plan, field) ? 0 : json_put(plan, field, json_object_new_int64(value));
 }
 
-/* No load given: 10/s for 10 s with 1 worker. */
+/* -c alone: the closed model. Its connections are those of the whole test. */
+static int put_closed(struct json_object *plan, const struct options *o)
+{
+	struct json_object *connections = member_get(plan, "max_connections");
+
+	if (!is_given(o, "max_connections") || member_get(plan, "hits_per_sec") ||
+	    member_get(plan, "stages") || member_get(plan, "mode"))
+		return 0;
+	if (json_put(plan, "connections", json_object_get(connections)) < 0 ||
+	    json_put_text(plan, "mode", "closed") < 0)
+		return -ENOMEM;
+	json_object_object_del(plan, "max_connections");
+	return 0;
+}
+
+/* No load given: 10/s for 10 s with 1 worker. Stages and a number of requests say how long it takes. */
 static int put_defaults(struct json_object *plan, const struct options *o, struct sq_err *err)
 {
-	if (is_given(o, "max_connections") && !member_get(plan, "hits_per_sec") &&
-	    later_is(LATER_LOAD, "connections"))
-		return sq_fail(err, -EINVAL, "-c without -r (as fast as the connections go) " LATER_WORDS);
-	if (put_default(plan, "hits_per_sec", 10) < 0 || put_default(plan, "duration_sec", 10) < 0 ||
-	    put_default(plan, "workers", 1) < 0)
-		return sq_fail(err, -ENOMEM, "no memory");
-	return 0;
+	bool stages = member_get(plan, "stages");
+	int r = put_closed(plan, o);
+
+	if (r == 0 && !stages && strcmp(json_text(plan, "mode"), "closed") != 0)
+		r = put_default(plan, "hits_per_sec", 10);
+	if (r == 0 && !stages && !member_get(plan, "max_requests"))
+		r = put_default(plan, "duration_sec", 10);
+	if (r == 0)
+		r = put_default(plan, "workers", 1);
+	return r < 0 ? sq_fail(err, r, "no memory") : 0;
 }
 
 int plan_build(const struct options *o, struct json_object **ret, struct sq_err *err)
@@ -113,8 +130,7 @@ int plan_build(const struct options *o, struct json_object **ret, struct sq_err 
 		r = sq_fail(err, -ENOMEM, "no memory");
 	if (r < 0)
 		return r;
-	if (o->plan_file)
-		r = plan_expand_file(plan, o->plan_file, err);
+	r = plan_expand_files(plan, o->plan_file, err);
 	if (r == 0 && o->operand)
 		r = put_url(plan, o->operand, err);
 	if (r == 0)
@@ -148,12 +164,13 @@ static int read_scaled(struct json_object *plan, const char *field, double scale
 
 int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err)
 {
+	static const char *const others[] = {"stages", "arrival", "mode", "max_requests", "warmup_sec"};
 	int64_t rate, duration;
 	int r;
 
-	for (const struct later_row *row = later_rows; row->name; row++)
-		if (row->kind == LATER_FIELD && member_get(plan, row->name))
-			return sq_fail(err, -EINVAL, "%s " LATER_WORDS, row->name);
+	for (size_t i = 0; i < SQ_LEN(others); i++)
+		if (member_get(plan, others[i]))
+			return 1;
 	r = read_scaled(plan, "hits_per_sec", RATE_ONE, 1e7, &rate, err);
 	if (r == 0)
 		r = read_scaled(plan, "duration_sec", SQ_S, 30 * 86400, &duration, err);
@@ -188,9 +205,9 @@ bool plan_is_secret(struct json_object *plan, const char *name, size_t len)
 	return is_named(member_get(plan, "secret_headers"), name, len);
 }
 
-int plan_hide(struct json_object *plan)
+/* headers: of the plan or of one of its requests. */
+static int hide_headers(struct json_object *plan, struct json_object *headers)
 {
-	struct json_object *headers = member_get(plan, "headers");
 	struct json_object_iter it;
 
 	if (!json_object_is_type(headers, json_type_object))
@@ -203,4 +220,19 @@ int plan_hide(struct json_object *plan)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+int plan_hide(struct json_object *plan)
+{
+	struct json_object *tls = member_get(plan, "tls"), *requests = member_get(plan, "requests"),
+	                   *key = json_object_is_type(tls, json_type_object) ? member_get(tls, "key") : NULL;
+	size_t count = json_object_is_type(requests, json_type_array) ? json_object_array_length(requests)
+	                                                              : 0;
+	int r = hide_headers(plan, member_get(plan, "headers"));
+
+	if (json_object_is_type(key, json_type_string) && !json_object_set_string(key, "(hidden)"))
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = hide_headers(plan, member_get(json_object_array_get_idx(requests, i), "headers"));
+	return r;
 }

@@ -60,11 +60,13 @@ static int expand_text(const char *s, size_t len, struct buf *out, struct sq_err
 	int r = 0;
 
 	while (r == 0 && (open = memmem(s, (size_t)(end - s), "{{", 2))) {
-		next = read_env(open + 2, &name, &name_len);
-		buf_add(out, s, (size_t)((next ? open : open + 2) - s));
+		int past = strncmp(open, "{{{{", 4) == 0 ? 4 : 2; /* {{{{ is two braces, to the workers */
+
+		next = past == 2 ? read_env(open + 2, &name, &name_len) : NULL;
+		buf_add(out, s, (size_t)((next ? open : open + past) - s));
 		if (next)
 			r = add_value(out, name, name_len, err);
-		s = next ? next : open + 2;
+		s = next ? next : open + past;
 	}
 	buf_add(out, s, (size_t)(end - s));
 	return r == 0 && buf_failed(out) ? -ENOMEM : r;
@@ -116,9 +118,10 @@ static int find_file(const char *name, const char *plan_file, char out[PATH_MAX]
 	return sq_fail(err, -EINVAL, "the path of the body's file is too long");
 }
 
-int plan_expand_file(struct json_object *plan, const char *plan_file, struct sq_err *err)
+/* o: the plan, or one of its requests. */
+static int expand_body(struct json_object *o, const char *plan_file, struct sq_err *err)
 {
-	const char *body = json_text(plan, "body");
+	const char *body = json_text(o, "body");
 	char path[PATH_MAX];
 	int r;
 
@@ -127,5 +130,17 @@ int plan_expand_file(struct json_object *plan, const char *plan_file, struct sq_
 	if (body[1] == '\0')
 		return sq_fail(err, -EINVAL, "body of the plan: @ wants the name of a file behind it");
 	r = find_file(body + 1, plan_file, path, err);
-	return r == 0 ? plan_put_file(plan, "body", path, err) : r;
+	return r == 0 ? plan_put_file(o, "body", path, err) : r;
+}
+
+int plan_expand_files(struct json_object *plan, const char *plan_file, struct sq_err *err)
+{
+	struct json_object *requests = member_get(plan, "requests");
+	size_t count = json_object_is_type(requests, json_type_array) ? json_object_array_length(requests)
+	                                                              : 0;
+	int r = expand_body(plan, plan_file, err);
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = expand_body(json_object_array_get_idx(requests, i), plan_file, err);
+	return r;
 }

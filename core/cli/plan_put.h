@@ -40,6 +40,28 @@ int plan_put_threshold(struct json_object *plan, const struct option_row *row, c
 /* The whole of a file as the text of a field, as plans write bodies. */
 int plan_put_file(struct json_object *plan, const char *field, const char *path, struct sq_err *err);
 
+int plan_put_tls_flag(struct json_object *plan, const struct option_row *row, const char *value,
+                      struct sq_err *err);
+int plan_put_pem(struct json_object *plan, const struct option_row *row, const char *value,
+                 struct sq_err *err);
+int plan_put_entry(struct json_object *plan, const struct option_row *row, const char *value,
+                   struct sq_err *err);
+int plan_put_socket(struct json_object *plan, const struct option_row *row, const char *value,
+                    struct sq_err *err);
+int plan_put_step(struct json_object *plan, const struct option_row *row, const char *value,
+                  struct sq_err *err);
+
+/* What else than its URL the plan leads to (resolve, connect_to, unix_socket), as entries of
+ * allowed_targets. The caller's to put; NULL without memory. */
+struct json_object *plan_targets(struct json_object *plan);
+/* plan_put_load.c */
+int plan_put_stage(struct json_object *plan, const struct option_row *row, const char *value,
+                   struct sq_err *err);
+int plan_put_check(struct json_object *plan, const struct option_row *row, const char *value,
+                   struct sq_err *err);
+int plan_put_data(struct json_object *plan, const struct option_row *row, const char *value,
+                  struct sq_err *err);
+
 /* The whole of a file, "-" for standard input, at most limit bytes; appended to out. */
 int file_read(const char *path, size_t limit, struct buf *out, struct sq_err *err);
 

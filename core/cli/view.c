@@ -39,11 +39,43 @@ static void copy_scaled(struct json_object *o, const char *name, double scale, i
 		*out = llround(n * scale);
 }
 
+/* The highest rate of the stages and of what they begin with. */
+static int64_t peak_rate(struct json_object *stages, int64_t peak)
+{
+	for (size_t i = 0; i < json_object_array_length(stages); i++) {
+		int64_t rate = 0;
+
+		copy_scaled(json_object_array_get_idx(stages, i), "hits_per_sec", RATE_ONE, &rate);
+		peak = rate > peak ? rate : peak;
+	}
+	return peak;
+}
+
+static void take_load(struct view *v, struct json_object *plan)
+{
+	struct json_object *stages = member_get(plan, "stages");
+	char text[TEXT_MAX];
+	int64_t rate = 0;
+	uint64_t n;
+
+	v->rate = 0;
+	copy_scaled(plan, "hits_per_sec", RATE_ONE, &rate);
+	if (member_count(plan, "connections", &n) && n > 0) {
+		snprintf(v->load, sizeof v->load, "%s connection%s", text_count(text, n), n == 1 ? "" : "s");
+		member_count(plan, "max_requests", &v->most);
+	} else if (json_object_is_type(stages, json_type_array) && json_object_array_length(stages) > 0) {
+		snprintf(v->load, sizeof v->load, "up to %s", rate_text(text, peak_rate(stages, rate)));
+	} else if (rate > 0) {
+		v->rate = rate;
+		snprintf(v->load, sizeof v->load, "%s", rate_text(text, rate));
+	}
+}
+
 static void take_plan(struct view *v, struct json_object *plan)
 {
 	copy_text(plan, "method", v->method, sizeof v->method);
 	copy_text(plan, "url", v->url, sizeof v->url);
-	copy_scaled(plan, "hits_per_sec", RATE_ONE, &v->rate);
+	take_load(v, plan);
 	copy_scaled(plan, "duration_sec", SQ_S, &v->duration);
 	member_count(plan, "workers", &v->workers);
 }

@@ -20,7 +20,9 @@ struct json_object;
 
 struct view {
 	char id[64], method[32], url[2048];
-	int64_t rate, duration; /* millionths per second, ns; 0 = not known */
+	int64_t rate, duration; /* constant rate: millionths per second; ns; 0 = not known, or not constant */
+	uint64_t most; /* requests after which it ends, where no rate says when; 0 = none */
+	char load[64]; /* what is asked for: "500/s", "up to 1,000/s", "16 connections" */
 	uint64_t workers;
 
 	char state[32];

@@ -14,14 +14,16 @@
 void view_title(const struct view *v, struct buf *out)
 {
 	struct page p = {.out = out};
-	char rate[TEXT_MAX], duration[TEXT_MAX], count[TEXT_MAX];
+	char duration[TEXT_MAX], count[TEXT_MAX];
 
 	page_begin(&p, "squall: ", strlen("squall: "), NULL);
 	page_put(&p, 0, "test %.*s", SHORT_ID, v->id);
 	if (*v->url)
 		page_put(&p, 2, "%s %s", v->method, v->url);
-	if (v->rate > 0 && v->duration > 0)
-		page_put(&p, 2, "%s for %s", rate_text(rate, v->rate), text_duration(duration, v->duration));
+	if (v->most > 0)
+		page_put(&p, 2, "%s for %s requests", v->load, text_count(count, v->most));
+	else if (*v->load && v->duration > 0)
+		page_put(&p, 2, "%s for %s", v->load, text_duration(duration, v->duration));
 	if (v->workers > 0)
 		page_put(&p, 2, "%s worker%s", text_count(count, v->workers), v->workers == 1 ? "" : "s");
 	page_end(&p);
@@ -88,7 +90,7 @@ static void put_seconds(struct line *l, const struct view *v)
 	const double parts[] = {seconds(v), (double)v->duration / SQ_S};
 	char text[TEXT_MAX];
 
-	for (size_t i = 0; i < SQ_LEN(parts); i++)
+	for (size_t i = 0; i < (v->most ? 1 : SQ_LEN(parts)); i++)
 		put(l, "%s%s", i ? "/" : "",
 		    parts[i] == floor(parts[i]) ? text_count(text, (uint64_t)parts[i])
 		                                : text_number(text, parts[i]));
@@ -101,15 +103,19 @@ static void put_progress(struct line *l, const struct view *v, const struct look
 	char sent[TEXT_MAX], all[TEXT_MAX];
 	int size = look->width >= PAGE_WIDTH ? BAR : (int)look->width / 4, filled;
 	double part = v->duration > 0 ? seconds(v) * SQ_S / (double)v->duration : 0;
+	uint64_t whole = v->rate > 0 ? rate_total(v->rate, v->duration) : v->sent;
 
+	if (v->most > 0) {
+		whole = v->most;
+		part = v->sent < whole ? (double)v->sent / (double)whole : 1;
+	}
 	filled = (int)(part * size);
 	put(l, "  [");
 	for (int i = 0; i < size; i++)
 		put(l, "%s", i < filled ? "=" : i == filled ? ">" : " ");
 	put(l, "]  ");
 	put_seconds(l, v);
-	put(l, "   %s of %s requests", text_count(sent, v->sent),
-	    text_count(all, v->rate > 0 ? rate_total(v->rate, v->duration) : v->sent));
+	put(l, "   %s of %s requests", text_count(sent, v->sent), text_count(all, whole));
 }
 
 /* What was asked for reaches the last but one step, so that more than that can be seen. */

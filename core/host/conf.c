@@ -42,11 +42,26 @@ static void not_installed(struct conf_reader *r, enum sq_kind kind, const char *
 	loader_names_free(names);
 }
 
+/* plugin = "auto": what the variables of the specification say, so that an image starts from them alone. */
+static const char *plugin_from_variables(enum sq_kind kind)
+{
+	static const char *const redis[] = {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_SSL",
+	                                    "REDIS_KEY"};
+	bool has_redis = false;
+
+	for (unsigned i = 0; i < SQ_LEN(redis); i++)
+		has_redis |= conf_env_is_set(redis[i]);
+	if (kind == SQ_STORE)
+		return has_redis ? "redis" : "local";
+	return has_redis && !conf_env_is_set("SERVICE_BUS_CONNECTION_STRING") ? "redis" : "servicebus";
+}
+
 static const struct sq_plugin *open_plugin(struct conf_reader *r, enum sq_kind kind, const char *group,
                                            config_setting_t *s)
 {
 	config_setting_t *name = config_setting_get_member(s, *plugin_key);
 	const struct sq_plugin *desc = NULL;
+	const char *plugin;
 	struct sq_err err;
 	int e;
 
@@ -58,9 +73,12 @@ static const struct sq_plugin *open_plugin(struct conf_reader *r, enum sq_kind k
 		conf_error(&r->rep, place(r, name), "%s.plugin takes a text in quotes", group);
 		return NULL;
 	}
-	e = loader_open(r->conf->core.plugin_dir, kind, config_setting_get_string(name), &desc, &err);
+	plugin = config_setting_get_string(name);
+	if ((kind == SQ_STORE || kind == SQ_TRANSPORT) && strcmp(plugin, "auto") == 0)
+		plugin = plugin_from_variables(kind);
+	e = loader_open(r->conf->core.plugin_dir, kind, plugin, &desc, &err);
 	if (e == -ENOENT)
-		not_installed(r, kind, group, config_setting_get_string(name), place(r, name));
+		not_installed(r, kind, group, plugin, place(r, name));
 	else if (e < 0)
 		conf_error(&r->rep, place(r, name), "%s.plugin: %s", group, err.text);
 	return desc;

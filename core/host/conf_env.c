@@ -35,6 +35,13 @@ static bool service_link(const char *value)
 	return strncmp(value, "tcp://", 6) == 0 || strncmp(value, "udp://", 6) == 0;
 }
 
+bool conf_env_is_set(const char *name)
+{
+	const char *value = variable(name);
+
+	return value && !service_link(value);
+}
+
 static struct conf_place variable_place(struct conf_reader *r, const char *name)
 {
 	char *text = conf_printf(&r->priv->mem, "variable %s", name);

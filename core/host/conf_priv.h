@@ -132,6 +132,7 @@ void conf_fill_unknown(struct conf_reader *r, config_setting_t *group, const str
 const char *conf_hint(char *out, size_t size, const char *word, const char *const *words);
 
 /* conf_env.c */
+bool conf_env_is_set(const char *name); /* a service link counts as not */
 void conf_env_apply(struct conf_reader *r, struct conf_table *t, unsigned row);
 void conf_env_finish(struct conf_reader *r); /* across tables: conflicts, and what nobody reads */
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/failpoint.h"
 #include "log.h"
 #include "op_slot.h"
 
@@ -220,6 +221,8 @@ void ops_done(struct ops *o, struct sq_op *op, int status)
 {
 	struct op_slot *s = op_slot(op);
 
+	if (s->what && failpoint("after", s->what) < 0)
+		status = -SQ_EUNCERTAIN;
 	switch ((enum op_state)s->state) {
 	case OP_ACTIVE:
 	case OP_BUSY:

@@ -4,8 +4,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 enum work_state { WORK_WAITING = 1, WORK_TAKEN };
+
+#define CPU_NICE 10
 
 /* What stands in sq_work.host. */
 struct work_slot {
@@ -52,22 +57,37 @@ static void finish(struct pool *p, struct sq_work *w, int result)
 	loop_post(p->ops->loop, &p->wake);
 }
 
+/* Until there is work (true), or none is to be expected. */
+static bool await_work(struct pool_lane *lane)
+{
+	struct pool *p = lane->pool;
+	struct timespec until;
+	int64_t end;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	end = until.tv_sec * SQ_S + until.tv_nsec + POOL_LINGER;
+	until = (struct timespec){end / SQ_S, end % SQ_S};
+	lane->idle++;
+	while (!lane->first && !p->quit)
+		if (pthread_cond_timedwait(&lane->wanted, &p->lock, &until) == ETIMEDOUT)
+			break;
+	lane->idle--;
+	return lane->first;
+}
+
 static void *thread_main(void *arg)
 {
-	struct pool_lane *lane = arg;
+	struct pool_thread *t = arg;
+	struct pool_lane *lane = t->lane;
 	struct pool *p = lane->pool;
-	struct sq_work *w;
-	int result;
 
+	if (lane->nice) /* of this thread alone; a wish */
+		setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, 0) + lane->nice);
 	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		lane->idle++;
-		while (!lane->first && !p->quit)
-			pthread_cond_wait(&lane->wanted, &p->lock);
-		lane->idle--;
-		w = lane->first;
-		if (!w)
-			break;
+	while (await_work(lane)) {
+		struct sq_work *w = lane->first;
+		int result;
+
 		waiting_remove(w);
 		work_slot(w)->state = WORK_TAKEN;
 		pthread_mutex_unlock(&p->lock);
@@ -75,24 +95,39 @@ static void *thread_main(void *arg)
 		pthread_mutex_lock(&p->lock);
 		finish(p, w, result);
 	}
+	lane->running--;
+	t->running = false;
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
+}
+
+static void forget_thread(struct pool_thread *t)
+{
+	if (t->joinable)
+		pthread_join(t->id, NULL);
+	t->joinable = false;
 }
 
 /* Signals are for the loop's thread. */
 static bool start_thread(struct pool_lane *lane)
 {
+	struct pool_thread *t = lane->threads;
 	sigset_t all, before;
 	int r;
 
+	while (t->running)
+		t++;
+	forget_thread(t); /* it has let go of the lock */
+	t->lane = lane;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&lane->threads[lane->started], NULL, thread_main, lane);
+	r = pthread_create(&t->id, NULL, thread_main, t);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r != 0)
 		return false;
-	pthread_setname_np(lane->threads[lane->started], lane->name);
-	lane->started++;
+	pthread_setname_np(t->id, lane->name);
+	t->running = t->joinable = true;
+	lane->running++;
 	return true;
 }
 
@@ -119,11 +154,15 @@ static void wake(struct sq_post *post)
 static void lane_init(struct pool *p, enum sq_lane which, const char *name, unsigned most)
 {
 	struct pool_lane *lane = &p->lanes[which];
+	pthread_condattr_t attr;
 
 	*lane = (struct pool_lane){.pool = p, .name = name, .most = most};
 	assert(most <= SQ_LEN(lane->threads));
 	lane->tail = &lane->first;
-	pthread_cond_init(&lane->wanted, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&lane->wanted, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 void pool_init(struct pool *p, struct ops *o)
@@ -134,6 +173,7 @@ void pool_init(struct pool *p, struct ops *o)
 	lane_init(p, SQ_LANE_DISK, "squalld-disk", 2);
 	lane_init(p, SQ_LANE_NET, "squalld-net", 4);
 	lane_init(p, SQ_LANE_CPU, "squalld-cpu", 2);
+	p->lanes[SQ_LANE_CPU].nice = CPU_NICE;
 }
 
 void pool_fini(struct pool *p)
@@ -145,8 +185,8 @@ void pool_fini(struct pool *p)
 		pthread_cond_broadcast(&p->lanes[i].wanted);
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < POOL_LANES; i++) {
-		for (unsigned k = 0; k < p->lanes[i].started; k++)
-			pthread_join(p->lanes[i].threads[k], NULL);
+		for (unsigned k = 0; k < p->lanes[i].most; k++)
+			forget_thread(&p->lanes[i].threads[k]);
 		pthread_cond_destroy(&p->lanes[i].wanted);
 	}
 	loop_unpost(p->ops->loop, &p->wake);
@@ -164,9 +204,9 @@ void pool_work(struct pool *p, struct op_carrier *carrier, struct sq_work *w)
 	/* idle counts threads that are on their way to work that waits already; another thread too
 	 * many, up to the lane's few, does no harm. */
 	can = lane->idle > 0 && !lane->first;
-	if (!can && lane->started < lane->most)
+	if (!can && lane->running < lane->most)
 		can = start_thread(lane);
-	can = can || lane->started > 0;
+	can = can || lane->running > 0;
 	if (can) {
 		waiting_add(lane, w);
 		pthread_cond_signal(&lane->wanted);

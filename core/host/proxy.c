@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/failpoint.h"
 #include "log.h"
 
 #define PROXY_MAGIC 0x79787270u
@@ -55,6 +56,8 @@ static struct proxy *proxy_of(void *self)
                                                                                    \
 		if (!plugin->verb)                                                 \
 			return -ENOSYS;                                            \
+		if (failpoint("before", #kind "." #verb) < 0)                      \
+			return -EIO;                                               \
 		op_begin(p->ops, &rq->op, &p->carrier, #kind "." #verb);           \
 		return op_end(p->ops, &rq->op, plugin->verb(p->carrier.self, rq)); \
 	}

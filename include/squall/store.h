@@ -74,9 +74,11 @@ struct sq_store_release {
 	uint64_t fence;
 };
 
+#define SQ_STORE_MACHINE 0x01u /* only processes of this machine see what is in it */
+
 struct sq_store {
 	uint32_t size; /* sizeof(struct sq_store) */
-	uint32_t caps; /* none yet */
+	uint32_t caps; /* SQ_STORE_* */
 
 	int (*info)(void *self, struct sq_store_info *rq);
 

@@ -58,9 +58,11 @@ struct sq_settling {
 	const char *reason, *description; /* SQ_DEAD: borrowed until done() */
 };
 
+#define SQ_TRANSPORT_REMOTE 0x01u /* its messages reach processes on other machines */
+
 struct sq_transport {
 	uint32_t size; /* sizeof(struct sq_transport) */
-	uint32_t caps; /* none yet */
+	uint32_t caps; /* SQ_TRANSPORT_* */
 
 	/* Ends with 0 when the queue has confirmed the message. -SQ_EUNCERTAIN: send it again, the
 	 * same id and edition. -ENOTCONN: not connected, nothing was sent; a carrier does not hold it. */

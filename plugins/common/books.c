@@ -7,7 +7,8 @@
 
 const char *const books_hist_name[H_COUNT] = {"pickup", "wait",    "lag", "service",    "response",
                                               "dns",    "connect", "tls", "first_byte", "receive"};
-const char *const books_sample_name[SAMPLE_KINDS] = {"reset", "timeout", "protocol", "http", "check"};
+const char *const books_sample_name[SAMPLE_KINDS] = {"reset", "timeout", "protocol",
+                                                     "http",  "check",   "unsent"};
 
 struct books *books_new(int64_t t0)
 {
@@ -77,11 +78,6 @@ static void end_unsent(struct books *b, struct request_times *r, uint64_t *class
 void books_dropped(struct books *b, struct request_times *r, enum ledger_dropped why)
 {
 	end_unsent(b, r, &b->ledger.dropped[why]);
-}
-
-void books_unsent(struct books *b, struct request_times *r, enum ledger_unsent why)
-{
-	end_unsent(b, r, &b->ledger.unsent[why]);
 }
 
 void books_dropped_many(struct books *b, uint64_t ticks, enum ledger_dropped why)
@@ -158,14 +154,31 @@ static void fill_sample(struct sample *to, const struct books *b, const struct r
 	if (seen)
 		*to = *seen;
 	else
-		memset(to, 0, sizeof *to);
+		*to = (struct sample){.dns = -1, .connect = -1, .tls = -1};
 	to->tick = r->tick;
+	to->request = r->request;
 	to->offset = r->due - b->t0;
 	to->response = now - r->due;
 	to->service = now - r->sent;
 	to->pickup = pickup_of(r);
 	to->wait = r->sent - r->picked;
 	to->first_byte = r->first_byte ? r->first_byte - r->sent : -1;
+}
+
+void books_unsent(struct books *b, struct request_times *r, int64_t now, enum ledger_unsent why,
+                  const struct sample *seen)
+{
+	struct sample *to = place_error(b, SAMPLE_UNSENT, r->tick);
+
+	assert(now >= r->picked);
+	end_unsent(b, r, &b->ledger.unsent[why]);
+	if (!to)
+		return;
+	fill_sample(to, b, r, now, seen);
+	to->service = 0;
+	to->wait = now - r->picked;
+	to->status = 0;
+	to->body_len = 0;
 }
 
 /* The end of a sent request: what all ends have in common. kind: of its error sample, -1 = none. */
@@ -238,6 +251,19 @@ void books_connected(struct books *b, int64_t dns, int64_t connect, int64_t tls)
 		hist_add(b->hist[H_TLS], tls);
 }
 
+void books_handshake(struct books *b, bool resumed)
+{
+	if (resumed)
+		b->tls_resumed++;
+	else
+		b->tls_full++;
+}
+
+void books_looked_up(struct books *b, int64_t dns)
+{
+	hist_add(b->hist[H_DNS], dns);
+}
+
 bool books_closed(const struct books *b)
 {
 	const struct ledger *l = &b->ledger;
@@ -307,6 +333,8 @@ void books_merge(struct books *into, const struct books *from)
 		into->status[i] += from->status[i];
 	into->opened += from->opened;
 	into->reused += from->reused;
+	into->tls_full += from->tls_full;
+	into->tls_resumed += from->tls_resumed;
 	into->bytes_sent += from->bytes_sent;
 	into->bytes_received += from->bytes_received;
 	into->pending += from->pending;

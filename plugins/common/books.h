@@ -45,8 +45,13 @@ enum books_hist { /* latencies, in the order of the result document */
 extern const char *const books_hist_name[H_COUNT]; /* "pickup", ..., "dns", ... */
 #define H_PHASES H_DNS /* the first of the phases */
 
-enum { SAMPLE_HTTP = ERROR_KINDS, SAMPLE_CHECK, SAMPLE_KINDS }; /* after those of enum ledger_error */
-extern const char *const books_sample_name[SAMPLE_KINDS]; /* "reset", ..., "http", "check" */
+enum {
+	SAMPLE_HTTP = ERROR_KINDS,
+	SAMPLE_CHECK,
+	SAMPLE_UNSENT,
+	SAMPLE_KINDS
+}; /* after those of enum ledger_error */
+extern const char *const books_sample_name[SAMPLE_KINDS]; /* "reset", ..., "http", "check", "unsent" */
 
 enum request_stage { R_NONE, R_DUE, R_SENT, R_ENDED };
 
@@ -54,6 +59,7 @@ struct request_times {
 	uint64_t tick;
 	int64_t due, picked, sent, first_byte; /* monotonic ns; 0 = not yet */
 	uint8_t stage; /* enum request_stage */
+	uint8_t request; /* which of the plan's, for the samples */
 };
 
 /*
@@ -66,8 +72,11 @@ struct sample {
 	int64_t response, service; /* ns, as far as they went */
 	int64_t pickup, wait; /* ns */
 	int64_t first_byte; /* ns from sent; -1 = none came */
+	int64_t dns, connect, tls; /* ns, of a connection that was opened for it; -1 = none was */
 	int status; /* 0 = none */
+	uint32_t request; /* which of the plan's */
 	char address[64]; /* numeric address of the target, with port */
+	char worker[64]; /* that sent it, set by who merges */
 	char what[96]; /* error text, or "" */
 	char body[512]; /* first bytes of the answer's body */
 	uint16_t body_len;
@@ -79,6 +88,7 @@ struct books {
 	struct hist *hist[H_COUNT];
 	uint64_t status[LEDGER_STATUSES]; /* every whole answer, ok or not */
 	uint64_t opened, reused; /* connections opened, and requests sent on a used one */
+	uint64_t tls_full, tls_resumed; /* TLS handshakes of the opened ones */
 	uint64_t bytes_sent, bytes_received;
 	uint64_t pending, in_flight; /* due and in no class; sent and not ended */
 	uint64_t picked; /* requests that the loop looked at: scheduled but for books_dropped_many */
@@ -96,7 +106,9 @@ void books_due(struct books *b, struct request_times *r, uint64_t tick, int64_t 
 void books_dropped(struct books *b, struct request_times *r, enum ledger_dropped why);
 /* Ticks that never became requests (stopped before they were due, or before anybody looked). */
 void books_dropped_many(struct books *b, uint64_t ticks, enum ledger_dropped why);
-void books_unsent(struct books *b, struct request_times *r, enum ledger_unsent why);
+/* s: what became of the connection that was opened for it: for the samples, may be NULL. */
+void books_unsent(struct books *b, struct request_times *r, int64_t now, enum ledger_unsent why,
+                  const struct sample *s);
 void books_sent(struct books *b, struct request_times *r, int64_t now, bool reused);
 /* The first call counts; may be left out when the whole answer came in one read. */
 void books_first_byte(struct books *b, struct request_times *r, int64_t now);
@@ -113,6 +125,8 @@ void books_unanswered(struct books *b, struct request_times *r, int64_t now);
 
 /* A connection was opened. Its phases in ns; negative = did not happen. */
 void books_connected(struct books *b, int64_t dns, int64_t connect, int64_t tls);
+void books_handshake(struct books *b, bool resumed); /* and it is one of TLS */
+void books_looked_up(struct books *b, int64_t dns); /* the target's name, for all connections; ns */
 
 /*
  * The check of honesty: nothing pending, nothing in flight, both lines of the ledger hold, each

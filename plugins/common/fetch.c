@@ -113,12 +113,38 @@ static struct fetch *fetch_of(CURL *easy)
 	return rq;
 }
 
+/* A request whose body is handed over as it comes, and of which something came. */
+static struct fetch *fetcher_piece(struct fetcher *f)
+{
+	for (struct link *l = f->running.next; l != &f->running; l = l->next) {
+		struct fetch *rq = sq_container(l, struct fetch, own.link);
+
+		if (rq->piece && rq->own.answer.len > 0)
+			return rq;
+	}
+	return NULL;
+}
+
+static void fetcher_hand_over(struct fetcher *f)
+{
+	struct fetch *rq;
+
+	while ((rq = fetcher_piece(f)) != NULL) {
+		struct buf bytes = rq->own.answer;
+
+		rq->own.answer = (struct buf){0};
+		rq->piece(rq, (struct sq_slice){bytes.data, bytes.len});
+		buf_free(&bytes);
+	}
+}
+
 static void fetcher_collect(struct fetcher *f)
 {
 	CURLMsg *m;
 	CURLcode code;
 	int left;
 
+	fetcher_hand_over(f);
 	while ((m = curl_multi_info_read(f->multi, &left))) {
 		struct fetch *rq = fetch_of(m->easy_handle);
 
@@ -215,7 +241,7 @@ static size_t fetch_take(char *data, size_t size, size_t n, void *user)
 {
 	struct fetch *rq = user;
 
-	if (size * n > rq->max_answer - rq->own.answer.len)
+	if (!rq->piece && size * n > rq->max_answer - rq->own.answer.len)
 		return CURL_WRITEFUNC_ERROR;
 	buf_add(&rq->own.answer, data, size * n);
 	return buf_failed(&rq->own.answer) ? CURL_WRITEFUNC_ERROR : size * n;
@@ -300,6 +326,16 @@ static int fetch_options(struct fetch *rq)
 	SET(MAXREDIRS, (long)rq->max_redirects);
 	SET(TIMEOUT_MS, fetch_ms(timeout));
 	SET(CONNECTTIMEOUT_MS, fetch_ms(rq->connect_timeout ? rq->connect_timeout : timeout));
+	if (rq->idle_timeout) {
+		SET(LOW_SPEED_LIMIT, 1L);
+		SET(LOW_SPEED_TIME, (long)(rq->idle_timeout / SQ_S));
+	}
+	if (rq->tls && rq->tls->ca)
+		SET(CAINFO, rq->tls->ca);
+	if (rq->tls && rq->tls->cert)
+		SET(SSLCERT, rq->tls->cert);
+	if (rq->tls && rq->tls->key)
+		SET(SSLKEY, rq->tls->key);
 	SET(PREREQFUNCTION, fetch_sending);
 	SET(PREREQDATA, rq);
 	SET(HEADERFUNCTION, fetch_head);
@@ -343,6 +379,19 @@ void fetch_cancel(struct fetch *rq)
 	fetch_detach(rq);
 	list_add_last(&f->cancelled, &rq->own.link);
 	ev_timer_start(f->loop, &f->soon);
+}
+
+static void fetch_release(struct fetch *rq)
+{
+	curl_easy_cleanup(rq->own.easy);
+	curl_slist_free_all(rq->own.headers);
+	buf_free(&rq->own.answer);
+}
+
+void fetch_forget(struct fetch *rq)
+{
+	fetch_detach(rq);
+	fetch_release(rq);
 }
 
 const char *fetch_header(const struct fetch *rq, const char *name)
@@ -389,13 +438,6 @@ int fetcher_new(struct ev_loop *loop, const char *agent, struct fetcher **ret)
 	return 0;
 }
 
-static void fetch_forget(struct fetch *rq)
-{
-	curl_easy_cleanup(rq->own.easy);
-	curl_slist_free_all(rq->own.headers);
-	buf_free(&rq->own.answer);
-}
-
 void fetcher_free(struct fetcher *f)
 {
 	struct fetch *rq;
@@ -405,12 +447,12 @@ void fetcher_free(struct fetcher *f)
 	while (!list_empty(&f->running)) {
 		rq = sq_container(f->running.next, struct fetch, own.link);
 		fetch_detach(rq);
-		fetch_forget(rq);
+		fetch_release(rq);
 	}
 	while (!list_empty(&f->cancelled)) {
 		rq = sq_container(f->cancelled.next, struct fetch, own.link);
 		list_remove(&rq->own.link);
-		fetch_forget(rq);
+		fetch_release(rq);
 	}
 	curl_multi_cleanup(f->multi);
 	ev_timer_stop(f->loop, &f->timer);

@@ -34,6 +34,12 @@
 
 struct fetcher;
 
+/* Whom to trust, and who we are: paths of PEM files, each NULL for the usual (the system's authorities,
+ * no certificate). Read at each new connection. */
+struct fetch_tls {
+	const char *ca, *cert, *key;
+};
+
 struct fetch {
 	struct sq_op op; /* done, and timeout for the whole of it (0: FETCH_TIMEOUT) */
 
@@ -44,6 +50,11 @@ struct fetch {
 	int64_t connect_timeout; /* ns for name, connection and TLS; 0: the whole timeout */
 	size_t max_answer; /* most bytes of the answer's body */
 	unsigned max_redirects; /* how many redirections are followed; the method stays */
+	const struct fetch_tls *tls; /* NULL: the usual */
+	/* For an answer that does not end: each piece of its body is given here as it comes, on the loop,
+	 * and is not collected in answer. Inside, fetch_cancel() is allowed. NULL: none of this. */
+	void (*piece)(struct fetch *rq, struct sq_slice bytes);
+	int64_t idle_timeout; /* ns that a connection may bring nothing, 0 = no such limit; whole seconds */
 
 	/* Out: valid inside done(). */
 	int status; /* of the answer, 0 without one */
@@ -75,6 +86,10 @@ int fetch_start(struct fetcher *f, struct fetch *rq);
 /* done() follows in a later turn, with -ECANCELED or -SQ_EUNCERTAIN. Only for one that was started
  * and has not ended; harmless when it is cancelled already. */
 void fetch_cancel(struct fetch *rq);
+
+/* done() does not run, and the request is the caller's again at once. Only for one that was started, has not
+ * ended and was not cancelled; not inside piece(). */
+void fetch_forget(struct fetch *rq);
 
 /* Inside done(): the value of a header of the answer by its name in any case (the last if repeated),
  * or NULL. */

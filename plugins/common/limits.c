@@ -9,21 +9,35 @@
 
 #define MORE "more than this installation allows"
 
+/* The closed model goes as fast as the target answers; what bounds it are its connections. */
+#define MOST_CLOSED 1000
+
 void limits_check(const struct limits *l, const struct plan *p, struct plan_problems *problems)
 {
 	char most[TEXT_MAX];
 
-	if (l->rate && p->rate > l->rate * PLAN_RATE_ONE)
+	int64_t rate = plan_peak_rate(p);
+
+	if (l->rate && rate > l->rate * PLAN_RATE_ONE)
 		plan_problem(problems, "hits_per_sec", "is " MORE " (max_rate = %lld)", (long long)l->rate);
-	else if (l->total_rate && p->rate > l->total_rate * PLAN_RATE_ONE)
+	else if (l->total_rate && rate > l->total_rate * PLAN_RATE_ONE)
 		plan_problem(problems, "hits_per_sec", "is " MORE " (max_total_rate = %lld)",
 		             (long long)l->total_rate);
+	if (p->wire.allowed_targets)
+		plan_problem(problems, "allowed_targets",
+		             "is the operator's to say: it is an option of the "
+		             "gateway and the orchestrator");
+	if (l->rate && p->mode == PLAN_CLOSED && p->connections > MOST_CLOSED)
+		plan_problem(problems, "connections",
+		             "are more than an installation with a limit of the rate (max_rate) allows in "
+		             "the closed model (%d)",
+		             MOST_CLOSED);
 	if (l->workers && p->workers > l->workers)
 		plan_problem(problems, "workers", "are " MORE " (max_workers = %lld)", (long long)l->workers);
 	else if (l->total_workers && p->workers > l->total_workers)
 		plan_problem(problems, "workers", "are " MORE " (max_total_workers = %lld)",
 		             (long long)l->total_workers);
-	if (l->duration && p->duration > l->duration)
+	if (l->duration && plan_span(p) > l->duration)
 		plan_problem(problems, "duration_sec", "is " MORE " (max_duration = %s)",
 		             text_duration(most, l->duration));
 	if (l->body && p->body_len > (uint64_t)l->body)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,35 +21,56 @@ struct sparse {
 	} * cells;
 };
 
-struct worker {
-	struct report report; /* its books have no histograms of their own */
+/* Books without histograms of their own. Those that keep no samples are cut before the room for them. */
+struct kept {
+	struct books *books; /* NULL: there are none */
 	struct sparse hist[H_COUNT];
+};
+
+struct worker {
+	struct report report; /* what it points to is in the rest */
+	struct kept load, warmup, *requests;
 };
 
 struct merger {
 	struct worker **workers; /* in order of first appearance */
 	uint32_t count, room;
-	struct books *sum;
+	struct books *sum, *warmup; /* warmup: NULL while no report has one */
+	struct books *requests[PLAN_REQUESTS_MAX]; /* NULL from request_count on */
+	uint32_t request_count; /* the most of any report */
 	bool stale; /* a report was taken after sum was made */
 };
 
 /* --- sparse histograms ----------------------------------------------------------------------- */
 
+/* Looks at the cells once, several at a time while they are empty. */
 static int sparse_from(struct sparse *s, const struct hist *h)
 {
-	uint32_t used = 0;
+	uint32_t room = 0, i = h->low;
+	struct cell *more;
 
 	*s = (struct sparse){.totals = {h->count, h->censored, h->min, h->max, h->sum}};
-	for (uint32_t i = h->low; h->count > 0 && i <= h->high; i++)
-		used += h->cells[i] != 0;
-	if (used == 0)
-		return 0;
-	s->cells = malloc(used * sizeof *s->cells);
-	if (!s->cells)
-		return -ENOMEM;
-	for (uint32_t i = h->low; i <= h->high; i++)
-		if (h->cells[i] != 0)
-			s->cells[s->used++] = (struct cell){i, h->cells[i]};
+	while (h->count > 0 && i <= h->high) {
+		const uint64_t *c = &h->cells[i];
+
+		if (i + 8 <= h->high && !(c[0] | c[1] | c[2] | c[3] | c[4] | c[5] | c[6] | c[7])) {
+			i += 8;
+			continue;
+		}
+		if (*c && s->used == room) {
+			room = room ? room * 2 : 32;
+			more = realloc(s->cells, room * sizeof *more);
+			if (!more) {
+				free(s->cells);
+				s->cells = NULL;
+				return -ENOMEM;
+			}
+			s->cells = more;
+		}
+		if (*c)
+			s->cells[s->used++] = (struct cell){i, *c};
+		i++;
+	}
 	return 0;
 }
 
@@ -75,36 +97,101 @@ static void sparse_add(const struct sparse *s, struct hist *into)
 
 /* --- workers --------------------------------------------------------------------------------- */
 
+static void kept_free(struct kept *k)
+{
+	free(k->books); /* without histograms */
+	for (int i = 0; i < H_COUNT; i++)
+		free(k->hist[i].cells);
+}
+
+static int kept_from(struct kept *k, const struct books *b, bool samples)
+{
+	size_t size = samples ? sizeof *b : offsetof(struct books, slowest);
+	int r = 0;
+
+	k->books = malloc(size);
+	if (!k->books)
+		return -ENOMEM;
+	memcpy(k->books, b, size);
+	memset(k->books->hist, 0, sizeof k->books->hist);
+	if (!samples) {
+		k->books->slowest_count = 0;
+		memset(k->books->error_count, 0, sizeof k->books->error_count);
+	}
+	for (int i = 0; r == 0 && i < H_COUNT; i++)
+		r = sparse_from(&k->hist[i], b->hist[i]);
+	return r;
+}
+
+static void kept_add(const struct kept *k, struct books *into)
+{
+	if (!k->books)
+		return;
+	books_merge(into, k->books);
+	for (int h = 0; h < H_COUNT; h++)
+		sparse_add(&k->hist[h], into->hist[h]);
+}
+
+static void sign(struct sample *samples, uint32_t count, const char *uid)
+{
+	for (uint32_t i = 0; i < count; i++)
+		snprintf(samples[i].worker, sizeof samples[i].worker, "%s", uid);
+}
+
+/* Writes into its samples whose they are. */
+static void kept_sign(struct kept *k, const char *uid)
+{
+	sign(k->books->slowest, k->books->slowest_count, uid);
+	for (int kind = 0; kind < SAMPLE_KINDS; kind++)
+		sign(k->books->errors[kind], k->books->error_count[kind], uid);
+}
+
 static void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
-	free(w->report.books); /* without histograms */
-	for (int i = 0; i < H_COUNT; i++)
-		free(w->hist[i].cells);
+	kept_free(&w->load);
+	kept_free(&w->warmup);
+	for (uint32_t i = 0; w->requests && i < w->report.request_count; i++)
+		kept_free(&w->requests[i]);
+	free(w->requests);
 	free(w);
+}
+
+static int worker_keep(struct worker *w, const struct report *r)
+{
+	int status = kept_from(&w->load, r->books, true);
+
+	w->report = *r;
+	w->report.warmup = NULL;
+	w->report.requests = NULL;
+	w->report.request_count = 0;
+	if (status == 0 && r->warmup)
+		status = kept_from(&w->warmup, r->warmup, false);
+	if (status < 0 || r->request_count == 0)
+		return status;
+	w->requests = calloc(r->request_count, sizeof *w->requests);
+	if (!w->requests)
+		return -ENOMEM;
+	w->report.request_count = r->request_count;
+	for (uint32_t i = 0; status == 0 && i < r->request_count; i++)
+		status = kept_from(&w->requests[i], r->requests[i], false);
+	return status;
 }
 
 /* A small copy of what r says; NULL without memory. */
 static struct worker *worker_new(const struct report *r)
 {
 	struct worker *w = calloc(1, sizeof *w);
-	bool good = w;
 
-	if (!w)
-		return NULL;
-	w->report = *r;
-	w->report.books = malloc(sizeof *r->books);
-	if (w->report.books) {
-		*w->report.books = *r->books;
-		memset(w->report.books->hist, 0, sizeof w->report.books->hist);
-	}
-	good = w->report.books;
-	for (int i = 0; good && i < H_COUNT; i++)
-		good = sparse_from(&w->hist[i], r->books->hist[i]) == 0;
-	if (!good) {
+	if (w && worker_keep(w, r) < 0) {
 		worker_free(w);
 		return NULL;
+	}
+	if (w) {
+		kept_sign(&w->load, r->uid);
+		w->report.books = w->load.books;
+		w->report.warmup = w->warmup.books;
 	}
 	return w;
 }
@@ -131,6 +218,9 @@ void merger_free(struct merger *m)
 		worker_free(m->workers[i]);
 	free(m->workers);
 	books_free(m->sum);
+	books_free(m->warmup);
+	for (uint32_t i = 0; i < m->request_count; i++)
+		books_free(m->requests[i]);
 	free(m);
 }
 
@@ -157,6 +247,20 @@ static int make_room(struct merger *m)
 	return 0;
 }
 
+/* Somewhere to add up what this report has. */
+static int make_sums(struct merger *m, const struct report *r)
+{
+	if (r->warmup && !m->warmup && !(m->warmup = books_new(0)))
+		return -ENOMEM;
+	assert(r->request_count <= PLAN_REQUESTS_MAX);
+	for (; m->request_count < r->request_count; m->request_count++) {
+		m->requests[m->request_count] = books_new(0);
+		if (!m->requests[m->request_count])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int merger_take(struct merger *m, const struct report *r)
 {
 	struct worker **known = find(m, r->uid), *w;
@@ -164,7 +268,7 @@ int merger_take(struct merger *m, const struct report *r)
 	if (known && (*known)->report.seq >= r->seq)
 		return 0;
 	w = worker_new(r);
-	if (!w || (!known && make_room(m) < 0)) {
+	if (!w || make_sums(m, r) < 0 || (!known && make_room(m) < 0)) {
 		worker_free(w);
 		return -ENOMEM;
 	}
@@ -198,18 +302,45 @@ const struct report *merger_at(const struct merger *m, uint32_t i)
 
 /* --- the sum --------------------------------------------------------------------------------- */
 
-const struct books *merger_books(struct merger *m)
+static void sum_worker(struct merger *m, const struct worker *w)
+{
+	kept_add(&w->load, m->sum);
+	if (m->warmup)
+		kept_add(&w->warmup, m->warmup);
+	for (uint32_t i = 0; i < w->report.request_count; i++)
+		kept_add(&w->requests[i], m->requests[i]);
+}
+
+static void sum_all(struct merger *m)
 {
 	if (!m->stale)
-		return m->sum;
+		return;
 	books_reset(m->sum);
-	for (uint32_t i = 0; i < m->count; i++) {
-		books_merge(m->sum, m->workers[i]->report.books);
-		for (int h = 0; h < H_COUNT; h++)
-			sparse_add(&m->workers[i]->hist[h], m->sum->hist[h]);
-	}
+	if (m->warmup)
+		books_reset(m->warmup);
+	for (uint32_t i = 0; i < m->request_count; i++)
+		books_reset(m->requests[i]);
+	for (uint32_t i = 0; i < m->count; i++)
+		sum_worker(m, m->workers[i]);
 	m->stale = false;
+}
+
+const struct books *merger_books(struct merger *m)
+{
+	sum_all(m);
 	return m->sum;
+}
+
+const struct books *merger_warmup(struct merger *m)
+{
+	sum_all(m);
+	return m->warmup;
+}
+
+const struct books *merger_request(struct merger *m, uint32_t i)
+{
+	sum_all(m);
+	return i < m->request_count ? m->requests[i] : NULL;
 }
 
 /* Adds up what is known; -1 while nothing is. */

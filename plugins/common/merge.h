@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "plan.h"
 #include "report.h"
 
 struct merger;
@@ -28,6 +29,8 @@ const struct report *merger_at(const struct merger *m, uint32_t i); /* in order 
 
 /* The sum, valid until the next report is taken. */
 const struct books *merger_books(struct merger *m);
+const struct books *merger_warmup(struct merger *m); /* NULL: no report has one */
+const struct books *merger_request(struct merger *m, uint32_t i); /* NULL: no report has it */
 /* Of the machines together: times and counts add up, shares of time are those of the worst, and what
  * no worker could measure stays -1. */
 struct health merger_health(const struct merger *m);

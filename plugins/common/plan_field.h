@@ -16,7 +16,11 @@ enum plan_type {
 	PLAN_T_THRESHOLDS,
 	PLAN_T_AUTO_STOP,
 	PLAN_T_SECRET_HEADERS,
-	PLAN_T_LATER, /* known, and refused by this version */
+	PLAN_T_WIRE, /* plan_wire.c reads and writes it */
+	PLAN_T_STAGES,
+	PLAN_T_CHECKS,
+	PLAN_T_REQUESTS,
+	PLAN_T_DATA,
 };
 
 struct plan_field {
@@ -47,12 +51,48 @@ int plan_read_string(struct json_object *v, const struct plan_field *f, char **r
                      struct plan_problems *problems);
 int plan_read_method(struct json_object *v, const struct plan_field *f, struct plan *p, bool bare,
                      struct plan_problems *problems);
+struct json_object *plan_write_headers(const struct plan_header *headers, uint32_t count);
+
+/* plan_check.c: the conditions of the plan, or of one request. *ret is owned, and written also when there
+ * are problems. */
+int plan_read_checks(struct json_object *v, const struct plan_field *f, struct plan_check **ret,
+                     uint32_t *ret_count, struct plan_problems *problems);
+struct json_object *plan_write_checks(const struct plan_check *checks, uint32_t count);
+void plan_checks_free(struct plan_check *checks, uint32_t count);
+
+/* plan_request.c */
+int plan_read_requests(struct json_object *v, const struct plan_field *f, struct plan *p,
+                       struct plan_problems *problems);
+struct json_object *plan_write_requests(const struct plan *p);
+void plan_request_free(struct plan_request *r); /* what it owns */
+/* What requests inherit makes the effective plan longer than the one that was posted: it has to be read again
+ * by others. 0 or -ENOMEM. */
+int plan_check_size(const struct plan *p, struct plan_problems *problems);
+/* Whether all {{...}} of the plan mean something. 0 or -ENOMEM. */
+int plan_check_templates(const struct plan *p, struct plan_problems *problems);
+
+/* plan_data.c */
+int plan_read_data(struct json_object *v, const struct plan_field *f, struct plan *p,
+                   struct plan_problems *problems);
+struct json_object *plan_write_data(const struct plan *p);
+void plan_data_free(struct plan_data *d);
+
+/* plan_load.c: how much, how long, when. */
+int plan_read_stages(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems);
+struct json_object *plan_write_stages(const struct plan *p);
+/* The default of a number that follows from the rest of the load; false: it is that of its row. */
+bool plan_load_default(const struct plan *p, const struct plan_field *f, int64_t *ret);
+/* The lowest value of a number: 0 for hits_per_sec where it may be, else that of its row. */
+int64_t plan_load_least(const struct plan *p, const struct plan_field *f);
+void plan_check_load(const struct plan *p, struct plan_problems *problems); /* what no field sees alone */
+
 int plan_read_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
                       struct plan_problems *problems);
 /* A body that begins with @ is written @@, as squall's own plan files put a file in the place of @FILE. */
 int plan_read_body(struct json_object *v, const struct plan_field *f, struct plan *p,
                    struct plan_problems *problems);
-struct json_object *plan_write_body(const struct plan *p); /* p->body is there */
+struct json_object *plan_write_body(const char *body, size_t len);
 bool plan_is_header_name(const char *s, size_t len);
 
 /* plan_local.c: what only squall run can put in its place. */
@@ -61,7 +101,7 @@ void plan_refuse_local(struct json_object *doc, struct plan_problems *problems);
 /* plan_label.c */
 int plan_read_labels(struct json_object *v, const struct plan_field *f, struct plan *p,
                      struct plan_problems *problems);
-/* plan_secret.c; after the headers, as what it names must be there. */
+/* plan_secret.c; after the headers and requests, as what it names must be there. */
 int plan_read_secret_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
                              struct plan_problems *problems);
 struct json_object *plan_write_secret_headers(const struct plan *p);

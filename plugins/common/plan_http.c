@@ -97,19 +97,19 @@ int plan_read_body(struct json_object *v, const struct plan_field *f, struct pla
 	return 0;
 }
 
-struct json_object *plan_write_body(const struct plan *p)
+struct json_object *plan_write_body(const char *body, size_t len)
 {
 	struct json_object *o;
 	char *text;
 
-	if (*p->body != '@')
-		return json_object_new_string_len(p->body, (int)p->body_len);
-	text = malloc(p->body_len + 1);
+	if (*body != '@')
+		return json_object_new_string_len(body, (int)len);
+	text = malloc(len + 1);
 	if (!text)
 		return NULL;
 	*text = '@';
-	memcpy(text + 1, p->body, p->body_len);
-	o = json_object_new_string_len(text, (int)p->body_len + 1);
+	memcpy(text + 1, body, len);
+	o = json_object_new_string_len(text, (int)len + 1);
 	free(text);
 	return o;
 }

@@ -11,6 +11,10 @@
 static bool has_env(const char *s)
 {
 	while ((s = strstr(s, "{{"))) {
+		if (strncmp(s, "{{{{", 4) == 0) { /* two braces, and no more (template.h) */
+			s += 4;
+			continue;
+		}
 		s += 2 + strspn(s + 2, " \t");
 		if (strncmp(s, "env", 3) == 0 && s[3] && strchr(" \t}", s[3]))
 			return true;

@@ -10,11 +10,7 @@
 #include "decimal.h"
 #include "doc.h"
 #include "plan_field.h"
-#include "schedule.h"
 #include "threshold.h"
-
-#define DEPTH_MAX 16 /* of nested JSON; a plan needs 2 */
-#define REQUESTS_MAX 1000000000000ULL /* of one test: 11 days at a million per second */
 
 static int64_t *number_of(struct plan *p, size_t off)
 {
@@ -32,7 +28,7 @@ static int read_number(struct json_object *v, const struct plan_field *f, struct
 	bool whole = json_object_is_type(v, json_type_int);
 	char low[DECIMAL_MAX], high[DECIMAL_MAX], shown[40];
 	const char *text;
-	int64_t n = 0;
+	int64_t n = 0, min = plan_load_least(p, f);
 	int r;
 
 	if (!whole && !(f->digits && json_object_is_type(v, json_type_double))) {
@@ -44,10 +40,10 @@ static int read_number(struct json_object *v, const struct plan_field *f, struct
 	if (!text)
 		return -ENOMEM;
 	r = decimal_parse(text, f->digits, &n);
-	if (r < 0 || n < f->min || n > f->max)
+	if (r < 0 || n < min || n > f->max)
 		plan_problem(problems, f->name, "%s is outside %s .. %s",
 		             text_safe(shown, sizeof shown, text, strlen(text)),
-		             decimal_text(low, f->min, f->digits), decimal_text(high, f->max, f->digits));
+		             decimal_text(low, min, f->digits), decimal_text(high, f->max, f->digits));
 	else
 		*number_of(p, f->off) = n;
 	return 0;
@@ -55,8 +51,10 @@ static int read_number(struct json_object *v, const struct plan_field *f, struct
 
 static int64_t default_number(const struct plan_field *f, struct plan *p)
 {
-	int64_t least = f->at_least ? *number_of(p, f->at_least) : f->value;
+	int64_t least = f->at_least ? *number_of(p, f->at_least) : f->value, n;
 
+	if (plan_load_default(p, f, &n))
+		return n;
 	return least > f->value ? least : f->value;
 }
 
@@ -123,8 +121,6 @@ static int read_url(struct json_object *v, const struct plan_field *f, const cha
 		plan_problem(problems, f->name, "has a NUL character");
 	else if (url_parse(s, &p->url, &err) < 0)
 		plan_problem(problems, f->name, "%s%s", err.text, v ? "" : " (the configured TARGET_URL)");
-	else if (p->url.tls)
-		plan_problem(problems, f->name, "https is not supported by this version yet: use http://");
 	return 0;
 }
 
@@ -153,6 +149,8 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 
 	switch (f->type) {
 	case PLAN_T_NUMBER:
+		if (v && f->off == offsetof(struct plan, timeout))
+			p->timeout_given = true;
 		if (v)
 			return read_number(v, f, p, problems);
 		*number_of(p, f->off) = default_number(f, p);
@@ -178,8 +176,16 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 		return 0;
 	case PLAN_T_SECRET_HEADERS:
 		return v ? plan_read_secret_headers(v, f, p, problems) : 0;
-	case PLAN_T_LATER:
-		break;
+	case PLAN_T_WIRE:
+		return plan_read_wire(v, f, p, problems);
+	case PLAN_T_STAGES:
+		return v ? plan_read_stages(v, f, p, problems) : 0;
+	case PLAN_T_CHECKS:
+		return v ? plan_read_checks(v, f, &p->checks, &p->check_count, problems) : 0;
+	case PLAN_T_REQUESTS:
+		return v ? plan_read_requests(v, f, p, problems) : 0;
+	case PLAN_T_DATA:
+		return v ? plan_read_data(v, f, p, problems) : 0;
 	}
 	return 0;
 }
@@ -190,8 +196,7 @@ static void refuse_unknown(const char *name, struct plan_problems *problems)
 	size_t n = 0;
 
 	for (const struct plan_field *f = plan_fields; f->name; f++)
-		if (f->type != PLAN_T_LATER)
-			names[n++] = f->name;
+		names[n++] = f->name;
 	names[n] = NULL;
 	near = text_nearest(name, names);
 	if (near)
@@ -206,42 +211,56 @@ static void check_names(struct json_object *doc, struct plan_problems *problems)
 
 	json_object_object_foreachC(doc, it)
 	{
-		const struct plan_field *f = plan_field(it.key);
-
-		if (!f)
+		if (!plan_field(it.key))
 			refuse_unknown(it.key, problems);
-		else if (f->type == PLAN_T_LATER && it.val)
-			plan_problem(problems, f->name, "is not supported by this version");
 	}
 }
 
-/* What no field can see alone. A number that was refused is still 0 here. */
-static void check_together(const struct plan *p, struct plan_problems *problems)
+void plan_drop_unknown(struct json_object *doc, struct buf *ret_names)
 {
-	char requests[TEXT_MAX], most[TEXT_MAX];
-	struct schedule s;
+	struct json_object_iterator at = json_object_iter_begin(doc), end = json_object_iter_end(doc);
 
-	if (p->on_worker_loss == PLAN_LOSS_REDISTRIBUTE)
-		plan_problem(problems, "on_worker_loss",
-		             "redistribute is not supported by this version: use abort or degrade");
-	for (uint32_t i = 0; i < p->threshold_count; i++)
+	while (!json_object_iter_equal(&at, &end)) {
+		const char *name = json_object_iter_peek_name(&at);
+
+		json_object_iter_next(&at); /* before its entry goes */
+		if (plan_field(name))
+			continue;
+		buf_printf(ret_names, "%s%s", ret_names->len > 0 ? ", " : "", name);
+		json_object_object_del(doc, name);
+	}
+}
+
+static bool has_checks(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->request_count; i++)
+		if (p->requests[i].check_count > 0)
+			return true;
+	return p->check_count > 0;
+}
+
+static void check_thresholds(const struct plan *p, struct plan_problems *problems)
+{
+	for (uint32_t i = 0; i < p->threshold_count && !has_checks(p); i++)
 		if (strcmp(threshold_metric_name(&p->thresholds[i]), "checks") == 0)
 			plan_problem(problems, "thresholds", "checks: the plan has no checks");
+}
+
+/* What no field can see alone. */
+static void check_together(const struct plan *p, struct plan_problems *problems)
+{
 	if (p->expect_status > 0 && p->expect_status < 100)
 		plan_problem(problems, "expect_status",
 		             "%lld is not a status: use 100 .. 999, or 0 for any of 200-399",
 		             (long long)p->expect_status);
-	if (p->rate == 0 || p->duration == 0)
-		return;
-	schedule_constant(&s, p->rate, p->duration);
-	text_count(requests, s.total);
-	if (s.total > REQUESTS_MAX)
-		plan_problem(problems, "hits_per_sec",
-		             "%s requests in duration_sec are more than a test may have (%s)", requests,
-		             text_count(most, REQUESTS_MAX));
-	if (s.total < (uint64_t)p->workers)
-		plan_problem(problems, "workers", "%lld workers are too many for %s requests in all",
-		             (long long)p->workers, requests);
+	if (p->mode == PLAN_CLOSED && p->on_worker_loss == PLAN_LOSS_REDISTRIBUTE)
+		plan_problem(
+		    problems, "on_worker_loss",
+		    "redistribute moves what is due by a schedule, which the closed model has not: use "
+		    "degrade or abort");
+	check_thresholds(p, problems);
+	if (problems->count == 0)
+		plan_check_load(p, problems);
 }
 
 int plan_read(struct json_object *doc, const char *default_url, struct plan **out,
@@ -263,6 +282,10 @@ int plan_read(struct json_object *doc, const char *default_url, struct plan **ou
 		r = read_field(doc, f, default_url, p, problems);
 	if (r == 0)
 		check_together(p, problems);
+	if (r == 0 && problems->count == 0)
+		r = plan_check_templates(p, problems);
+	if (r == 0 && problems->count == 0)
+		r = plan_check_size(p, problems);
 	if (plan_problems_failed(problems))
 		r = -ENOMEM;
 	if (r == 0 && problems->count > 0)
@@ -285,7 +308,7 @@ int plan_read_text(const char *text, size_t len, const char *default_url, struct
 		plan_problem(problems, "plan", "is %zu bytes long; the most is %d", len, PLAN_TEXT_MAX);
 		return plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
 	}
-	r = doc_parse((struct sq_slice){text, len}, DEPTH_MAX, &doc, &err);
+	r = doc_parse((struct sq_slice){text, len}, PLAN_DEPTH_MAX, &doc, &err);
 	if (r == -EBADMSG) {
 		plan_problem(problems, "plan", "is not JSON: %s", err.text);
 		r = plan_problems_failed(problems) ? -ENOMEM : -EINVAL;

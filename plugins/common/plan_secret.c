@@ -11,12 +11,20 @@
 
 #define SECRETS_MAX 64 /* as many as there may be headers */
 
-static bool is_sent(const struct plan *p, const char *name)
+static bool is_named(const struct plan_header *headers, uint32_t count, const char *name)
 {
-	for (uint32_t i = 0; i < p->header_count; i++)
-		if (strcasecmp(p->headers[i].name, name) == 0)
+	for (uint32_t i = 0; i < count; i++)
+		if (strcasecmp(headers[i].name, name) == 0)
 			return true;
 	return false;
+}
+
+static bool is_sent(const struct plan *p, const char *name)
+{
+	for (uint32_t i = 0; i < p->request_count; i++)
+		if (is_named(p->requests[i].headers, p->requests[i].header_count, name))
+			return true;
+	return is_named(p->headers, p->header_count, name);
 }
 
 /* A name that no header has is a slip that would show the header that was meant. */
@@ -95,10 +103,9 @@ static bool is_secret(const char *name, struct json_object *more)
 	return false;
 }
 
-bool plan_hide_secrets(struct json_object *doc)
+/* headers: of the plan or of one request. */
+static bool hide_headers(struct json_object *headers, struct json_object *more)
 {
-	struct json_object *headers = json_object_object_get(doc, "headers"),
-	                   *more = json_object_object_get(doc, "secret_headers");
 	struct json_object_iter it;
 
 	if (!json_object_is_type(headers, json_type_object))
@@ -109,4 +116,21 @@ bool plan_hide_secrets(struct json_object *doc)
 			return false;
 	}
 	return true;
+}
+
+bool plan_hide_secrets(struct json_object *doc)
+{
+	struct json_object *requests = json_object_object_get(doc, "requests"),
+	                   *more = json_object_object_get(doc, "secret_headers");
+	size_t count = json_object_is_type(requests, json_type_array) ? json_object_array_length(requests)
+	                                                              : 0;
+	bool good = hide_headers(json_object_object_get(doc, "headers"), more);
+
+	for (size_t i = 0; good && i < count; i++) {
+		struct json_object *request = json_object_array_get_idx(requests, i);
+
+		good = !json_object_is_type(request, json_type_object) ||
+		       hide_headers(json_object_object_get(request, "headers"), more);
+	}
+	return good && plan_hide_wire(doc);
 }

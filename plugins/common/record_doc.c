@@ -54,8 +54,9 @@ static const struct member cancel_members[] = {ROW("at", M_TIME, cancel.at, fals
                                                TEXT("by", cancel.by, false), END};
 static const struct member presence_members[] = {ROW("ttl", M_TIME, presence.ttl, false),
                                                  ROW("until", M_TIME, presence.until, false), END};
-static const struct member t0_members[] = {ROW("epoch", M_COUNT, t0.epoch, false),
-                                           ROW("unix_ns", M_NS, t0.unix_ns, false), END};
+static const struct member t0_members[] = {
+    ROW("epoch", M_COUNT, t0.epoch, false), ROW("unix_ns", M_NS, t0.unix_ns, false),
+    ROW("until_tick", M_NS, t0.until_tick, false), ROW("moves", M_COUNT, t0.moves, false), END};
 static const struct member worker_members[] = {
     ROW("planned", M_COUNT, workers.planned, false), ROW("ready", M_COUNT, workers.ready, false),
     ROW("armed", M_COUNT, workers.armed, false),     ROW("reported", M_COUNT, workers.reported, false),

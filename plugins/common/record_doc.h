@@ -61,6 +61,8 @@ struct test_record {
 		bool set;
 		uint32_t epoch; /* of the arming attempt that it belongs to */
 		int64_t unix_ns;
+		int64_t until_tick; /* highest that workers may have been given */
+		uint32_t moves; /* entries of the slot map in part RECORD_SLOTS */
 	} t0;
 	uint32_t epoch; /* arming attempts used */
 	uint32_t adoptions, edition;

@@ -73,7 +73,7 @@ static struct json_object *hidden(struct json_object *plan)
 int record_begin(struct test_record *out, const char *test_id, const struct plan *plan,
                  struct json_object *posted, int64_t now, const char *by)
 {
-	struct lifecycle_limits limits = lifecycle_limits(plan->duration, plan->drain);
+	struct lifecycle_limits limits = lifecycle_limits(plan_span(plan), plan->drain);
 	struct test_record r = {.submitted_at = now, .edition = 1};
 	bool good;
 

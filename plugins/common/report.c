@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/buf.h"
 #include "doc.h"
 #include "members.h"
+#include "plan.h"
 
 #define DEPTH_MAX 8
 #define SUM_DIGITS 32 /* more than 2^53 values of one hour each need */
@@ -131,6 +133,10 @@ static struct json_object *write_sample(const struct sample *s)
 	            doc_put(o, "pickup_ns", json_object_new_int64(s->pickup)) &&
 	            doc_put(o, "wait_ns", json_object_new_int64(s->wait)) &&
 	            doc_put(o, "first_byte_ns", json_object_new_int64(s->first_byte)) &&
+	            doc_put(o, "dns_ns", json_object_new_int64(s->dns)) &&
+	            doc_put(o, "connect_ns", json_object_new_int64(s->connect)) &&
+	            doc_put(o, "tls_ns", json_object_new_int64(s->tls)) &&
+	            doc_put_count(o, "request", s->request) &&
 	            doc_put(o, "status", json_object_new_int64(s->status)) &&
 	            doc_put_foreign(o, "address", s->address, strnlen(s->address, sizeof s->address)) &&
 	            doc_put_foreign(o, "what", s->what, strnlen(s->what, sizeof s->what)) &&
@@ -149,14 +155,14 @@ static struct json_object *write_samples(const struct sample *s, uint32_t count)
 	return doc_close(array, good);
 }
 
-static struct json_object *write_errors(const struct books *b)
+static struct json_object *write_errors(const struct books *b, bool samples)
 {
 	struct json_object *o = json_object_new_object();
 	bool good = true;
 
 	for (int kind = 0; good && kind < SAMPLE_KINDS; kind++)
 		good = doc_put(o, books_sample_name[kind],
-		               write_samples(b->errors[kind], b->error_count[kind]));
+		               write_samples(b->errors[kind], samples ? b->error_count[kind] : 0));
 	return doc_close(o, good);
 }
 
@@ -171,6 +177,10 @@ static int read_sample(struct json_object *doc, struct sample *s, struct sq_err 
 	s->pickup = members_int(&m, "pickup_ns", 0, ELAPSED_MAX);
 	s->wait = members_int(&m, "wait_ns", 0, ELAPSED_MAX);
 	s->first_byte = members_int(&m, "first_byte_ns", -1, ELAPSED_MAX);
+	s->dns = members_int(&m, "dns_ns", -1, ELAPSED_MAX);
+	s->connect = members_int(&m, "connect_ns", -1, ELAPSED_MAX);
+	s->tls = members_int(&m, "tls_ns", -1, ELAPSED_MAX);
+	s->request = (uint32_t)members_count(&m, "request", PLAN_REQUESTS_MAX - 1);
 	s->status = (int)members_int(&m, "status", 0, LEDGER_STATUS_MAX);
 	members_text(&m, "address", s->address, sizeof s->address);
 	members_text(&m, "what", s->what, sizeof s->what);
@@ -220,8 +230,9 @@ struct number {
 		name, offsetof(st, field), -1, INT64_MAX >> 16 \
 	}
 
-static const struct number connection_numbers[] = {COUNT(struct books, "opened", opened),
-                                                   COUNT(struct books, "reused", reused)};
+static const struct number connection_numbers[] = {
+    COUNT(struct books, "opened", opened), COUNT(struct books, "reused", reused),
+    COUNT(struct books, "tls_full", tls_full), COUNT(struct books, "tls_resumed", tls_resumed)};
 static const struct number byte_numbers[] = {COUNT(struct books, "sent", bytes_sent),
                                              COUNT(struct books, "received", bytes_received)};
 static const struct number live_numbers[] = {
@@ -298,15 +309,33 @@ static bool put_identity(struct json_object *o, const struct report *r)
 	       doc_put(o, "health", WRITE_NUMBERS(health_numbers, &r->health));
 }
 
-static bool put_books(struct json_object *o, const struct books *b)
+static bool put_books(struct json_object *o, const struct books *b, bool samples)
 {
 	return doc_put(o, "ledger", ledger_write(&b->ledger)) &&
 	       doc_put(o, "status", ledger_write_statuses(b->status)) && doc_put(o, "hist", write_hists(b)) &&
 	       doc_put(o, "connections", WRITE_NUMBERS(connection_numbers, b)) &&
 	       doc_put(o, "bytes", WRITE_NUMBERS(byte_numbers, b)) &&
 	       doc_put(o, "live", WRITE_NUMBERS(live_numbers, b)) &&
-	       doc_put(o, "slowest", write_samples(b->slowest, b->slowest_count)) &&
-	       doc_put(o, "errors", write_errors(b));
+	       doc_put(o, "slowest", write_samples(b->slowest, samples ? b->slowest_count : 0)) &&
+	       doc_put(o, "errors", write_errors(b, samples));
+}
+
+static struct json_object *write_books(const struct books *b)
+{
+	struct json_object *o = json_object_new_object();
+
+	return doc_close(o, put_books(o, b, false));
+}
+
+/* The warm-up, and the requests one by one. */
+static bool put_parts(struct json_object *o, const struct report *r)
+{
+	struct json_object *requests = json_object_new_array();
+	bool good = r->warmup ? doc_put(o, "warmup", write_books(r->warmup)) : doc_put_null(o, "warmup");
+
+	for (uint32_t i = 0; good && i < r->request_count; i++)
+		good = doc_append(requests, write_books(r->requests[i]));
+	return doc_put(o, "requests", requests) && good;
 }
 
 int report_write(const struct report *r, struct buf *out)
@@ -315,7 +344,7 @@ int report_write(const struct report *r, struct buf *out)
 	const char *text = NULL;
 	size_t len = 0;
 
-	o = doc_close(o, put_identity(o, r) && put_books(o, r->books));
+	o = doc_close(o, put_identity(o, r) && put_books(o, r->books, true) && put_parts(o, r));
 	if (o)
 		text = doc_text(o, &len);
 	if (text)
@@ -378,42 +407,92 @@ static int read_books(struct members *m, struct books *b)
 	return r < 0 ? r : read_errors(errors, b, m->err);
 }
 
-static int read_report(struct json_object *doc, struct report *out, struct sq_err *err)
+static int read_part(struct json_object *doc, const char *what, struct books **ret, struct sq_err *err)
 {
-	struct members m = members_of(doc, "report", err);
-	struct report r = {0};
+	struct members m = members_of(doc, what, err);
 	int status = m.status;
 
-	r.books = books_new(0);
-	if (!r.books)
+	if (status < 0)
+		return status;
+	*ret = books_new(0);
+	if (!*ret)
 		return -ENOMEM;
-	status = status < 0 ? status : read_identity(&m, &r);
-	status = status < 0 ? status : read_books(&m, r.books);
-	status = status < 0 ? status : members_end(&m);
-	if (status == 0)
-		*out = r;
-	else
-		report_free(&r);
+	status = read_books(&m, *ret);
+	return status < 0 ? status : members_end(&m);
+}
+
+static int read_parts(struct members *m, struct report *r)
+{
+	struct json_object *warmup = members_object(m, "warmup", true);
+	struct json_object *requests = members_array(m, "requests", PLAN_REQUESTS_MAX, false);
+	size_t count = requests ? json_object_array_length(requests) : 0;
+	int status = m->status;
+
+	if (status == 0 && warmup)
+		status = read_part(warmup, "report.warmup", &r->warmup, m->err);
+	if (status < 0 || count == 0)
+		return status;
+	r->requests = calloc(count, sizeof *r->requests);
+	if (!r->requests)
+		return -ENOMEM;
+	r->request_count = (uint32_t)count;
+	for (size_t i = 0; status == 0 && i < count; i++)
+		status = read_part(json_object_array_get_idx(requests, i), "report.requests", &r->requests[i],
+		                   m->err);
 	return status;
 }
 
-int report_read(struct sq_slice text, struct report *out, struct sq_err *err)
+static int read_report(struct json_object *doc, struct books *books, struct report *out, struct sq_err *err)
+{
+	struct members m = members_of(doc, "report", err);
+	struct report r = {.books = books};
+	int status = m.status;
+
+	status = status < 0 ? status : read_identity(&m, &r);
+	status = status < 0 ? status : read_books(&m, r.books);
+	status = status < 0 ? status : read_parts(&m, &r);
+	status = status < 0 ? status : members_end(&m);
+	if (status == 0) {
+		*out = r;
+	} else {
+		r.books = NULL; /* the caller's */
+		report_free(&r);
+	}
+	return status;
+}
+
+int report_read_into(struct sq_slice text, struct books *books, struct report *out, struct sq_err *err)
 {
 	struct json_object *doc = NULL;
 	int r;
 
+	books_reset(books);
 	if (text.len > REPORT_TEXT_MAX)
 		return sq_fail(err, -EINVAL, "the report is %zu bytes long; the most is %d", text.len,
 		               REPORT_TEXT_MAX);
 	r = doc_parse(text, DEPTH_MAX, &doc, err);
 	if (r == 0)
-		r = read_report(doc, out, err);
+		r = read_report(doc, books, out, err);
 	json_object_put(doc);
+	return r;
+}
+
+int report_read(struct sq_slice text, struct report *out, struct sq_err *err)
+{
+	struct books *books = books_new(0);
+	int r = books ? report_read_into(text, books, out, err) : -ENOMEM;
+
+	if (r < 0)
+		books_free(books);
 	return r;
 }
 
 void report_free(struct report *r)
 {
 	books_free(r->books);
+	books_free(r->warmup);
+	for (uint32_t i = 0; i < r->request_count; i++)
+		books_free(r->requests[i]);
+	free(r->requests);
 	*r = (struct report){0};
 }

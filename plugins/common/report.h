@@ -19,7 +19,8 @@
 
 struct buf;
 
-#define REPORT_TEXT_MAX (4 << 20) /* bytes; ten full histograms and all samples are less */
+#define REPORT_TEXT_MAX \
+	(16 << 20) /* bytes; ten full histograms and all samples are a MB, and seldom are full */
 
 enum worker_state {
 	WORKER_READY, /* waits to be armed */
@@ -45,7 +46,11 @@ struct report {
 	 * orchestrator; its first byte sent - the due time of that request. */
 	int64_t clock_error, round_trip, start_lag;
 	struct health health;
-	struct books *books; /* owned by who read it; t0 is 0 */
+	struct books *books; /* of the load; owned by who read it, as those below; t0 is 0 */
+	struct books *warmup; /* without samples; NULL: there is none */
+	/* Of a plan with several requests, each in the plan's order, without samples: those are in books. */
+	struct books **requests;
+	uint32_t request_count; /* 0: the plan has one request without a name */
 };
 
 /* Appends the text, or gives -ENOMEM. Bytes of samples that are not UTF-8 are written as '?'. */
@@ -54,6 +59,9 @@ int report_write(const struct report *r, struct buf *out);
 /* 0, -EINVAL or -EBADMSG with the reason in err, or -ENOMEM; *out is written only on success and then
  * emptied with report_free. */
 int report_read(struct sq_slice text, struct report *out, struct sq_err *err);
+/* The same without an allocation for each: books are the caller's, any contents are replaced, also on
+ * failure; out->books is them, to be taken out before out is emptied with report_free. */
+int report_read_into(struct sq_slice text, struct books *books, struct report *out, struct sq_err *err);
 void report_free(struct report *r); /* what it owns; harmless on a zeroed one */
 
 #endif

@@ -34,7 +34,10 @@ static struct json_object *write_hist(const struct hist *h)
 	            put_measured(o, "mean", h, (int64_t)(hist_mean(h) + 0.5));
 
 	for (size_t i = 0; good && i < SQ_LEN(percentiles); i++)
-		good = put_measured(o, percentiles[i].name, h, hist_percentile(h, percentiles[i].percent));
+		good = hist_can_tell(h->count, percentiles[i].percent)
+		           ? put_measured(o, percentiles[i].name, h,
+		                          hist_percentile(h, percentiles[i].percent))
+		           : doc_put_null(o, percentiles[i].name);
 	return doc_close(o, good && put_measured(o, "max", h, h->max));
 }
 
@@ -56,45 +59,51 @@ static struct json_object *write_phases(const struct sample *s)
 	int64_t receive = s->first_byte < 0 ? -1 : s->service - s->first_byte;
 
 	return doc_close(o, doc_put_ms(o, "pickup", s->pickup) && doc_put_ms(o, "wait", s->wait) &&
-	                        doc_put_ms(o, "first_byte", s->first_byte) &&
+	                        doc_put_ms(o, "dns", s->dns) && doc_put_ms(o, "connect", s->connect) &&
+	                        doc_put_ms(o, "tls", s->tls) && doc_put_ms(o, "first_byte", s->first_byte) &&
 	                        doc_put_ms(o, "receive", receive));
 }
 
-static struct json_object *write_sample(const struct sample *s)
+static struct json_object *write_sample(const struct result_input *in, const struct sample *s)
 {
 	struct json_object *o = json_object_new_object();
-	bool good = doc_put_ms(o, "offset_ms", s->offset) && doc_put_ms(o, "response_ms", s->response) &&
-	            doc_put_ms(o, "service_ms", s->service) && doc_put(o, "phases_ms", write_phases(s)) &&
-	            (s->status ? doc_put_count(o, "status", (uint64_t)s->status)
-	                       : doc_put_null(o, "status")) &&
-	            doc_put_foreign(o, "address", s->address, strnlen(s->address, sizeof s->address)) &&
-	            doc_put_foreign(o, "what", s->what, strnlen(s->what, sizeof s->what)) &&
-	            doc_put_foreign(o, "body", s->body, s->body_len);
+	bool good =
+	    doc_put_ms(o, "offset_ms", s->offset) && doc_put_ms(o, "response_ms", s->response) &&
+	    doc_put_ms(o, "service_ms", s->service) && doc_put(o, "phases_ms", write_phases(s)) &&
+	    (s->status ? doc_put_count(o, "status", (uint64_t)s->status) : doc_put_null(o, "status")) &&
+	    doc_put_text(o, "request",
+	                 s->request < in->plan->request_count ? in->plan->requests[s->request].name : NULL) &&
+	    doc_put_text(o, "worker", *s->worker ? s->worker : NULL) &&
+	    doc_put_foreign(o, "address", s->address, strnlen(s->address, sizeof s->address)) &&
+	    doc_put_foreign(o, "what", s->what, strnlen(s->what, sizeof s->what)) &&
+	    doc_put_foreign(o, "body", s->body, s->body_len);
 
 	return doc_close(o, good);
 }
 
-static struct json_object *write_sample_list(const struct sample *s, uint32_t count)
+static struct json_object *write_sample_list(const struct result_input *in, const struct sample *s,
+                                             uint32_t count)
 {
 	struct json_object *array = json_object_new_array();
 	bool good = true;
 
 	for (uint32_t i = 0; good && i < count; i++)
-		good = doc_append(array, write_sample(&s[i]));
+		good = doc_append(array, write_sample(in, &s[i]));
 	return doc_close(array, good);
 }
 
-static struct json_object *write_samples(const struct books *b)
+static struct json_object *write_samples(const struct result_input *in)
 {
+	const struct books *b = in->books;
 	struct json_object *o = json_object_new_object(), *errors = json_object_new_object();
 	bool good = true;
 
 	for (int kind = 0; good && kind < SAMPLE_KINDS; kind++)
 		good = doc_put(errors, books_sample_name[kind],
-		               write_sample_list(b->errors[kind], b->error_count[kind]));
+		               write_sample_list(in, b->errors[kind], b->error_count[kind]));
 	/* errors is taken over first, so that nothing is left behind by a failure. */
 	good = doc_put(o, "errors", errors) && good &&
-	       doc_put(o, "slowest", write_sample_list(b->slowest, b->slowest_count));
+	       doc_put(o, "slowest", write_sample_list(in, b->slowest, b->slowest_count));
 	return doc_close(o, good);
 }
 
@@ -115,14 +124,23 @@ static bool put_ratio(struct json_object *o, const char *name, int64_t n, int64_
 	                           : doc_put_null(o, name);
 }
 
+static int64_t load_end(const struct result_input *in)
+{
+	struct schedule s;
+
+	plan_schedule(in->plan, &s);
+	return s.end;
+}
+
 /* What was sent behind the end of the schedule makes the rate that was sent less, not the one asked. */
 static struct json_object *write_rate(const struct result_input *in, uint64_t offered)
 {
 	struct json_object *o = json_object_new_object();
 	const struct ledger *l = &in->books->ledger;
-	int64_t asked = in->elapsed < in->plan->duration ? in->elapsed : in->plan->duration;
+	bool closed = in->plan->mode == PLAN_CLOSED; /* nothing was asked for but to go on */
+	int64_t end = load_end(in), asked = in->elapsed < end ? in->elapsed : end;
 
-	return doc_close(o, put_ratio(o, "offered", (int64_t)offered, asked, SQ_S, 6) &&
+	return doc_close(o, put_ratio(o, "offered", closed ? -1 : (int64_t)offered, asked, SQ_S, 6) &&
 	                        put_ratio(o, "sent", (int64_t)ledger_sent(l), in->elapsed, SQ_S, 6) &&
 	                        put_ratio(o, "ok", (int64_t)l->ok, in->elapsed, SQ_S, 6));
 }
@@ -131,7 +149,9 @@ static struct json_object *write_generator(const struct result_input *in)
 {
 	struct json_object *o = json_object_new_object();
 	const struct health *h = in->health;
-	int64_t sent = (int64_t)ledger_sent(&in->books->ledger);
+	/* The warm-up used CPU as well. */
+	int64_t sent = (int64_t)(ledger_sent(&in->books->ledger) +
+	                         (in->warmup ? ledger_sent(&in->warmup->ledger) : 0));
 
 	return doc_close(o, put_ratio(o, "cpu_us_per_request", h->cpu, sent * SQ_US, 1, 3) &&
 	                        put_ratio(o, "requests_per_core_second", sent, h->cpu, SQ_S, 3) &&
@@ -141,7 +161,8 @@ static struct json_object *write_generator(const struct result_input *in)
 	                        put_ratio(o, "steal_percent", h->steal, h->elapsed, 100, 2) &&
 	                        put_ratio(o, "retransmit_percent", h->retransmits, h->segments, 100, 2) &&
 	                        doc_put_ms(o, "loop_lag_p99_ms", h->loop_lag_p99) &&
-	                        doc_put_null(o, "start_skew_ms") && doc_put_null(o, "clock_error_ms"));
+	                        doc_put_ms(o, "start_skew_ms", in->start_skew) &&
+	                        doc_put_ms(o, "clock_error_ms", in->clock_error));
 }
 
 /* --- the document ---------------------------------------------------------------------------- */
@@ -151,13 +172,13 @@ static uint64_t offered_ticks(const struct result_input *in)
 {
 	struct schedule s;
 
-	schedule_constant(&s, in->plan->rate, in->plan->duration);
-	return schedule_ticks_until(&s, in->elapsed - 1);
+	plan_schedule(in->plan, &s);
+	return s.closed ? in->books->ledger.scheduled : schedule_offered(&s, in->elapsed - 1);
 }
 
 /* What was found out of the whole. */
 struct findings {
-	uint64_t offered;
+	struct load load;
 	enum validity validity;
 	bool failed; /* a threshold does not hold */
 	struct json_object *reasons, *thresholds;
@@ -253,11 +274,48 @@ static struct json_object *write_pair(const char *a, uint64_t n, const char *b, 
 	return doc_close(o, doc_put_count(o, a, n) && doc_put_count(o, b, m));
 }
 
-static struct json_object *write_saturation(const struct books *b)
+static struct json_object *write_connections(const struct books *b)
+{
+	struct json_object *o = write_pair("opened", b->opened, "reused", b->reused);
+
+	return doc_close(o, doc_put_count(o, "tls_full", b->tls_full) &&
+	                        doc_put_count(o, "tls_resumed", b->tls_resumed));
+}
+
+static struct json_object *write_saturation(const struct result_input *in, const struct load *load)
 {
 	struct json_object *o = json_object_new_object();
 
-	return doc_close(o, doc_put_text(o, "who", validity_saturated(b)));
+	return doc_close(o, doc_put_text(o, "who", validity_saturated(in->books, in->health, load)));
+}
+
+static struct json_object *write_warmup(const struct books *b)
+{
+	struct json_object *o = json_object_new_object();
+
+	return doc_close(o, doc_put(o, "ledger", write_ledger(b)) &&
+	                        doc_put(o, "latency_ms", write_hists(b, 0, H_PHASES)));
+}
+
+static struct json_object *write_request(const struct books *b)
+{
+	struct json_object *o = json_object_new_object();
+
+	return doc_close(o, doc_put(o, "ledger", write_ledger(b)) &&
+	                        doc_put(o, "latency_ms", write_hists(b, 0, H_PHASES)) &&
+	                        doc_put(o, "phases_ms", write_hists(b, H_FIRST_BYTE, H_COUNT)) &&
+	                        doc_put(o, "status", ledger_write_statuses(b->status)));
+}
+
+static struct json_object *write_requests(const struct result_input *in)
+{
+	struct json_object *o = json_object_new_object();
+	bool good = true;
+
+	for (uint32_t i = 0; good && i < in->request_count; i++)
+		if (in->requests[i])
+			good = doc_put(o, in->plan->requests[i].name, write_request(in->requests[i]));
+	return doc_close(o, good);
 }
 
 /* What was counted and measured. */
@@ -266,27 +324,34 @@ static bool put_measurements(struct json_object *o, const struct result_input *i
 	const struct books *b = in->books;
 
 	return doc_put(o, "workers", write_workers(in)) && doc_put(o, "ledger", write_ledger(b)) &&
-	       doc_put(o, "audit", write_audit(in)) && doc_put(o, "rate", write_rate(in, f->offered)) &&
-	       doc_put_null(o, "warmup") && doc_put(o, "saturation", write_saturation(b)) &&
+	       doc_put(o, "audit", write_audit(in)) && doc_put(o, "rate", write_rate(in, f->load.offered)) &&
+	       (in->warmup ? doc_put(o, "warmup", write_warmup(in->warmup)) : doc_put_null(o, "warmup")) &&
+	       doc_put(o, "saturation", write_saturation(in, &f->load)) &&
 	       doc_put(o, "latency_ms", write_hists(b, 0, H_PHASES)) &&
 	       doc_put(o, "phases_ms", write_hists(b, H_PHASES, H_COUNT)) &&
 	       doc_put(o, "status", ledger_write_statuses(b->status)) &&
-	       doc_put(o, "connections", write_pair("opened", b->opened, "reused", b->reused)) &&
+	       doc_put(o, "connections", write_connections(b)) &&
 	       doc_put(o, "bytes", write_pair("sent", b->bytes_sent, "received", b->bytes_received)) &&
-	       doc_put(o, "requests", json_object_new_object()) && doc_put(o, "samples", write_samples(b)) &&
+	       doc_put(o, "requests", write_requests(in)) && doc_put(o, "samples", write_samples(in)) &&
 	       doc_put(o, "thresholds", json_object_get(f->thresholds)) &&
 	       doc_put(o, "generator", write_generator(in));
 }
 
 static void find(const struct result_input *in, struct findings *f)
 {
-	struct load load = {
+	f->load = (struct load){
 	    .offered = offered_ticks(in),
-	    .per_worker = in->planned ? (double)in->plan->rate / PLAN_RATE_ONE / in->planned : 0,
+	    .per_worker = in->planned ? (double)plan_peak_rate(in->plan) / PLAN_RATE_ONE / in->planned : 0,
+	    .workers = in->planned,
+	    .lost = in->lost,
+	    .spared = in->spared,
+	    .redistributes = in->plan->on_worker_loss == PLAN_LOSS_REDISTRIBUTE,
+	    .clock_error = in->clock_error,
+	    .start_skew = in->start_skew,
+	    .closed = in->plan->mode == PLAN_CLOSED,
 	};
 
-	f->offered = load.offered;
-	f->validity = validity_judge(in->books, in->health, &load, &f->reasons);
+	f->validity = validity_judge(in->books, in->health, &f->load, &f->reasons);
 	f->thresholds = thresholds_write(in->plan, in->watch, in->books, in->elapsed, f->validity != INVALID,
 	                                 &f->failed);
 }

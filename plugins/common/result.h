@@ -24,12 +24,16 @@ struct result_input {
 	const struct plan *plan;
 	struct json_object *plan_as_given; /* borrowed; NULL = the effective one */
 	const struct books *books; /* closed */
+	const struct books *warmup; /* closed; NULL: there was none */
+	const struct books *const *requests; /* closed, in the plan's order; NULL entries: nothing is known */
+	uint32_t request_count; /* 0, or as many as the plan has */
 	const struct health *health;
 	int64_t submitted, started, ended; /* Unix ms, 0 = did not happen */
 	/* ns from T0 to the end of the schedule or to the stop, or to the last request that was sent if
 	 * that was later. */
 	int64_t elapsed;
-	uint32_t planned, armed, reported; /* workers */
+	uint32_t planned, armed, reported, lost, spared; /* workers; spared: struct load */
+	int64_t clock_error, start_skew; /* as in struct load */
 	const char *audit; /* "equal" "within" "broken" "n/a" */
 	uint64_t audit_counted;
 	const struct threshold_watch *watch; /* NULL: nobody watched, windows are undecided */

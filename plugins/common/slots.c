@@ -42,14 +42,20 @@ bool slots_own(const struct slots *s, uint64_t tick)
 	return tick != SCHEDULE_NEVER && s->from[tick % s->count] <= tick;
 }
 
+/* The first tick of a slot that is not before start. */
+static uint64_t first_from(uint32_t slot, uint32_t count, uint64_t start)
+{
+	uint64_t ahead = ((uint64_t)slot + count - start % count) % count;
+
+	return start < SCHEDULE_NEVER - ahead ? start + ahead : SCHEDULE_NEVER;
+}
+
 /* The first tick of this slot that is ours and not before at. */
 static uint64_t first_of_slot(const struct slots *s, uint32_t slot, uint64_t at)
 {
 	uint64_t from = s->from[slot];
-	uint64_t start = from > at ? from : at;
-	uint64_t ahead = ((uint64_t)slot + s->count - start % s->count) % s->count;
 
-	return start < SCHEDULE_NEVER - ahead ? start + ahead : SCHEDULE_NEVER;
+	return first_from(slot, s->count, from > at ? from : at);
 }
 
 /* Steps from tick to tick while slots are not ours: as many steps as there are workers, no division. */
@@ -72,15 +78,19 @@ uint64_t slots_next(const struct slots *s, uint64_t tick)
 	return best;
 }
 
+uint64_t slot_count_ticks(uint32_t slot, uint32_t count, uint64_t from, uint64_t to)
+{
+	uint64_t first = first_from(slot, count, from);
+
+	return first < to ? (to - 1 - first) / count + 1 : 0;
+}
+
 uint64_t slots_count_ticks(const struct slots *s, uint64_t from, uint64_t to)
 {
 	uint64_t ticks = 0;
 
-	for (uint32_t i = 0; i < s->count; i++) {
-		uint64_t first = s->from[i] == SCHEDULE_NEVER ? SCHEDULE_NEVER : first_of_slot(s, i, from);
-
-		if (first < to)
-			ticks += (to - 1 - first) / s->count + 1;
-	}
+	for (uint32_t i = 0; i < s->count; i++)
+		if (s->from[i] != SCHEDULE_NEVER)
+			ticks += slot_count_ticks(i, s->count, s->from[i] > from ? s->from[i] : from, to);
 	return ticks;
 }

@@ -18,12 +18,12 @@ struct evidence {
 	const struct load *load;
 };
 
-enum unit { U_LAG, U_PERCENT, U_TIMES };
+enum unit { U_LAG, U_PERCENT, U_TIMES, U_NS, U_WORKERS };
 
 /* One row for each reason not to trust the numbers. A measure says NAN when it could not be taken. */
 struct limit {
 	double (*measure)(const struct evidence *e);
-	enum unit unit; /* U_LAG: limits are multiples of validity_lag_limit */
+	enum unit unit; /* U_LAG: limits are multiples of validity_lag_limit; U_WORKERS: of all there were */
 	double suspect, invalid; /* above these */
 	const char *what, *of; /* "the container was throttled for" 31 % "of the time" */
 	const char *cure;
@@ -104,6 +104,21 @@ static double retransmits(const struct evidence *e)
 	return percent((double)e->health->retransmits, (double)e->health->segments);
 }
 
+static double lost(const struct evidence *e)
+{
+	return e->load->lost;
+}
+
+static double clock_error(const struct evidence *e)
+{
+	return e->load->clock_error < 0 ? NAN : (double)e->load->clock_error;
+}
+
+static double start_skew(const struct evidence *e)
+{
+	return e->load->start_skew < 0 ? NAN : (double)e->load->start_skew;
+}
+
 /*
  * Why these limits: a lag of 5 % of what is measured moves no percentile by more than that, and ten
  * times as much is half of it. A quota's throttling stops everything for tens of ms at once, so 1 %
@@ -112,7 +127,9 @@ static double retransmits(const struct evidence *e)
  * response time counts from when it was due, so a share of late ones bends the arrivals before it
  * bends the latencies; one that was never sent has no latency at all. Without a descriptor or a port
  * a request was not sent because of us. Segments are counted over the whole network namespace, so
- * their loss can be somebody else's and never proves the numbers wrong.
+ * their loss can be somebody else's and never proves the numbers wrong. Clocks that differ and workers that
+ * begin apart bend the rate in the first moment and the interleaving after it, but no latency: each worker
+ * measures by its own clock.
  */
 static const struct limit limits[] = {
     {pickup_p99, U_LAG, 1, 10, "the worker looked at due requests late by", " at p99",
@@ -137,6 +154,12 @@ static const struct limit limits[] = {
      "Lower max_connections, or use more workers on more machines", false},
     {retransmits, U_PERCENT, 1, NEVER, "TCP had to send again", " of its segments",
      "Look for a full or lossy network between worker and target", false},
+    {clock_error, U_NS, 50 * SQ_MS, NEVER, "a worker's idea of the beginning may be off by", "",
+     "Look for a slow network between workers and orchestrator", false},
+    {start_skew, U_NS, 250 * SQ_MS, NEVER, "the first requests of the workers were sent apart by", "",
+     "Look for workers that are slow to connect, or short of CPU", false},
+    {lost, U_WORKERS, 0, NEVER, "workers were lost:", "",
+     "See the log lines of this test for why they ended, and run it again", false},
 };
 
 int64_t validity_lag_limit(const struct books *b)
@@ -146,12 +169,22 @@ int64_t validity_lag_limit(const struct books *b)
 	return share > SQ_MS ? share : SQ_MS;
 }
 
-static void describe(const struct limit *l, double v, const char *of, char *out, size_t size)
+static const char *describe_spared(const struct load *load, char out[32])
 {
-	char duration[TEXT_MAX];
+	*out = '\0';
+	if (load->redistributes)
+		snprintf(out, 32, ", %u not replaced", (unsigned)load->spared);
+	return out;
+}
+
+static void describe(const struct limit *l, const struct load *load, double v, const char *of, char *out,
+                     size_t size)
+{
+	char duration[TEXT_MAX], spared[32];
 
 	switch (l->unit) {
 	case U_LAG:
+	case U_NS:
 		snprintf(out, size, "%s%s", text_duration(duration, (int64_t)v), of);
 		break;
 	case U_PERCENT:
@@ -162,6 +195,13 @@ static void describe(const struct limit *l, double v, const char *of, char *out,
 		break;
 	case U_TIMES:
 		snprintf(out, size, "%.0f time%s", v, v == 1 ? "" : "s");
+		break;
+	case U_WORKERS:
+		if (v > 0)
+			snprintf(out, size, "%.0f of %u%s", v, (unsigned)load->workers,
+			         describe_spared(load, spared));
+		else
+			snprintf(out, size, "0");
 		break;
 	}
 }
@@ -183,8 +223,8 @@ static struct json_object *write_reason(const struct limit *l, const struct load
 	char value[64], most[64], cure[256];
 	struct json_object *o = json_object_new_object();
 
-	describe(l, v, l->of, value, sizeof value);
-	describe(l, limit, "", most, sizeof most);
+	describe(l, load, v, l->of, value, sizeof value);
+	describe(l, load, limit, "", most, sizeof most);
 	describe_cure(l, load, cure, sizeof cure);
 	return doc_close(o, doc_put_text(o, "what", l->what) && doc_put_text(o, "value", value) &&
 	                        doc_put_text(o, "limit", most) && doc_put_text(o, "cure", cure) &&
@@ -228,12 +268,21 @@ const char *validity_word(enum validity v)
  * Somebody was at the limit when 1 % of the requests gave up waiting, so that the rate was not
  * reached, or when most of them went out late. A stall for a moment fills the tail and no more.
  */
-const char *validity_saturated(const struct books *b)
+static const char *saturated_closed(const struct health *h, const struct load *l)
+{
+	double cpu = percent((double)h->cpu, (double)h->elapsed * (l->workers ? l->workers : 1));
+
+	return cpu > 90 ? "generator" : "target";
+}
+
+const char *validity_saturated(const struct books *b, const struct health *h, const struct load *l)
 {
 	uint64_t gave_up = b->ledger.dropped[DROPPED_MAX_IN_FLIGHT] + b->ledger.dropped[DROPPED_PATIENCE];
 	bool missed_rate = gave_up > b->picked / 100;
 	int64_t limit = validity_lag_limit(b);
 
+	if (l->closed)
+		return saturated_closed(h, l);
 	if (hist_percentile(b->hist[H_PICKUP], 50) > limit || (missed_rate && b->late_unsent > gave_up / 2))
 		return "generator";
 	if (hist_percentile(b->hist[H_WAIT], 50) > limit || missed_rate)

@@ -32,6 +32,12 @@ struct health {
 struct load {
 	uint64_t offered; /* ticks that were due while the test ran */
 	double per_worker; /* requests per second that one worker was asked for; 0 = unknown */
+	uint32_t workers, lost; /* planned, and those of them that were lost */
+	bool redistributes; /* others take over what a lost one had to send ... */
+	uint32_t spared; /* ... but for so many of them */
+	int64_t clock_error; /* ns: how far a worker's idea of T0 may be off; negative = unknown */
+	int64_t start_skew; /* ns: between the first sends of two workers; the same */
+	bool closed; /* as fast as the connections go: not by a schedule */
 };
 
 /* What a lag is measured against: 1 ms, or 5 % of the median service time if that is more. */
@@ -49,9 +55,10 @@ enum validity validity_judge(const struct books *b, const struct health *h, cons
 const char *validity_word(enum validity v); /* "valid" "suspect" "invalid" */
 
 /*
- * Who was at the limit: "generator" (most requests were looked at late), "target" (looked at in time,
- * but most waited for connections, or many gave up waiting) or "none".
+ * Who was at the limit, of a run of this health: "generator" (most requests were looked at late), "target"
+ * (looked at in time, but most waited for connections, or many gave up waiting) or "none". In the closed
+ * model somebody always is: the generator when its workers used their CPU up, else the target.
  */
-const char *validity_saturated(const struct books *b);
+const char *validity_saturated(const struct books *b, const struct health *h, const struct load *l);
 
 #endif

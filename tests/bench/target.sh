@@ -1,5 +1,5 @@
 #!/bin/bash
-# target.sh [ROUNDS]: POST /hit on our target against the spec's kind of stack (FastAPI, uvicorn
+# target.sh [ROUNDS | --short]: POST /hit on our target against the spec's kind of stack (FastAPI, uvicorn
 # with uvloop and httptools, redis asyncio), interleaved in one run.
 #
 # Each round gives each server a fixed number of requests over 64 keep-alive connections (h2load);
@@ -8,64 +8,31 @@
 # what was sent. Prints the median ratio with quartiles.
 #
 # Pass line: at least 18 times the requests per server-side CPU second. Exits 1 below it.
-# SQUALL_BUILD names the build folder (default ./build; a build without sanitizers).
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+# shellcheck source=tests/bench/bench.sh
+. "$(dirname "$0")/bench.sh"
+
 rounds=${1:-5}
-build=${SQUALL_BUILD:-$PWD/build}
+[ "$rounds" != --short ] || rounds=1
 goal=18
 connections=64
 ours_requests=60000 theirs_requests=6000
+bench_build
 
-[ -x "$build/squalld" ] || { echo "target.sh: no $build/squalld: build first (deploy/quickstart.sh) or set SQUALL_BUILD" >&2; exit 2; }
-./deploy/install-deps.sh bench
-
-work=$(mktemp -d)
-pids=()
-cleanup() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	wait 2>/dev/null || true
-	rm -rf "$work"
-}
-trap cleanup EXIT
-
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-wait_for() { # wait_for URL
-	for _ in $(seq 150); do
-		curl -sf "$1" >/dev/null 2>&1 && return
-		sleep 0.1
-	done
-	echo "target.sh: $1 does not answer" >&2
-	cat "$work"/*.log >&2
-	exit 1
-}
-cpu_ticks() { # user + system ticks of these processes
-	local sum=0 pid fields
-	for pid in "$@"; do
-		fields=$(sed 's/.*) //' "/proc/$pid/stat")
-		# shellcheck disable=SC2086 # split into fields: 12 and 13 behind the name are utime, stime
-		set -- $fields
-		sum=$((sum + ${12} + ${13}))
-	done
-	echo "$sum"
-}
+answers() { curl -sf "$1"; }
 
 redis_port=$(free_port)
-taskset -c 0 redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" >"$work/redis.log" &
-redis_pid=$!
-pids+=("$redis_pid")
+begin "$server_core" redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" >"$work/redis.log"
+redis_pid=$begun
 theirs_port=$(free_port)
-REDIS_PORT=$redis_port taskset -c 0 /usr/bin/python3 -m uvicorn --app-dir tests/bench fastapi_app:app --loop uvloop \
-	--http httptools --no-access-log --log-level warning --host 127.0.0.1 --port "$theirs_port" >"$work/uvicorn.log" 2>&1 &
-theirs_pid=$!
-pids+=("$theirs_pid")
+begin "$server_core" env REDIS_PORT="$redis_port" /usr/bin/python3 -m uvicorn --app-dir tests/bench fastapi_app:app --loop uvloop \
+	--http httptools --no-access-log --log-level warning --host 127.0.0.1 --port "$theirs_port" >"$work/uvicorn.log" 2>&1
+theirs_pid=$begun
 ours_port=$(free_port)
 sed -e "s#^state_dir = .*#state_dir = \"$work/state\";#" -e "s#127.0.0.1:8080#127.0.0.1:$ours_port#" conf/target.conf >"$work/target.conf"
-taskset -c 0 "$build/squalld" -p "$build/.libs" -c "$work/target.conf" 2>"$work/squalld.log" &
-ours_pid=$!
-pids+=("$ours_pid")
-wait_for "http://127.0.0.1:$ours_port/readyz"
-wait_for "http://127.0.0.1:$theirs_port/stats"
+begin "$server_core" "$build/squalld" -p "$build/.libs" -c "$work/target.conf" 2>"$work/squalld.log"
+ours_pid=$begun
+until_true "squalld" answers "http://127.0.0.1:$ours_port/readyz"
+until_true "FastAPI" answers "http://127.0.0.1:$theirs_port/stats"
 
 ours_sent=0 theirs_sent=0
 slice() { # slice NAME PORT REQUESTS PID...: "requests/s requests/cpu-second" to a file
@@ -73,7 +40,7 @@ slice() { # slice NAME PORT REQUESTS PID...: "requests/s requests/cpu-second" to
 	shift 3
 	before=$(cpu_ticks "$@")
 	start=$(date +%s%N)
-	ok=$(taskset -c 1 h2load --h1 -n "$requests" -c "$connections" -H ":method: POST" "http://127.0.0.1:$port/hit" |
+	ok=$(taskset -c "$client_core" h2load --h1 -n "$requests" -c "$connections" -H ":method: POST" "http://127.0.0.1:$port/hit" |
 		sed -n 's/.* \([0-9]*\) succeeded.*/\1/p')
 	end=$(date +%s%N)
 	after=$(cpu_ticks "$@")
@@ -107,6 +74,6 @@ paste -d' ' "$work/ours" "$work/theirs" | awk -v goal="$goal" '
 		printf "%-30s %12d %12d %8.1f (%.1f .. %.1f)\n", "requests/s", q(or, n, .5), q(tr, n, .5), q(rate, n, .5), q(rate, n, .25), q(rate, n, .75)
 		printf "%-30s %12d %12d %8.1f (%.1f .. %.1f)\n", "requests/server CPU second", q(oc, n, .5), q(tc, n, .5), q(cpu, n, .5), q(cpu, n, .25), q(cpu, n, .75)
 		pass = q(cpu, n, .5) >= goal
-		printf "totals equal; goal %d times the requests per server CPU second: %s\n", goal, pass ? "PASS" : "FAIL"
+		printf "totals equal; goal %d times the requests per server CPU second: %s\n", goal, pass ? "PASS" : "MISS"
 		exit !pass
 	}'

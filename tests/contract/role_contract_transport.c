@@ -17,18 +17,32 @@ struct contract_conf {
 	const char *key;
 };
 
-enum { PHASE_MAIN, PHASE_DEAD, PHASE_EXPIRY, PHASE_KEEP, PHASE_KEPT, PHASE_HOLD, PHASE_FILL, PHASE_COMPETE };
-static const char *const phases[] = {"main", "dead", "expiry",  "keep", "kept",
-                                     "hold", "fill", "compete", NULL};
+enum {
+	PHASE_MAIN,
+	PHASE_DEAD,
+	PHASE_EXPIRY,
+	PHASE_KEEP,
+	PHASE_KEPT,
+	PHASE_HOLD,
+	PHASE_FILL,
+	PHASE_COMPETE,
+	PHASE_OUTAGE,
+	PHASE_UNSURE
+};
+static const char *const phases[] = {"main", "dead",    "expiry", "keep",   "kept", "hold",
+                                     "fill", "compete", "outage", "unsure", NULL};
 
 static const struct sq_opt contract_opts[] = {
     SQ_ENUM(
         struct contract_conf, phase, "main", phases,
         "main: every promise but those of time; dead: the end of a message that fails; expiry: locks that "
         "run out; keep, kept: what outlives a process; hold: takes a message and waits to be killed; "
-        "fill: publishes; compete: takes it all, beside others."),
+        "fill: publishes; compete: takes it all, beside others; outage: holds messages while the queue is "
+        "away; unsure: settles one while the queue does not answer."),
     SQ_INT(struct contract_conf, count, "0", 0, 100000,
-           "How many messages fill publishes; hold: whether it publishes the one."),
+           "How many messages fill publishes; hold: whether it publishes the one; outage: whether the queue "
+           "is still "
+           "away when they are settled."),
     SQ_STRING(struct contract_conf, key, "t", "Prefix of all ids."), SQ_OPTS_END};
 
 /* --- on the loop --- */
@@ -354,10 +368,55 @@ static void phase_compete(struct rig *g)
 	credit(g, 0);
 }
 
+/* The queue may go and come back in the pause: what is held stays held, and is settled afterwards. */
+static void phase_outage(struct rig *g)
+{
+	struct call renewal = {0};
+
+	is_int(publish(g, name(g, "ack"), 1, "{}"), 0, "a message");
+	is_int(publish(g, name(g, "dead"), 1, "{}"), 0, "a second");
+	is_int(publish(g, name(g, "retry"), 1, "{}"), 0, "and a third");
+	credit(g, 3);
+	await(g, 3);
+	printf("# holding\n");
+	fflush(stdout);
+	script_pause(&g->script, 3000);
+	is_int(g->lost, 0, "nothing is lost meanwhile");
+	renewal.settling.delivery = g->held[0];
+	if (g->conf->count == 0)
+		is_int(call(g, &renewal, RENEW), 0, "a lock is renewed after it");
+	is_int(settle(g, g->held[0], SQ_ACK), 0, "a message is done with");
+	is_int(settle(g, g->held[0], SQ_DEAD), 0, "or put aside");
+	credit(g, 1);
+	is_int(settle(g, g->held[0], SQ_RETRY), 0, "or failed");
+	is_int(settle(g, expect(g, name(g, "retry"), 2, "and comes again"), SQ_ACK), 0, "to be done then");
+	credit(g, 0);
+	expect_empty(g, "and nothing else");
+}
+
+/* The queue hears nothing from "holding" to "unsure". */
+static void phase_unsure(struct rig *g)
+{
+	is_int(publish(g, name(g, "unsure"), 1, "{}"), 0, "a message");
+	credit(g, 1);
+	expect(g, name(g, "unsure"), 1, "comes");
+	printf("# holding\n");
+	fflush(stdout);
+	script_pause(&g->script, 700);
+	is_int(settle(g, g->held[0], SQ_ACK), -SQ_EUNCERTAIN, "an acknowledgement that is not answered");
+	printf("# unsure\n");
+	fflush(stdout);
+	script_pause(&g->script, 4000);
+	is_int(g->held_count, 0, "is not asked for again: the carrier knows the message when it comes");
+	credit(g, 0);
+	expect_empty(g, "and it is gone then");
+}
+
 static void script(void *arg)
 {
-	static void (*const run[])(struct rig *) = {phase_main, failures,   expiries,   phase_keep,
-	                                            phase_kept, phase_hold, phase_fill, phase_compete};
+	static void (*const run[])(struct rig *) = {phase_main,   failures,    expiries,   phase_keep,
+	                                            phase_kept,   phase_hold,  phase_fill, phase_compete,
+	                                            phase_outage, phase_unsure};
 	struct rig *g = arg;
 
 	g->key = g->conf->key;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "plugins/common/plan.h"
+#include "plugins/common/template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,17 +23,65 @@ static bool is_line(const char *s)
 	return true;
 }
 
+/* Whatever the tick: as long as was said, and one line where it has to be. */
+static void check_template(const struct plan *p, const char *text, size_t len, bool path)
+{
+	struct template_values v = {.seed = (uint64_t)p->seed, .test = 1, .data = p->data};
+	struct template t = {0};
+	uint32_t place = 0;
+	char *out;
+
+	must(template_compile(&t, (struct sq_slice){text, text ? len : 0}, p->data, &place, NULL) == 0);
+	for (v.tick = 0; v.tick < 3; v.tick++) {
+		size_t want = template_length(&t, &v);
+
+		out = malloc(want + 1);
+		must(template_render(&t, &v, out) == out + want);
+		out[want] = '\0';
+		if (path)
+			must(strlen(out) == want && is_line(out) && *out == '/' && !strchr(out, ' '));
+		free(out);
+	}
+	template_free(&t);
+}
+
+static void check_headers(const struct plan *p, const struct plan_header *headers, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		must(is_line(headers[i].name) && is_line(headers[i].value));
+		check_template(p, headers[i].value, strlen(headers[i].value), false);
+	}
+}
+
+static void check_request(const struct plan *p, const struct plan_request *r)
+{
+	must(*r->name && *r->method && is_line(r->method) && !strchr(r->method, ' ') && r->weight > 0);
+	must(r->check_count + p->check_count <= PLAN_CHECKS_MAX);
+	check_template(p, r->path, strlen(r->path), true);
+	check_headers(p, r->headers, r->header_count);
+	check_template(p, r->body, r->body_len, false);
+}
+
 /* What the engine writes into requests as it is. */
 static void check_plan(const struct plan *p)
 {
-	must(p->rate > 0 && p->duration > 0 && p->workers > 0 && p->max_connections > 0 &&
-	     p->max_in_flight > 0);
+	struct schedule s;
+
+	must((p->rate > 0 || p->mode == PLAN_CLOSED || p->stage_count > 0) && p->duration > 0 &&
+	     p->workers > 0 && p->max_connections > 0 && p->max_in_flight > 0);
 	must(p->timeout > 0 && p->patience >= 0 && p->drain >= 0 && p->timeout + p->patience <= 3600 * SQ_S);
 	must(*p->method && is_line(p->method) && !strchr(p->method, ' '));
-	must(is_line(p->url.path) && *p->url.path == '/' && !strchr(p->url.path, ' ') &&
-	     is_line(p->url.authority));
-	for (uint32_t i = 0; i < p->header_count; i++)
-		must(is_line(p->headers[i].name) && is_line(p->headers[i].value));
+	must(is_line(p->url.authority));
+	check_template(p, p->url.path, strlen(p->url.path), true);
+	check_headers(p, p->headers, p->header_count);
+	check_template(p, p->body, p->body_len, false);
+	for (uint32_t i = 0; i < p->request_count; i++)
+		check_request(p, &p->requests[i]);
+	plan_schedule(p, &s);
+	must(s.total > 0 && s.end > 0 && s.end <= s.duration);
+	if (!s.closed)
+		must(schedule_due(&s, s.total - 1) < s.warmup + s.duration &&
+		     schedule_ticks_until(&s, s.warmup + s.duration) == s.total);
 }
 
 static void check_round_trip(const struct plan *p)

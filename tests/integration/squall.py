@@ -89,14 +89,14 @@ class Answer:
         return json.loads(self.body)
 
 
-def wait_until(what, why, patience=PATIENCE):
+def wait_until(what, why, patience=PATIENCE, every=0.01):
     """Returns what()'s first true result; fails loudly with why when it stays false."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         result = what()
         if result:
             return result
-        time.sleep(0.01)
+        time.sleep(every)
     raise TimeoutError("waited %d s for %s" % (patience, why() if callable(why) else why))
 
 

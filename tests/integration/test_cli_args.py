@@ -50,16 +50,15 @@ refused(["support", "x"], "support is not in this version yet")
 # --- what other tools call by another name ---
 for flag, ours in (("-t4", "-t is wrk's threads; squall has workers (-w) and connections (-c)"), ("-t", "-w"),
                    ("-z", "-d"), ("-z10s", "-d"), ("-q", "-r"), ("-m", "-X"), ("-s", "-f"),
-                   ("-L", "always prints latencies"), ("--vus", "-w"), ("--vus=10", "-w"), ("--duration", "-d"),
+                   ("-L", "always prints latencies"), ("--vus", "-c"), ("--vus=10", "-c"), ("--duration", "-d"),
                    ("--duration=30s", "-d"), ("--latency", "always prints latencies"), ("-rate=500", "-rate is vegeta's"),
-                   ("-rate", "-r"), ("-duration=5s", "-d"), ("-targets=x", "plan"), ("-i", "-r"), ("--rps", "-r"),
+                   ("-rate", "-r"), ("-duration=5s", "-d"), ("-targets=x", "plan"), ("-i", "-n"), ("--rps", "-r"),
                    ("--threads", "-w"), ("--data", "-b"), ("-D", "-b @FILE"), ("-T", "-H"), ("--location", "redirects")):
     refused(["run", URL, flag, "5"], ours)
-for flag in ("-k", "--insecure", "--cacert", "--cert", "--key", "--resolve", "--connect-to", "--unix-socket", "--http2",
-             "--stage", "--check", "-n", "-n100", "--requests"):
-    refused(["run", URL, flag], "is not in this version yet")
-refused(["run", URL, "-c", "10"], "is not in this version yet", "-c alone is the closed model: not yet")
-refused(["run", "https://127.0.0.1/"], "https is not in this version yet")
+refused(["run", URL, "--http2"], "is not in this version yet")
+for args, why in ((["--stage", "5"], "write it like 10s:1000"), (["--stage", "x:5"], "write it like 10s:1000"),
+                  (["--check", "colour=red"], "write it like status=200"), (["--data-file", "/nowhere.csv"], "cannot open /nowhere.csv")):
+    refused(["run", URL] + args, why)
 for ending in ("html", "xml", "md"):
     refused(["run", URL, "-o", "x." + ending], ".%s is not in this version yet" % ending)
 
@@ -91,6 +90,11 @@ tap.ok("secret" not in squall("run", URL, "-u", "secret-without-colon").stderr, 
 refused(["run", URL, "-b", "@/nonexistent"], "cannot open /nonexistent")
 refused(["run", URL, "--threshold", "fast"], "--threshold fast")
 refused(["run", "ftp://x/"], "ftp://x/")
+for flag in ("--cacert", "--cert", "--key"):
+    refused(["run", URL, flag, "/nonexistent"], "cannot open /nonexistent")
+    refused(["run", URL, flag, "/dev/null"], "/dev/null holds no " + ("private key" if flag == "--key" else "certificate"))
+refused(["run", URL, "--unix-socket", "/nonexistent"], "--unix-socket /nonexistent: No such file")
+refused(["run", URL, "--connect-timeout", "soon"], "--connect-timeout soon is not a duration")
 refused(["run", "http://"], "http://")
 refused(["run"], "there is no target: squall run URL")
 refused(["run", URL, "--detach"], "--detach needs a gateway")
@@ -127,6 +131,29 @@ for args, field, want in (
         (["--threshold", "avg<1", "--threshold", "max<2"], "thresholds", {"http_req_response_time": ["avg<1", "max<2"]})):
     got = plan(URL, *args)
     tap.equal(got.get(field) if isinstance(got, dict) else got, want, " ".join(args))
+for args, field, want in (
+        (["-k"], "tls", {"insecure": True}), (["--insecure", "--tls-resume"], "tls", {"insecure": True, "resume": True}),
+        (["-kw2"], "tls", {"insecure": True}),
+        (["--resolve", "a:80:1.2.3.4,::1", "--resolve", "b:1:[::1]"], "resolve", ["a:80:1.2.3.4,::1", "b:1:[::1]"]),
+        (["--connect-to", "::b:8080"], "connect_to", ["::b:8080"]), (["--unix-socket", "/dev/../dev/null"], "unix_socket",
+                                                                    "/dev/null"),
+        (["--requests-per-connection", "1"], "requests_per_connection", 1), (["--dns-ttl", "5m"], "dns_ttl_sec", 300),
+        (["--connect-timeout", "2s"], "timeouts_ms", {"dns": 2000, "connect": 2000, "tls": 2000}),
+        (["--first-byte-timeout", "1.5ms"], "timeouts_ms", {"first_byte": 1.5})):
+    got = plan(URL, *args)
+    tap.equal(got.get(field) if isinstance(got, dict) else got, want, " ".join(args))
+tap.equal(plan("https://127.0.0.1/")["url"], "https://127.0.0.1/", "https")
+with tempfile.TemporaryDirectory() as folder:
+    blocks = {kind: "-----BEGIN %s-----\nAAAA\n-----END %s-----\n" % (kind, kind)
+              for kind in ("CERTIFICATE", "EC PRIVATE KEY")}
+    both = os.path.join(folder, "both.pem")
+    with open(both, "w", encoding="ascii") as f:
+        f.write("a note\n" + blocks["CERTIFICATE"] + blocks["EC PRIVATE KEY"] + "another\n" + blocks["CERTIFICATE"])
+    tap.equal(plan(URL, "--cert", both, "--cacert", both)["tls"],
+              {"cert": 2 * blocks["CERTIFICATE"], "key": "(hidden)", "ca": 2 * blocks["CERTIFICATE"]},
+              "--cert may hold the key; only the blocks are taken, and the key is not shown")
+    r = squall("run", URL, "--cert", both, "--dry-run")
+    tap.ok("EC PRIVATE" not in r.stdout and "(hidden)" in r.stdout, "nor in text")
 r = squall("run", "--dry-run", "--json", "--", URL)
 tap.equal(json.loads(r.stdout)["plan"], base, "-- ends the options")
 tap.equal(plan("-r", "5", URL, "-w", "3"), dict(base, hits_per_sec=5, workers=3), "options stand on both sides of the URL")
@@ -147,6 +174,11 @@ with tempfile.TemporaryDirectory() as folder:
               {"url": "http://b/", "hits_per_sec": 7, "headers": {"X-A": "1", "X-B": "3"}, "surprise": [1],
                "duration_sec": 10, "workers": 1}, "options override the file")
     tap.equal(plan("-f", path, "-c", "5").get("max_connections"), 5, "-c with the rate of a file")
+    inner = os.path.join(folder, "inner")
+    with open(inner, "w", encoding="utf-8") as f:
+        f.write("from a file")
+    tap.equal(plan(URL, "-f", "-", text=json.dumps({"requests": [{"name": "a", "body": "@" + inner}]}))["requests"][0]["body"],
+              "from a file", "bodies of a plan's requests may be files")
     for text, why in (("[1]", "must hold a JSON object"), ("{", "it ends too early"), ('{"a":1} x', "is not JSON"),
                       ("", "it ends too early")):
         with open(path, "w", encoding="utf-8") as f:
@@ -197,9 +229,45 @@ due = json.loads(squall("run", URL, "-r", "10007", "-d", "3", "--dry-run", "--js
 tap.equal((due["requests"], due["due_ns"][:4]), (30021, [0, 99930, 199860, 299790]), "and exactly so: 10007/s for 3 s")
 refused(["run", "-f", "-", "--dry-run"], "is not JSON")
 for field, value in (("hits_per_sec", '"5"'), ("hits_per_sec", "-1"), ("hits_per_sec", "1e99"), ("duration_sec", "0"),
-                     ("stages", "[]"), ("arrival", '"poisson"')):
+                     ("hits_per_sec", "0")):
     r = squall("run", "-f", "-", URL, "--dry-run", text='{"%s": %s}' % (field, value))
     tap.ok(r.returncode == 2 and field in r.stderr, "dry run of %s = %s" % (field, value), r.stderr)
+
+r = squall("run", URL, "--stage", "10s:1000", "--dry-run")
+tap.ok(r.returncode == 0 and "due times are not shown" in r.stdout and '"hits_per_sec": 1000' in r.stdout, "dry run of a ramp", r.stdout)
+
+# --- the load ---
+closed = {"url": URL, "duration_sec": 10, "workers": 1, "connections": 7, "mode": "closed"}
+tap.equal(plan(URL, "-c", "7"), closed, "-c alone is the closed model")
+tap.equal(plan(URL, "-c", "7", "-n", "100", "--think", "5ms"),
+          {"url": URL, "workers": 1, "connections": 7, "mode": "closed", "max_requests": 100, "think_ms": 5}, "-n ends it")
+tap.equal(plan(URL, "-n", "100"), {"url": URL, "hits_per_sec": 10, "workers": 1, "max_requests": 100}, "-n alone, at 10/s")
+tap.equal(plan(URL, "--stage", "10s:1k", "--stage", "0:50", "--stage", "1m:0", "--warmup", "2s", "--arrival", "poisson", "--seed", "5"),
+          {"url": URL, "workers": 1, "warmup_sec": 2, "arrival": "poisson", "seed": 5,
+           "stages": [{"duration_sec": 10, "hits_per_sec": 1000}, {"duration_sec": 0, "hits_per_sec": 50},
+                      {"duration_sec": 60, "hits_per_sec": 0}]}, "stages")
+for check, want in (("status=200", {"status": 200}), ("status=200-204", {"status": "200-204"}), ("body~a b", {"body": "a b"}),
+                    ("header Content-Type~json", {"header": "Content-Type", "contains": "json"}), ("header ETag", {"header": "ETag"}),
+                    ("size<=10", {"max_bytes": 10}), ("size>=1", {"min_bytes": 1}), ("time<=1.5s", {"max_ms": 1500}),
+                    ("time<250", {"max_ms": 250})):
+    tap.equal(plan(URL, "--check", check)["checks"], [want], "--check " + check)
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "rows.csv")
+    for text, want in (('a,b\r\n1,"x, ""y"""\r\n2,\r\n', [{"a": "1", "b": 'x, "y"'}, {"a": "2", "b": ""}]), ("a\n1", [{"a": "1"}])):
+        with open(path, "w", encoding="utf-8", newline="") as f:
+            f.write(text)
+        tap.equal(plan(URL, "--data-file", path)["data"], want, "CSV %r" % text)
+    for text in ("a,b\n1\n", 'a\n"1\n', 'a\n"1"2\n'):
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        refused(["run", URL, "--data-file", path], "rows.csv:2: the fields of this row", "bad CSV %r" % text)
+    path = os.path.join(folder, "rows.jsonl")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"a": 1}\n\n{"a": "x"}\n')
+    tap.equal(plan(URL, "--data-file", "@" + path)["data"], [{"a": 1}, {"a": "x"}], "JSON lines")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"a": 1}\n{"a"}\n')
+    refused(["run", URL, "--data-file", path], "rows.jsonl:2: is not a JSON object")
 
 # --- the man page ---
 man = os.path.join(BUILD, "squall.1")

@@ -4,92 +4,20 @@ stopped, and what is left when workers or the orchestrator itself die."""
 import json
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from squall import PLUGINS, Squalld, Tap, free_port, wait_until
+from squall import Tap, free_port, wait_until
+from system import HAS_FAILPOINTS, State, System, whole
 
-TERMINAL = ("completed", "failed", "cancelled", "timed_out")
-TARGET = free_port()  # the same after a restart
 CLOSED, FORBIDDEN = free_port(), free_port()  # nobody listens there
 
-CONF = """
-state_dir = "%(state)s";
-transport = { plugin = "local"; };
-store = { plugin = "local"; };
-scheduler = { plugin = "fork"; worker_conf = "%(state)s/worker.conf"; };
-roles = (
-  { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%(target)d/hit";
-    allowed_targets = ( "127.0.0.1:%(closed)d", "127.0.0.1:%(forbidden)d" ); },
-  { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "http://127.0.0.1:%(target)d/hit";
-    allowed_targets = ( "127.0.0.1:%(closed)d" ); lease_ttl = "1s"; max_concurrent_tests = %(most)d; %(more)s },
-  { plugin = "target"; listen = "127.0.0.1:%(target)d"; }
-);
-"""
 
-
-class System(Squalld):
-    """Everything in one process; the state outlives it."""
-
-    def __init__(self, state, most=4, more=""):
-        with open(os.path.join(state, "worker.conf"), "w", encoding="utf-8") as f:
-            f.write('roles = ( { plugin = "worker"; } );\n')
-        super().__init__(CONF % {"state": state, "target": TARGET, "closed": CLOSED,
-                                 "forbidden": FORBIDDEN, "most": most, "more": more},
-                         env={"SQUALL_PLUGIN_DIR": PLUGINS})
-
-    def submit(self, **plan):
-        answer = self.post("/tests", plan, headers={"Content-Type": "application/json"}, role="gateway")
-        assert answer.status == 202, answer.text
-        return answer.json["test_id"]
-
-    def begun(self, presence, **plan):
-        answer = self.post("/tests", plan, headers={"X-Squall-Presence": str(presence)}, role="gateway")
-        assert answer.status == 202, answer.text
-        return answer.json["test_id"]
-
-    def show(self, test_id):
-        return self.get("/tests/" + test_id, role="gateway").json
-
-    def wait_state(self, test_id, *states):
-        def reached():
-            test = self.show(test_id)
-            return test if test["state"] in states else None
-        return wait_until(reached, lambda: "%s in %s:\n%s" % (test_id, states, self.log))
-
-    def wait_sent(self, test_id, least):
-        """Until the record's live point says that something was sent."""
-        def sent():
-            live = self.show(test_id).get("live")
-            return live and live["t"] + 1 >= least
-        wait_until(sent, lambda: "a point of %s:\n%s" % (test_id, self.log))
-
-    def end(self, test_id):
-        return self.wait_state(test_id, *TERMINAL)
-
-    def workers(self):
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], stdout=subprocess.PIPE, text=True)
-        return [int(pid) for pid in found.stdout.split()]
-
-    def token(self):
-        with open("/proc/%d/environ" % self.workers()[0], "rb") as f:
-            values = dict(v.split(b"=", 1) for v in f.read().split(b"\0") if b"=" in v)
-        return values[b"SQUALL_TOKEN"].decode()
-
-
-def total(ledger):
-    sent = sum(ledger["sent"].values())
-    return sent + sum(ledger["unsent"].values()) + sum(ledger["dropped"].values()) + ledger["unconfirmed"]
-
-
-def whole(tap, test, name):
-    """Whatever happened, every request is in one class, and adds up to what was asked for."""
-    ledger, plan = test["ledger"], test["effective_plan"]
-    tap.ok(ledger["balanced"] is True, name + ": the ledger balances", json.dumps(ledger))
-    tap.equal(total(ledger), plan["hits_per_sec"] * plan["duration_sec"], name + ": every request is in it")
+def system(state, most=4):
+    """The gateway allows two more targets, the orchestrator one of them."""
+    return System(state, gateway_allows=["127.0.0.1:%d" % CLOSED, "127.0.0.1:%d" % FORBIDDEN],
+                  allows=["127.0.0.1:%d" % CLOSED], orchestrator="max_concurrent_tests = %d;" % most)
 
 
 def test_run(tap, d):
@@ -195,7 +123,7 @@ def test_control(tap, d):
 
 
 def test_waiting(tap):
-    with tempfile.TemporaryDirectory() as state, System(state, most=1) as d:
+    with State() as state, system(state, most=1) as d:
         first = d.submit(hits_per_sec=20, duration_sec=2, workers=1)
         d.wait_state(first, "running")
         second = d.submit(hits_per_sec=20, duration_sec=1, workers=1)
@@ -270,13 +198,13 @@ def test_loss_abort(tap, d):
 
 
 def test_shutdown(tap):
-    with tempfile.TemporaryDirectory() as state:
-        with System(state) as d:
+    with State() as state:
+        with system(state) as d:
             test_id = d.submit(hits_per_sec=90, duration_sec=60, workers=2)
             d.wait_state(test_id, "running")
             d.wait_sent(test_id, 1)
             tap.equal(d.stop(), 0, "SIGTERM in the middle of a test: orderly")
-        with System(state) as d:
+        with system(state) as d:
             test = d.show(test_id)
             tap.equal((test["state"], test["reason"]), ("failed", "orchestrator_stopped"),
                       "its workers end with it, and it says so")
@@ -286,14 +214,14 @@ def test_shutdown(tap):
 
 
 def test_crash(tap):
-    with tempfile.TemporaryDirectory() as state:
-        with System(state) as d:
+    with State() as state:
+        with system(state) as d:
             test_id = d.submit(hits_per_sec=90, duration_sec=60, workers=2)
             d.wait_state(test_id, "running")
             d.wait_sent(test_id, 1)
             d.send_signal(signal.SIGKILL)
             d.wait()
-        with System(state) as d:
+        with system(state) as d:
             test = d.end(test_id)
             tap.equal((test["state"], test["reason"]), ("failed", "orchestrator_lost"),
                       "killed in the middle of a test: it is not run again")
@@ -302,13 +230,14 @@ def test_crash(tap):
 
 
 def test_crash_before(tap):
-    with tempfile.TemporaryDirectory() as state:
-        with System(state) as d:
+    if not HAS_FAILPOINTS:
+        tap.skip("killed before the start", "built without --enable-failpoints: nothing holds it there")
+        return
+    with State() as state:
+        with System(state, failpoint="after:write.ready=kill") as d:
             test_id = d.submit(hits_per_sec=90, duration_sec=1, workers=2)
-            d.wait_state(test_id, "provisioning", "ready")
-            d.send_signal(signal.SIGKILL)
-            d.wait()
-        with System(state) as d:
+            tap.equal(d.wait(), -signal.SIGKILL, "killed when all were ready")
+        with system(state) as d:
             test = d.end(test_id)
             tap.equal(test["state"], "completed", "killed before the start: it runs under the next one")
             tap.equal(test["adoptions"], 1, "which adopted it")
@@ -317,7 +246,7 @@ def test_crash_before(tap):
 
 def main():
     tap = Tap()
-    with tempfile.TemporaryDirectory() as state, System(state) as d:
+    with State() as state, system(state) as d:
         for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_presence, test_unreachable,
                      test_refused, test_control):
             test(tap, d)

@@ -4,6 +4,7 @@
 One class for each scheduler that is tested says how to configure it so that its workers do what a phase
 wants. `test_scheduler_contract.py fork` runs that one alone.
 """
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,8 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kubernetes"))
+from cluster import NAMESPACE, Cluster, required_or_skip  # noqa: E402
 from squall import PLUGINS, Squalld, Tap, passed_on, wait_until  # noqa: E402
 
 tap = Tap()
@@ -19,6 +22,8 @@ tap = Tap()
 
 class Fork:
     """Processes of this machine."""
+
+    patience = 30
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="squall-fork-")
@@ -45,6 +50,54 @@ class Fork:
         return [int(line.split()[1]) for lines in self.workers().values() for line in lines if line.startswith("pid ")]
 
 
+# What role_standin.c does, for a shell in a small image; the first process of a container hears only what it asked for.
+SHELL = {
+    "sleep": 'up; rest',
+    "exit": 'up; exit 7',
+    "stubborn": 'trap "" TERM; up; while :; do sleep 1; done',
+    "first": 'up; until first=$(ls /reports | grep -v "^[.]" | head -n 1) && [ "$(ls /reports | wc -l)" -ge 3 ]; do sleep 0.1; done; '
+             '[ "$first" = "$SQUALL_WORKER" ] && exit 7; rest',
+}
+
+
+class Kubernetes:
+    """Pods of the running cluster. Each starts a shell, and reports into a folder of the node."""
+
+    workload = "deployment"
+    patience = 240
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="squall-pods-")
+        os.chmod(self.dir, 0o777)
+        CLUSTER.token(os.path.join(self.dir, ".token"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        CLUSTER.kubectl("-n", NAMESPACE, "delete", "jobs,deployments,secrets,networkpolicies", "-l", "app=load-worker",
+                        "--cascade=background")
+        CLUSTER.kubectl("-n", NAMESPACE, "delete", "pods", "-l", "app=load-worker", "--grace-period=1")
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def conf(self, how, options=""):
+        command = ('up() { : >"/reports/$SQUALL_WORKER"; }; rest() { trap "exit 143" TERM; sleep 3600 & wait; }; '
+                   + SHELL[how])
+        container = {"command": ["sh", "-c", command], "volumeMounts": [{"name": "reports", "mountPath": "/reports"}],
+                     "resources": {"requests": {"cpu": "10m", "memory": "16Mi"},
+                                   "limits": {"cpu": None, "memory": "16Mi"}}}
+        pod = {"volumes": [{"name": "reports", "hostPath": {"path": self.dir}}]}
+        quoted = {name: json.dumps(value).replace("\\", "\\\\").replace('"', '\\"')
+                  for name, value in (("container", container), ("pod", pod))}
+        return ('scheduler = { plugin = "kubernetes"; workload = "%s"; image = "localhost/worker:1"; api_server = "%s"; '
+                'ca = "%s"; token_file = "%s/.token"; container = "%s"; pod = "%s"; %s };'
+                % (self.workload, CLUSTER.api, CLUSTER.ca, self.dir, quoted["container"], quoted["pod"], options))
+
+
+class PlainJob(Kubernetes):
+    workload = "job"
+
+
 def alive(pid):
     try:
         with open("/proc/%d/stat" % pid, encoding="utf-8") as f:
@@ -61,7 +114,7 @@ def daemon(kind, phase, how="sleep", count=2, options="", **more):
 
 def run(kind, phase, how):
     with daemon(kind, phase, how) as d:
-        tap.equal(d.wait(), 0, "phase %s passes" % phase)
+        tap.equal(d.process.wait(kind.patience), 0, "phase %s passes" % phase)
         tap.ok(passed_on(tap, d.out), "and was walked to its end", d.log)
 
 
@@ -145,10 +198,14 @@ def refusals():
         tap.contains(d.log, "option worker_conf", "and told why")
 
 
-KINDS = {"fork": (Fork, (given, killed, unstartable, refusals))}
+KINDS = {"fork": (Fork, (given, killed, unstartable, refusals)), "deployment": (Kubernetes, ()), "job": (PlainJob, ())}
+CLUSTER = Cluster()
 
 for name in sys.argv[1:] or KINDS:
     make, own = KINDS[name]
+    if make is not Fork and CLUSTER.missing:
+        required_or_skip(tap, "scheduler kubernetes, workload " + name, CLUSTER.missing)
+        continue
     print("# scheduler %s" % name)
     promises(make)
     for part in own:

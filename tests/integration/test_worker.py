@@ -60,7 +60,7 @@ def check(name, run, scheduled, code, **classes):
 
 
 def test_manners():
-    good = ("ok", "bytewise", "chunked", "204", "close", "until_close", "interim", "301")
+    good = ("ok", "bytewise", "chunked", "204", "close", "until_close", "interim", "301", "extra")
     with OddServer() as server:
         for manner in good:
             run = Run(server.url("/" + manner))
@@ -71,7 +71,7 @@ def test_manners():
             check(str(code), Run(server.url("/%d" % code)), 50, 99, **{"_%d" % code: 50})
         for manner in ("gone", "early", "reset"):
             check(manner, Run(server.url("/" + manner)), 50, 99, reset=50)
-        for manner in ("garbage", "two_lengths", "extra"):
+        for manner in ("garbage", "two_lengths"):
             check(manner, Run(server.url("/" + manner)), 50, 99, protocol=50)
         for manner in ("never", "stall"):
             run = Run(server.url("/" + manner), timeout="300ms", patience="30s")
@@ -248,12 +248,19 @@ def test_text():
 
 
 def test_bad_options():
-    for options, words in (({"target_url": "ftp://x/"}, "ftp"), ({"target_url": "https://x/"}, "https"),
-                           ({"hits_per_sec": 0}, "hits_per_sec"), ({"method": "G T"}, "method"),
+    for options, words in (({"target_url": "ftp://x/"}, "ftp"), ({"hits_per_sec": 0}, "hits_per_sec"), ({"method": "G T"}, "method"),
                            ({"timer": "exact"}, "timer")):
         with Squalld(conf(options.pop("target_url", "http://x/"), **options), ready=False) as d:
             tap.equal(d.wait(), 2, "%s: exit status" % words)
             tap.contains(d.log, words, "%s: is named" % words)
+
+
+def test_bad_plans():
+    for plan, words in (("{", "plan is not JSON"), ("[]", "plan must be a JSON object"),
+                        ('{"tls": {"ca": "/etc/ssl/ca.pem"}}', "tls: ca must be"), ('{"speed": 1}', "speed")):
+        with Squalld(conf("http://x/"), env={"SQUALL_PLAN": plan}, ready=False) as d:
+            tap.equal(d.wait(), 1, "plan %s: exit status" % words)
+            tap.contains(d.log, words, "plan %s: is named" % words)
 
 
 def test_real_target():
@@ -267,6 +274,7 @@ def test_real_target():
 
 
 for test in (test_manners, test_quits, test_accepts_nothing, test_limits, test_latency, test_document, test_stopped,
-             test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_real_target):
+             test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_bad_plans,
+             test_real_target):
     test()
 tap.done()

@@ -56,6 +56,18 @@ def test_alone():
         honest(c, "one worker")
 
 
+def test_park():
+    with OddServer() as target, ControlServer(plan(target.url("/ok"), rate=50, seconds=1)) as c:
+        with worker(dict(c.environment(), SQUALL_PARK="true")) as d:
+            d.wait_log("parked")
+            tap.equal(c.last()["final"], True, "parked: after the final report")
+            time.sleep(0.3)
+            tap.equal(d.process.poll(), None, "  it stays")
+            tap.equal(target.count("/ok"), 50, "  and sends nothing more")
+            tap.equal(d.stop(), 143, "  until SIGTERM")
+        honest(c, "parked")
+
+
 def test_two():
     """The orchestrator's clock is an hour behind: the requests of both interleave all the same."""
     with OddServer() as target, ControlServer(plan(target.url("/ok"), rate=101), workers=2, ahead=-3600 * 10**9) as c:
@@ -288,7 +300,7 @@ def test_options():
         tap.contains(d.log, "SQUALL_TOKEN", "  is named")
 
 
-for test in (test_alone, test_two, test_barrier, test_stop, test_stop_early, test_away, test_away_at_end, test_owner,
+for test in (test_alone, test_park, test_two, test_barrier, test_stop, test_stop_early, test_away, test_away_at_end, test_owner,
              test_new_owner, test_fences, test_late, test_refused, test_over, test_frozen, test_terminated,
              test_unreachable, test_options):
     test()

@@ -47,7 +47,7 @@ static inline void sample_request(struct books *const *all, int count, uint64_t 
 		if (dice % 13 == 0) {
 			books_dropped(b, &r, (enum ledger_dropped)(dice % DROPPED_KINDS));
 		} else if (dice % 17 == 0) {
-			books_unsent(b, &r, (enum ledger_unsent)(dice % UNSENT_KINDS));
+			books_unsent(b, &r, r.picked, (enum ledger_unsent)(dice % UNSENT_KINDS), NULL);
 		} else if (dice % 19) {
 			if (dice % 4 == 0)
 				books_connected(b, (int64_t)(dice % 900), (int64_t)(dice % 70000), -1);

@@ -235,7 +235,11 @@ static void test_ends(void)
 	books_dropped(b, &r, DROPPED_MAX_IN_FLIGHT);
 	ok(books_closed(b), "dropped: closed");
 	r = begun(b, 1, 2 * SQ_MS);
-	books_unsent(b, &r, UNSENT_CONNECT);
+	books_unsent(b, &r, r.picked + 7, UNSENT_CONNECT, &s);
+	is_int(b->error_count[SAMPLE_UNSENT], 1, "unsent: a sample says why");
+	ok(b->errors[SAMPLE_UNSENT][0].wait == 7 && b->errors[SAMPLE_UNSENT][0].service == 0 &&
+	       b->errors[SAMPLE_UNSENT][0].status == 0 && strcmp(b->errors[SAMPLE_UNSENT][0].what, "busy") == 0,
+	   "how long it waited, and without an answer");
 	is_int(b->late_unsent, 1, "late and never sent is remembered");
 	r = sent(b, 2, SQ_MS, 0);
 	is_int(b->ledger.on_time, 1, "1 ms is on time");
@@ -394,6 +398,26 @@ static void test_memory(void)
 	ok(good && n == H_COUNT + 2, "no books without memory for all of them");
 }
 
+/* Model C2, C3: a lost worker's ticks are in one class each, also what was due and waited for a connection.
+ */
+static void test_lose(void)
+{
+	struct books *b = books_new(T0);
+	struct request_times r = begun(b, 0, 0);
+
+	sent(b, 1, 0, 0);
+	begun(b, 2, 0);
+	books_unsent(b, &r, r.picked, UNSENT_CONNECT, NULL);
+	books_lose(b, 5, 7);
+	is_int(b->ledger.unconfirmed, 6,
+	       "what waited is unconfirmed, and what its last report could not know");
+	is_int(b->ledger.in_flight_at_end, 1, "what was sent and not answered stays so");
+	is_int(b->ledger.dropped[DROPPED_WORKER_LOST], 7, "the rest was never sent");
+	is_int(b->ledger.scheduled, 3 + 5 + 7, "and all of it was scheduled");
+	ok(books_closed(b), "the books close");
+	books_free(b);
+}
+
 int main(void)
 {
 	test_stall();
@@ -401,6 +425,7 @@ int main(void)
 	test_stall_at_end();
 	test_on_time();
 	test_ends();
+	test_lose();
 	test_samples();
 	test_strict();
 	test_order();

@@ -24,7 +24,8 @@ static void table(void)
 				clashes += (a->letter && a->letter == b->letter) ||
 				           (a->name && b->name && strcmp(a->name, b->name) == 0);
 		wrong += (a->kind == OPTION_FIELD) != (a->put != NULL);
-		wrong += (a->kind == OPTION_FLAG || a->kind >= OPTION_HELP) != (a->arg == NULL);
+		if (a->kind != OPTION_FIELD) /* a member of the plan may be set by the option alone */
+			wrong += (a->kind == OPTION_FLAG || a->kind >= OPTION_HELP) != (a->arg == NULL);
 		for (const struct option_refusal *f = option_refusals; f->spelling; f++)
 			if (a->commands & 1 && f->spelling[1] != '-' && !f->spelling[2])
 				refused += a->letter == f->spelling[1];

@@ -68,8 +68,12 @@ static void on_left(struct conn *c)
 	bench_of(c)->calls++;
 }
 
-static const struct conn_calls calls = {on_connected, on_refused, on_first_byte,
-                                        on_answered,  on_broken,  on_left};
+static const struct conn_calls calls = {.connected = on_connected,
+                                        .refused = on_refused,
+                                        .first_byte = on_first_byte,
+                                        .answered = on_answered,
+                                        .broken = on_broken,
+                                        .left = on_left};
 
 static void bench_listen(struct bench *b)
 {
@@ -251,7 +255,8 @@ static void test_rubbish(void)
 
 	bench_send(b);
 	bench_answer(b, twice, sizeof twice - 1);
-	is_int(b->last, PROTOCOL, "bytes behind the answer are a protocol error");
+	is_int(b->last, ANSWERED, "bytes behind the answer do not count against it");
+	ok(!b->conn.reusable, "but the connection is not used again");
 	bench_free(b);
 	b = bench_new();
 	bench_answer(b, late, sizeof late - 1);

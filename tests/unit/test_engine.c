@@ -3,211 +3,10 @@
  * books close, and each request stands in the class where it belongs.
  */
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <ev.h>
-
-#include "plugins/role/worker/clock.h"
 #include "plugins/role/worker/dispatch.h"
-#include "plugins/role/worker/engine.h"
 #include "tests/failmalloc.h"
-#include "tests/tap.h"
-
-#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-#define CLOSING "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
-#define UNAVAILABLE "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-
-enum manner { ANSWERS, CLOSES, RESETS_AFTER, RESETS, IS_BUSY, IS_SILENT, IS_AWAY };
-
-/* Answers each read: our requests are small, so a read is a request. */
-struct target {
-	struct ev_loop *loop;
-	enum manner manner;
-	struct ev_io listener;
-	struct ev_io peers[64];
-	int peer_count, requests;
-	struct address address;
-};
-
-static void peer_end(struct target *t, struct ev_io *io, bool reset)
-{
-	struct linger now = {reset, 0};
-
-	setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-	ev_io_stop(t->loop, io);
-	close(io->fd);
-	io->fd = -1;
-}
-
-static void peer_answer(struct ev_io *io, const char *text)
-{
-	if (send(io->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
-		abort();
-}
-
-static void peer_readable(EV_P_ struct ev_io *io, int revents)
-{
-	struct target *t = io->data;
-	char request[1024];
-	ssize_t n = recv(io->fd, request, sizeof request, 0);
-
-	(void)loop;
-	(void)revents;
-	if (n <= 0) {
-		peer_end(t, io, false);
-		return;
-	}
-	t->requests++;
-	if (t->manner == ANSWERS || t->manner == RESETS_AFTER)
-		peer_answer(io, ANSWER);
-	else if (t->manner == CLOSES)
-		peer_answer(io, CLOSING);
-	else if (t->manner == IS_BUSY)
-		peer_answer(io, UNAVAILABLE);
-	if (t->manner == CLOSES || t->manner == RESETS_AFTER || t->manner == RESETS)
-		peer_end(t, io, t->manner != CLOSES);
-}
-
-/* The places of peers that left are used again. */
-static void listener_readable(EV_P_ struct ev_io *w, int revents)
-{
-	struct target *t = sq_container(w, struct target, listener);
-	int fd = accept(w->fd, NULL, NULL), i = 0;
-
-	(void)loop;
-	(void)revents;
-	while (i < t->peer_count && t->peers[i].fd >= 0)
-		i++;
-	if (fd < 0 || i == (int)SQ_LEN(t->peers))
-		abort();
-	t->peer_count += i == t->peer_count;
-	ev_io_init(&t->peers[i], peer_readable, fd, EV_READ);
-	t->peers[i].data = t;
-	ev_io_start(t->loop, &t->peers[i]);
-}
-
-static void target_open(struct target *t, struct ev_loop *loop, enum manner manner)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)&t->address.sa;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-
-	memset(t, 0, sizeof *t);
-	t->loop = loop;
-	t->manner = manner;
-	in->sin_family = AF_INET;
-	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	t->address.len = sizeof *in;
-	if (bind(fd, (struct sockaddr *)in, sizeof *in) < 0 || listen(fd, 64) < 0 ||
-	    getsockname(fd, (struct sockaddr *)in, &t->address.len) < 0)
-		abort();
-	ev_io_init(&t->listener, listener_readable, fd, EV_READ);
-	if (manner == IS_AWAY)
-		close(fd);
-	else
-		ev_io_start(loop, &t->listener);
-}
-
-static void target_close(struct target *t)
-{
-	for (int i = 0; i < t->peer_count; i++)
-		if (t->peers[i].fd >= 0)
-			peer_end(t, &t->peers[i], false);
-	if (t->manner == IS_AWAY)
-		return;
-	ev_io_stop(t->loop, &t->listener);
-	close(t->listener.fd);
-}
-
-struct bench {
-	struct ev_loop *loop;
-	struct target target;
-	struct addresses addresses;
-	struct plan plan;
-	struct schedule schedule;
-	struct slots slots;
-	struct books *books;
-	struct engine *engine;
-	struct ev_timer stop;
-	int scheduled, ended;
-};
-
-static char method[] = "GET";
-static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
-static void on_scheduled(void *owner)
-{
-	((struct bench *)owner)->scheduled++;
-}
-
-static void on_ended(void *owner)
-{
-	struct bench *b = owner;
-
-	b->ended++;
-	ev_break(b->loop, EVBREAK_ALL);
-}
-
-static void bench_open(struct bench *b, enum manner manner, int64_t rate, int64_t duration)
-{
-	memset(b, 0, sizeof *b);
-	b->loop = ev_loop_new(EVFLAG_AUTO);
-	target_open(&b->target, b->loop, manner);
-	b->addresses.count = 1;
-	b->addresses.list[0] = b->target.address;
-	b->plan.method = method;
-	b->plan.max_connections = 32;
-	b->plan.max_in_flight = 1000;
-	b->plan.timeout = b->plan.patience = 10 * SQ_S;
-	schedule_constant(&b->schedule, rate * PLAN_RATE_ONE, duration);
-	if (slots_init(&b->slots, 1) < 0)
-		abort();
-	slots_deal(&b->slots, 0, 1);
-}
-
-static int bench_engine(struct bench *b)
-{
-	struct engine_setup setup = {.loop = b->loop,
-	                             .plan = &b->plan,
-	                             .schedule = &b->schedule,
-	                             .slots = &b->slots,
-	                             .until_tick = b->schedule.total,
-	                             .addresses = &b->addresses,
-	                             .request = {request, sizeof request - 1},
-	                             .timer = PLAN_TIMER_BALANCED,
-	                             .t0 = clock_now() + SQ_MS,
-	                             .books = b->books,
-	                             .scheduled = on_scheduled,
-	                             .ended = on_ended,
-	                             .owner = b};
-
-	b->books->t0 = setup.t0;
-	return engine_new(&setup, &b->engine);
-}
-
-/* Runs to the end; returns the final ledger. */
-static const struct ledger *bench_run(struct bench *b)
-{
-	b->books = books_new(0);
-	if (bench_engine(b) < 0)
-		abort();
-	ev_run(b->loop, 0);
-	engine_close(b->engine);
-	ok(books_closed(b->books), "the books are closed");
-	is_int(b->books->ledger.scheduled, b->schedule.total, "every tick stands in them");
-	is_int(b->scheduled, 1, "the end of the schedule is told once");
-	return &b->books->ledger;
-}
-
-static void bench_close(struct bench *b)
-{
-	engine_free(b->engine);
-	books_free(b->books);
-	slots_free(&b->slots);
-	target_close(&b->target);
-	ev_loop_destroy(b->loop);
-}
+#include "tests/unit/engine_rig.h"
 
 static void test_exact(void)
 {
@@ -220,7 +19,7 @@ static void test_exact(void)
 	is_int(b.target.requests, 200, "and the target saw 200 requests");
 	is_int(b.ended, 1, "the end is told once");
 	ok(b.books->reused + b.books->opened >= 200 && b.books->opened <= 32, "on few connections");
-	is_int(b.books->bytes_sent, 200 * (sizeof request - 1), "bytes sent");
+	is_int(b.books->bytes_sent, 200 * request_len(&b), "bytes sent");
 	is_int(b.books->bytes_received, 200 * (sizeof ANSWER - 1), "bytes received");
 	bench_close(&b);
 }
@@ -234,7 +33,7 @@ static void test_share(void)
 	slots_free(&b.slots);
 	slots_init(&b.slots, 4);
 	slots_deal(&b.slots, 1, 4);
-	b.books = books_new(0);
+	bench_books(&b);
 	bench_engine(&b);
 	ev_run(b.loop, 0);
 	engine_close(b.engine);
@@ -242,6 +41,75 @@ static void test_share(void)
 	is_int(l->scheduled, 50, "one of four workers: a quarter of the ticks");
 	is_int(l->ok, 50, "all answered");
 	bench_close(&b);
+}
+
+struct growth {
+	struct ev_timer timer;
+	struct bench *b;
+	struct slots slots;
+	uint64_t until_tick;
+};
+
+static void grow(EV_P_ struct ev_timer *w, int revents)
+{
+	struct growth *g = sq_container(w, struct growth, timer);
+
+	(void)loop;
+	(void)revents;
+	engine_extend(g->b->engine, &g->slots, g->until_tick);
+}
+
+/* One of two, whose until_tick is below the end. after: seconds until its share grows, 0 = never. */
+static const struct ledger *run_fenced(struct bench *b, struct growth *g, double after, uint64_t until_tick)
+{
+	g->b = b;
+	bench_open(b, ANSWERS, 1000, SQ_S / 5);
+	slots_free(&b->slots);
+	if (slots_init(&b->slots, 2) < 0)
+		abort();
+	slots_deal(&b->slots, 0, 2);
+	bench_books(b);
+	b->until_tick = until_tick;
+	if (bench_engine(b) < 0)
+		abort();
+	ev_timer_init(&g->timer, grow, after, 0);
+	if (after > 0)
+		ev_timer_start(b->loop, &g->timer);
+	ev_run(b->loop, 0);
+	engine_close(b->engine);
+	ev_timer_stop(b->loop, &g->timer);
+	ok(books_closed(b->books), "the books are closed");
+	is_int(b->scheduled, 1, "the end of the schedule is told once");
+	return &b->books->ledger;
+}
+
+static void test_fence(void)
+{
+	struct growth g = {.until_tick = 200};
+	const struct ledger *l;
+	struct bench b;
+
+	l = run_fenced(&b, &g, 0, 40);
+	is_int(l->ok, 20, "fenced at 40 of 200 ticks: the half of them is sent");
+	is_int(l->scheduled, 20, "what is beyond is in none of its classes");
+	bench_close(&b);
+	l = run_fenced(&b, &g, 0.01, 100);
+	is_int(l->ok, 100, "raised in time: all of its share is sent");
+	bench_close(&b);
+	l = run_fenced(&b, &g, 0.1, 40);
+	is_int(l->scheduled, 100, "raised late: the rest is its own");
+	ok(l->dropped[DROPPED_FENCED] >= 25 && l->dropped[DROPPED_FENCED] == 100 - l->ok,
+	   "what was due meanwhile is dropped, and not caught up with");
+	bench_close(&b);
+	if (slots_init(&g.slots, 2) < 0)
+		abort();
+	slots_deal(&g.slots, 1, 2);
+	for (uint32_t i = 0; i < g.slots.count; i++)
+		g.slots.from[i] = g.slots.from[i] == 0 ? 100 : g.slots.from[i];
+	l = run_fenced(&b, &g, 0.01, 200);
+	is_int(l->ok, 150, "and the other half from 100 on, when it takes that over");
+	bench_close(&b);
+	slots_free(&g.slots);
 }
 
 static void test_no_keep_alive(void)
@@ -372,21 +240,83 @@ static void test_stale(void)
 	int64_t now;
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
-	b.books = books_new(0);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
-	              b.books);
+	bench_books(&b);
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
 	now = clock_now();
-	dispatch_due(&d, 0, now, now);
+	dispatch_due(&d, &(struct due){.tick = 0, .at = now, .counted = true, .books = b.books}, now);
 	dispatch_until_idle(&b, &d);
 	is_int(b.books->ledger.ok, 1, "a first request is answered");
 	peer_end(&b.target, &b.target.peers[0], true);
 	now = clock_now();
-	dispatch_due(&d, 1, now, now);
+	dispatch_due(&d, &(struct due){.tick = 1, .at = now, .counted = true, .books = b.books}, now);
 	dispatch_until_idle(&b, &d);
 	is_int(b.books->ledger.ok, 2, "its connection is dead: the second is answered on a new one");
 	is_int(b.books->opened, 2, "that was opened for it");
 	dispatch_close(&d);
 	ok(books_closed(b.books), "the books are closed");
+	dispatch_free(&d);
+	bench_close(&b);
+}
+
+static void send_one(struct bench *b, struct dispatch *d, uint64_t tick)
+{
+	int64_t now = clock_now();
+
+	dispatch_due(d, &(struct due){.tick = tick, .at = now, .counted = true, .books = b->books}, now);
+	dispatch_until_idle(b, d);
+}
+
+/* The target's addresses change while connections are idle. */
+static void test_moved(void)
+{
+	struct dispatch d;
+	struct bench b;
+
+	bench_open(&b, ANSWERS, 1, SQ_S);
+	bench_books(&b);
+	strcpy(b.addresses.list[0].text, "old");
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	send_one(&b, &d, 0);
+	b.addresses.count = 2;
+	b.addresses.list[1] = b.addresses.list[0];
+	strcpy(b.addresses.list[1].text, "new");
+	dispatch_moved(&d);
+	send_one(&b, &d, 1);
+	is_int(b.books->opened, 1, "its address is still one of them: the connection stays");
+	b.addresses.count = 1;
+	b.addresses.list[0] = b.addresses.list[1];
+	dispatch_moved(&d);
+	is_int(d.conn_count, 0, "its address is gone: the idle connection is closed");
+	send_one(&b, &d, 2);
+	ok(b.books->opened == 2 && b.books->ledger.ok == 3, "the next request goes to the new one");
+	b.addresses.count = 0;
+	dispatch_moved(&d);
+	send_one(&b, &d, 3);
+	is_int(b.books->ledger.unsent[UNSENT_DNS], 1, "no address left: unsent{dns}");
+	b.addresses.count = 1;
+	dispatch_moved(&d);
+	send_one(&b, &d, 4);
+	is_int(b.books->ledger.ok, 4, "there is one again");
+	dispatch_close(&d);
+	ok(books_closed(b.books), "the books are closed");
+	dispatch_free(&d);
+	bench_close(&b);
+}
+
+static void test_used_up(void)
+{
+	struct dispatch d;
+	struct bench b;
+
+	bench_open(&b, ANSWERS, 1, SQ_S);
+	b.plan.wire.requests_per_connection = 2;
+	bench_books(&b);
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	for (uint64_t tick = 0; tick < 5; tick++)
+		send_one(&b, &d, tick);
+	ok(b.books->opened == 3 && b.books->reused == 2 && b.books->ledger.ok == 5,
+	   "two requests on each connection");
+	dispatch_close(&d);
 	dispatch_free(&d);
 	bench_close(&b);
 }
@@ -399,12 +329,15 @@ static void test_overslept(void)
 	int64_t now;
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
-	b.books = books_new(0);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, (struct sq_slice){request, sizeof request - 1},
-	              b.books);
+	bench_books(&b);
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
 	now = clock_now();
-	dispatch_due(&d, 0, now - b.plan.patience, now);
-	dispatch_due(&d, 1, now - b.plan.patience / 2, now);
+	dispatch_due(&d,
+	             &(struct due){.tick = 0, .at = now - b.plan.patience, .counted = true, .books = b.books},
+	             now);
+	dispatch_due(
+	    &d, &(struct due){.tick = 1, .at = now - b.plan.patience / 2, .counted = true, .books = b.books},
+	    now);
 	dispatch_until_idle(&b, &d);
 	is_int(b.books->ledger.dropped[DROPPED_PATIENCE], 1, "looked at when its patience was over: dropped");
 	is_int(b.books->late_unsent, 1, "by our lateness");
@@ -421,7 +354,7 @@ static void test_no_memory(void)
 	int r, failed = 0;
 
 	bench_open(&b, ANSWERS, 1000, SQ_S / 50);
-	b.books = books_new(0);
+	bench_books(&b);
 	for (unsigned n = 1;; n++) {
 		failmalloc_after(n);
 		r = bench_engine(&b);
@@ -446,11 +379,14 @@ int main(void)
 {
 	test_exact();
 	test_share();
+	test_fence();
 	test_no_keep_alive();
 	test_classes();
 	test_scarce();
 	test_stop();
 	test_stale();
+	test_moved();
+	test_used_up();
 	test_overslept();
 	test_no_memory();
 	return tap_done();

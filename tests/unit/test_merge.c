@@ -53,11 +53,13 @@ static void live(struct books *b, const struct schedule *s, uint64_t tick)
 	if (x % 17 == 0)
 		books_dropped(b, &r, (enum ledger_dropped)(x / 17 % DROPPED_KINDS));
 	else if (x % 17 == 1)
-		books_unsent(b, &r, (enum ledger_unsent)(x / 17 % UNSENT_KINDS));
+		books_unsent(b, &r, r.picked + x % 1000, (enum ledger_unsent)(x / 17 % UNSENT_KINDS), NULL);
 	else
 		sent_one(b, &r, x);
-	if (x % 50 == 0)
+	if (x % 50 == 0) {
 		books_connected(b, x % 3 ? -1 : x, x, x % 5 ? -1 : x);
+		books_handshake(b, x % 2);
+	}
 }
 
 static void compare_hists(const struct books *a, const struct books *b)
@@ -97,7 +99,8 @@ static void compare(const struct books *a, const struct books *b)
 	ok(memcmp(&a->ledger, &b->ledger, sizeof a->ledger) == 0, "the same ledger");
 	compare_hists(a, b);
 	ok(memcmp(a->status, b->status, sizeof a->status) == 0, "the same statuses");
-	ok(a->opened == b->opened && a->reused == b->reused, "the same connections");
+	ok(a->opened == b->opened && a->reused == b->reused && a->tls_full == b->tls_full &&
+	       a->tls_resumed == b->tls_resumed && a->tls_full > 0, "the same connections");
 	ok(a->bytes_sent == b->bytes_sent && a->bytes_received == b->bytes_received, "the same bytes");
 	ok(a->picked == b->picked && a->picked == 30021, "the same looks");
 	ok(a->late_unsent == b->late_unsent && a->late_unsent > 0, "the same late ones that were not sent");

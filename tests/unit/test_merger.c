@@ -6,6 +6,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "core/base/buf.h"
 #include "plugins/common/merge.h"
 #include "plugins/common/timeline.h"
 #include "tests/failmalloc.h"
@@ -125,6 +126,78 @@ static void test_sum(void)
 	ok(same_books(merger_books(s.m), s.one), "the sum is what one alone would have seen, cell by cell");
 	is_int(merger_health(s.m).cpu, WORKERS * STEPS, "CPU time adds up");
 	clean(&s);
+}
+
+#define SPLITS 16 /* ways of sharing, each with up to MOST workers that report REPORTS times */
+#define MOST 12
+#define REPORTS 6
+
+/* What the orchestrator gets: the text of a report, read again. */
+static void post(struct merger *m, struct sq_slice text)
+{
+	struct sq_err err = {0};
+	struct report r;
+
+	if (report_read(text, &r, &err) < 0 || merger_take(m, &r) < 0)
+		abort();
+	report_free(&r);
+}
+
+static void write_text(struct buf *out, int worker, uint64_t seq, struct books *b)
+{
+	struct report r = {.seq = seq, .books = b, .state = WORKER_RUNNING};
+
+	snprintf(r.uid, sizeof r.uid, "w%d", worker);
+	if (report_write(&r, out) < 0)
+		abort();
+}
+
+/* T5: requests go to workers at random, each reports at random moments, and the reports come in any
+ * order. Only the last of each has to arrive. */
+static bool splits_well(uint64_t seed)
+{
+	struct books *worker[MOST], *one = books_new(0);
+	struct buf texts[MOST * REPORTS] = {0};
+	struct merger *m = merger_new();
+	uint64_t tick = 0;
+	int workers = 1 + (int)(sample_random(&seed) % MOST), count = workers * REPORTS;
+	bool same;
+
+	for (int i = 0; i < workers; i++)
+		worker[i] = books_new(0);
+	for (int i = 0; i < count; i++) {
+		for (uint64_t n = sample_random(&seed) % 60; n > 0; n--)
+			sample_request(
+			    (struct books *[]){worker[sample_random(&seed) % (unsigned)workers], one}, 2,
+			    tick++, &seed);
+		/* The last round is when all of it has been asked for. */
+		if (i < count - workers)
+			write_text(&texts[i], i % workers, 1 + (uint64_t)(i / workers), worker[i % workers]);
+	}
+	for (int i = count - workers; i < count; i++)
+		write_text(&texts[i], i % workers, REPORTS, worker[i % workers]);
+	for (int left = count; left > 0; left--) {
+		int i = (int)(sample_random(&seed) % (unsigned)left);
+
+		post(m, (struct sq_slice){texts[i].data, texts[i].len});
+		merger_books(m);
+		buf_free(&texts[i]);
+		texts[i] = texts[left - 1];
+		texts[left - 1] = (struct buf){0};
+	}
+	same = same_books(merger_books(m), one) && merger_count(m) == (uint32_t)workers;
+	for (int i = 0; i < workers; i++)
+		books_free(worker[i]);
+	books_free(one);
+	merger_free(m);
+	return same;
+}
+
+static void test_splits(void)
+{
+	for (uint64_t seed = 1; seed <= SPLITS; seed++)
+		ok(splits_well(seed), "T5, split %d: merged as text in any order, cell by cell what one saw",
+		   (int)seed);
 }
 
 static void test_health(void)
@@ -300,6 +373,7 @@ static void test_memory(void)
 int main(void)
 {
 	test_sum();
+	test_splits();
 	test_health();
 	test_timeline();
 	test_odd_seconds();

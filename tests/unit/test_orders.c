@@ -24,7 +24,7 @@ static void begin(struct story *s)
 {
 	memset(s, 0, sizeof *s);
 	s->now = 100 * SECOND;
-	s->load = DRIVE_RESOLVING;
+	s->load = DRIVE_FINDING;
 	orders_init(&s->o, urls, s->now, 1);
 }
 
@@ -279,6 +279,57 @@ static void test_epochs(void)
 	ask(&s);
 	is_int(answer(&s, with_t0(&s, DIRECTIVE_ARM, 3, t0 + 9 * SECOND)), 0, "arm while it runs: nothing");
 	ok(s.o.epoch == 2 && s.o.t0 == t0 + SECOND, "  T0 stands");
+	finish(&s);
+}
+
+static void test_growth(void)
+{
+	struct directive d;
+	struct story s;
+	int64_t t0;
+
+	going(&s, &t0);
+	d = with_t0(&s, DIRECTIVE_RUN, 1, t0);
+	ask(&s);
+	is_int(answer(&s, d), 0, "run with what is known: nothing");
+	d.until_tick = 2000;
+	ask(&s);
+	is_int(answer(&s, d), ORDERS_EXTEND, "run with a higher until_tick: the share grows");
+	is_int(s.o.until_tick, 2000, "  to it");
+	d.until_tick = 1500;
+	ask(&s);
+	is_int(answer(&s, d), 0, "a lower one is none");
+	is_int(s.o.until_tick, 2000, "  the highest stays");
+	d = with_slots(with_t0(&s, DIRECTIVE_RUN, 1, t0));
+	d.slots.from[2] = 700;
+	ask(&s);
+	is_int(answer(&s, d), ORDERS_EXTEND, "run with slots: the share grows");
+	ok(slots_own(&s.o.slots, 722) && !slots_own(&s.o.slots, 602), "  by the slot that moved");
+	d = with_slots(with_t0(&s, DIRECTIVE_RUN, 2, t0));
+	d.until_tick = 9000;
+	ask(&s);
+	is_int(answer(&s, d), 0, "but not by a run of another epoch");
+	d = with_slots(with_t0(&s, DIRECTIVE_WAIT, 1, t0));
+	d.until_tick = 9000;
+	ask(&s);
+	is_int(answer(&s, d), 0, "  nor by anything but a run");
+	d = with_t0(&s, DIRECTIVE_RUN, 1, t0);
+	d.until_tick = 9000;
+	d.fence = 2;
+	ask(&s);
+	is_int(answer(&s, d), ORDERS_EXTEND, "an adopter gives more");
+	d.until_tick = 9900;
+	d.fence = 1;
+	ask(&s);
+	is_int(answer(&s, d), 0, "  and the old owner no more");
+	is_int(s.o.until_tick, 9000, "  whatever it says");
+	ask(&s);
+	answer(&s, (struct directive){.state = DIRECTIVE_STOP, .fence = 2, .poll = CONTROL_POLL});
+	d.until_tick = 9900;
+	d.fence = 2;
+	load_ends(&s);
+	ask(&s);
+	is_int(answer(&s, d), 0, "after a stop nothing grows");
 	finish(&s);
 }
 
@@ -560,6 +611,7 @@ int main(void)
 	test_reports();
 	test_fences();
 	test_epochs();
+	test_growth();
 	test_no_place();
 	test_late();
 	test_old_answers();

@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
+#include "plugins/common/doc.h"
 #include "plugins/common/plan.h"
 #include "tests/tap.h"
 
@@ -48,15 +49,22 @@ static void test_defaults(void)
 	struct plan *p = accepted("{}", TARGET);
 	struct json_object *doc = plan_write(p);
 
-	is_str(json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-	       "{\"name\":\"\",\"url\":\"http://target:8000/"
-	       "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\","
-	       "\"hits_per_sec\":10,\"duration_sec\":60,\"workers\":1,\"max_connections\":1000,"
-	       "\"max_in_flight\":100000,\"timeout_ms\":30000,\"patience_ms\":30000,\"drain_sec\":30,"
-	       "\"expect_status\":0,\"timer\":\"auto\",\"labels\":{},\"thresholds\":{},"
-	       "\"auto_stop\":{\"error_rate\":0.9,\"window_sec\":60},\"on_worker_loss\":\"degrade\","
-	       "\"secret_headers\":[]}",
-	       "every default has a value");
+	is_str(
+	    json_object_to_json_string_ext(doc, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+	    "{\"name\":\"\",\"url\":\"http://target:8000/"
+	    "hit\",\"headers\":{},\"body\":null,\"method\":\"POST\",\"mode\":\"open\",\"connections\":0,"
+	    "\"think_ms\":0,\"stages\":[],\"max_requests\":0,\"hits_per_sec\":10,\"duration_sec\":60,"
+	    "\"warmup_sec\":0,\"arrival\":\"uniform\",\"seed\":1,\"workers\":1,\"max_connections\":1000,"
+	    "\"max_in_flight\":100000,\"timeout_ms\":30000,\"timeouts_ms\":{\"dns\":30000,\"connect\":30000,"
+	    "\"tls\":30000,\"first_byte\":30000,\"total\":30000},\"patience_ms\":30000,\"drain_sec\":30,"
+	    "\"expect_status\":0,\"checks\":[],\"requests\":[],\"data\":[],\"timer\":\"auto\","
+	    "\"labels\":{},\"thresholds\":{},"
+	    "\"auto_stop\":{\"error_rate\":0.9,\"window_sec\":60},\"on_worker_loss\":\"degrade\","
+	    "\"secret_headers\":[],\"requests_per_connection\":0,"
+	    "\"dns_ttl_sec\":30,\"tls\":{\"insecure\":false,\"ca\":null,\"cert\":null,\"key\":null,"
+	    "\"resume\":false},"
+	    "\"resolve\":[],\"connect_to\":[],\"unix_socket\":null}",
+	    "every default has a value");
 	json_object_put(doc);
 	plan_free(p);
 
@@ -103,8 +111,6 @@ static void test_urls(void)
 	is_str(p->url.path, "/a?b=c", "path and query");
 	is_str(p->url.authority, "127.0.0.1:8080", "authority");
 	plan_free(p);
-	refused("{\"url\": \"https://a/\"}",
-	        "url: https is not supported by this version yet: use http://\n");
 	refused("{\"url\": \"http://a/\\u0000b\"}", "url: has a NUL character\n");
 	refused("{\"url\": 5}", "url: must be a string (http://host[:port][/path][?query])\n");
 	refused("{\"url\": {}}", "url: must be a string (http://host[:port][/path][?query])\n");
@@ -277,6 +283,8 @@ static void test_texts(void)
 	refused("{\"name\": 5}", "name: must be a string (a name for people)\n");
 	refused("{\"body\": {\"a\": 1}}", "body: must be a string (text to send with each request)\n");
 	refused("{\"timer\": \"fast\"}", "timer: must be one of auto, precise, balanced or economy\n");
+	refused("{\"on_worker_loss\": \"retry\"}",
+	        "on_worker_loss: must be one of abort, degrade or redistribute\n");
 	refused("{\"timer\": 1}", "timer: must be one of auto, precise, balanced or economy\n");
 	sprintf(body, "{\"body\": \"%0*d\"}", (1 << 20) + 1, 0);
 	refused(body, "body: is 1048577 bytes long; the most is 1048576\n");
@@ -385,7 +393,13 @@ static void test_thresholds(void)
 	          "thresholds",
 	          "{\"http_req_response_time\":[\"p(99)<250\",{\"threshold\":\"avg<5\",\"abortOnFail\":true,"
 	          "\"delayAbortEval\":\"60s\",\"window\":\"1.5s\"}],\"http_reqs\":[\"rate>=9\"]}");
-	refused("{\"thresholds\": {\"checks\": \"rate>0.9\"}}", "thresholds: checks: the plan has no checks\n");
+	refused("{\"thresholds\": {\"checks\": \"rate>0.9\"}}",
+	        "thresholds: checks: the plan has no checks\n");
+	plan_free(accepted("{\"thresholds\": {\"checks\": \"rate>0.9\"}, \"checks\": [{\"status\": 200}]}",
+	                   TARGET));
+	plan_free(accepted("{\"thresholds\": {\"checks\": \"rate>0.9\"}, \"requests\": [{\"name\": \"r\", "
+	                   "\"checks\": [{\"status\": 200}]}]}",
+	                   TARGET));
 	refused("{\"thresholds\": 5}",
 	        "thresholds: must be an object of metrics with lists of expressions\n");
 	refused("{\"thresholds\": {\"http_req_duration\": [5, \"x<1\"]}}",
@@ -419,8 +433,7 @@ static void test_stops(void)
 	        "auto_stop: \"x\" is not error_rate or window_sec\n");
 	refused("{\"on_worker_loss\": \"retry\"}",
 	        "on_worker_loss: must be one of abort, degrade or redistribute\n");
-	refused("{\"on_worker_loss\": \"redistribute\"}",
-	        "on_worker_loss: redistribute is not supported by this version: use abort or degrade\n");
+	rewritten("{\"on_worker_loss\": \"redistribute\"}", "on_worker_loss", "\"redistribute\"");
 }
 
 static void test_secrets(void)
@@ -441,6 +454,17 @@ static void test_secrets(void)
 	                                              "secret_headers: must be a list of names of headers\n");
 	refused("{\"headers\": {\"X-Key\": \"k\"}, \"secret_headers\": [\"X-Kye\"]}",
 	        "secret_headers: \"X-Kye\" is not one of the headers\n");
+	rewritten("{\"requests\": [{\"name\": \"r\", \"headers\": {\"X-Key\": \"k\"}}], "
+	          "\"secret_headers\": [\"x-key\"]}",
+	          "secret_headers", "[\"x-key\"]");
+	doc = json_tokener_parse("{\"requests\": [{\"headers\": {\"X-Key\": \"k\", \"COOKIE\": \"c\", "
+	                         "\"A\": \"a\"}}, 7, {\"headers\": 7}], \"secret_headers\": [\"x-key\"]}");
+	ok(plan_hide_secrets(doc), "hidden");
+	is_str(
+	    json_object_to_json_string_ext(json_object_object_get(doc, "requests"), JSON_C_TO_STRING_PLAIN),
+	    "[{\"headers\":{\"X-Key\":\"(hidden)\",\"COOKIE\":\"(hidden)\",\"A\":\"a\"}},7,{\"headers\":7}]",
+	    "and those of requests");
+	json_object_put(doc);
 }
 
 /* What is about the machine of who wrote the plan. */
@@ -455,7 +479,18 @@ static void test_local(void)
 	plan_free(p);
 	rewritten("{\"body\": \"@@x\"}", "body", "\"@@x\"");
 	rewritten("{\"body\": \"@@\"}", "body", "\"@@\"");
-	rewritten("{\"body\": \"x@y {{seq}} {{environment}}\"}", "body", "\"x@y {{seq}} {{environment}}\"");
+	p = accepted("{\"requests\": [{\"name\": \"r\", \"body\": \"@@x\"}]}", TARGET);
+	is_str(p->requests[0].body, "@x", "of a request as well");
+	plan_free(p);
+	p = accepted("{\"body\": \"@@x\", \"requests\": [{\"name\": \"r\"}]}", TARGET);
+	is_str(p->requests[0].body, "@x", "and once when it is inherited");
+	plan_free(p);
+	refused("{\"requests\": [{\"name\": \"r\", \"body\": \"@x\"}]}",
+	        "requests.r.body: @FILE is for plans that squall run reads; a body that begins with @ is "
+	        "written @@\n");
+	rewritten("{\"body\": \"{{{{env X}}\"}", "body", "\"{{{{env X}}\"");
+	rewritten("{\"body\": \"x@y {{seq}} {{uuid}} {{random 1 6}}\"}", "body",
+	          "\"x@y {{seq}} {{uuid}} {{random 1 6}}\"");
 	refused("{\"body\": \"@x\"}",
 	        "body: @FILE is for plans that squall run reads; a body that begins with @ is written @@\n");
 	refused("{\"body\": \"@\"}",
@@ -468,21 +503,6 @@ static void test_local(void)
 
 static void test_names(void)
 {
-	static const char *const later[] = {
-	    "requests",     "stages",      "arrival",
-	    "seed",         "mode",        "connections",
-	    "think_ms",     "data",        "requests_per_connection",
-	    "max_requests", "timeouts_ms", "tls",
-	    "resolve",      "connect_to",  "unix_socket",
-	    "checks",       "warmup_sec",
-	};
-	char text[128], want[128];
-
-	for (size_t i = 0; i < SQ_LEN(later); i++) {
-		snprintf(text, sizeof text, "{\"%s\": 1}", later[i]);
-		snprintf(want, sizeof want, "%s: is not supported by this version\n", later[i]);
-		refused(text, want);
-	}
 	refused("{\"hits_per_second\": 1}",
 	        "hits_per_second: is not a field of a plan; did you mean hits_per_sec?\n");
 	refused("{\"worker\": 1}", "worker: is not a field of a plan; did you mean workers?\n");
@@ -500,10 +520,9 @@ static void test_together(void)
 	refused("{\"hits_per_sec\": 0.5, \"duration_sec\": 10, \"workers\": 6}",
 	        "workers: 6 workers are too many for 5 requests in all\n");
 	plan_free(accepted("{\"hits_per_sec\": 0.5, \"duration_sec\": 10, \"workers\": 5}", TARGET));
-	refused("{\"hits_per_sec\": 0, \"workers\": \"2\", \"tls\": {}, \"url\": \"ftp://x\", "
+	refused("{\"hits_per_sec\": 0, \"workers\": \"2\", \"url\": \"ftp://x\", "
 	        "\"pace\": 1, "
 	        "\"method\": \"a b\"}",
-	        "tls: is not supported by this version\n"
 	        "pace: is not a field of a plan\n"
 	        "url: \"ftp\" is not a scheme that can be loaded: use http:// or https://\n"
 	        "method: is not a method: use letters, like GET\n"
@@ -556,15 +575,46 @@ static void test_json(void)
 	free(big);
 }
 
+static void test_unknown(void)
+{
+	static const char text[] = "{\"a\":1,\"hits_per_sec\":5,\"b\":{},\"workers\":null,\"c\":null}";
+	struct json_object *doc = NULL;
+	struct buf names = {0};
+	size_t len;
+
+	doc_parse((struct sq_slice){text, sizeof text - 1}, 4, &doc, NULL);
+	plan_drop_unknown(doc, &names);
+	is_str(names.data, "a, b, c", "what no plan has is named");
+	is_str(doc_text(doc, &len), "{\"hits_per_sec\":5,\"workers\":null}", "and gone, and nothing else");
+	json_object_put(doc);
+	buf_free(&names);
+}
+
 static void test_round_trip(void)
 {
 	static const char full[] =
 	    "{\"name\":\"n\",\"url\":\"http://[::1]:81/p?q\",\"headers\":{\"A\":\"b\"},\"body\":\"x\\u0000\","
-	    "\"method\":\"PUT\",\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,\"workers\":1,"
-	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"patience_ms\":1.000001,"
-	    "\"drain_sec\":0,\"expect_status\":204,\"timer\":\"economy\",\"labels\":{\"a\":\"b\"},"
-	    "\"thresholds\":{\"http_reqs\":[\"count>1\"]},\"auto_stop\":false,\"on_worker_loss\":\"abort\","
-	    "\"secret_headers\":[\"A\"]}";
+	    "\"method\":\"PUT\",\"mode\":\"open\",\"connections\":0,\"think_ms\":0,\"stages\":[],"
+	    "\"max_requests\":7,\"hits_per_sec\":33.333333,\"duration_sec\":0.001000001,"
+	    "\"warmup_sec\":0.5,\"arrival\":\"poisson\",\"seed\":9,\"workers\":1,"
+	    "\"max_connections\":3,\"max_in_flight\":4,\"timeout_ms\":1.5,\"timeouts_ms\":{\"dns\":2,"
+	    "\"connect\":3,\"tls\":4,\"first_byte\":5,\"total\":1.5},\"patience_ms\":1.000001,"
+	    "\"drain_sec\":0,\"expect_status\":204,\"checks\":[{\"status\":204},{\"status\":\"200-299\"},"
+	    "{\"header\":\"A\",\"contains\":\"b\"},{\"header\":\"B\"},{\"body\":\"ok\"},"
+	    "{\"min_bytes\":1,\"max_bytes\":9},{\"max_ms\":0.25}],"
+	    "\"requests\":[{\"name\":\"r\",\"weight\":3,\"method\":\"GET\",\"path\":\"/{{row.id}}\","
+	    "\"headers\":{\"C\":\"{{seq}}\"},\"body\":null,\"expect_status\":0,\"checks\":[{\"body\":\"x\"}]}"
+	    ","
+	    "{\"name\":\"s\",\"weight\":1,\"method\":\"POST\",\"path\":\"/s\",\"headers\":{},"
+	    "\"body\":\"{{uuid}}\",\"expect_status\":204,\"checks\":[]}],"
+	    "\"data\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"timer\":\"economy\",\"labels\":{\"a\":\"b\"},"
+	    "\"thresholds\":{\"http_reqs\":[\"count>1\"]},\"auto_stop\":false,\"on_worker_loss\":"
+	    "\"redistribute\","
+	    "\"secret_headers\":[\"A\"],"
+	    "\"requests_per_connection\":6,"
+	    "\"dns_ttl_sec\":7,\"tls\":{\"insecure\":true,\"ca\":null,\"cert\":null,\"key\":null,"
+	    "\"resume\":true},\"resolve\":[\"a:80:1.2.3.4\"],\"connect_to\":[\"::b:\"],"
+	    "\"unix_socket\":\"/x\"}";
 	struct plan *p = accepted(full, NULL);
 	struct json_object *doc = plan_write(p);
 
@@ -576,6 +626,7 @@ static void test_round_trip(void)
 
 int main(void)
 {
+	test_unknown();
 	test_defaults();
 	test_methods();
 	test_urls();

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <semaphore.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "tests/tap.h"
 
@@ -140,6 +142,34 @@ static void test_cancel(void)
 	ok(behind.done == 1 && behind.status == 2, "what stood behind a cancelled one runs");
 }
 
+static unsigned count_threads(void)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&pool.lock);
+	for (unsigned i = 0; i < POOL_LANES; i++)
+		n += pool.lanes[i].running;
+	pthread_mutex_unlock(&pool.lock);
+	return n;
+}
+
+/* Several lives of threads in the same places. */
+static void test_linger(void)
+{
+	struct job j = JOB(SQ_LANE_CPU, .result = 1);
+	unsigned lives = 0;
+
+	for (; lives < 5; lives++) {
+		submit(&j);
+		until_quiet();
+		for (int n = 0; count_threads() > 0 && n < 3000; n++)
+			nanosleep(&(struct timespec){0, 10 * SQ_MS}, NULL);
+		if (count_threads() > 0)
+			break;
+	}
+	ok(lives == 5 && j.done == 5, "threads without work end, and others come when there is some");
+}
+
 static void see(void *arg, const char *who, const char *what, unsigned count)
 {
 	snprintf(arg, 64, "%s %s %u", who, what, count);
@@ -159,6 +189,28 @@ static void test_name(void)
 	until_quiet();
 }
 
+static int look_at_nice(struct sq_work *w)
+{
+	struct job *j = sq_container(w, struct job, work);
+
+	j->result = getpriority(PRIO_PROCESS, 0);
+	return run(w);
+}
+
+static void test_nice(void)
+{
+	struct job cpu = JOB(SQ_LANE_CPU), disk = JOB(SQ_LANE_DISK);
+	int ours = getpriority(PRIO_PROCESS, 0);
+
+	cpu.work.run = disk.work.run = look_at_nice;
+	submit(&cpu);
+	submit(&disk);
+	until_quiet();
+	ok(cpu.result > ours || ours > 9, "who computes stands behind the loop");
+	is_int(disk.result, ours, "who waits does not");
+	is_int(getpriority(PRIO_PROCESS, 0), ours, "nor does the loop");
+}
+
 int main(void)
 {
 	loop_thread = pthread_self();
@@ -173,6 +225,8 @@ int main(void)
 	test_many();
 	test_cancel();
 	test_name();
+	test_nice();
+	test_linger();
 	pool_fini(&pool);
 	ops_fini(&ops);
 	loop_fini(&loop);

@@ -49,7 +49,8 @@ static void check(const char *name, const char *alive, const char *want)
 	b->reach.loop = loop;
 	b->reach.all = &all;
 	b->reach.done = on_done;
-	reach_start(&b->reach, 10 * SQ_S);
+	b->reach.connect = 10 * SQ_S;
+	reach_start(&b->reach);
 	ev_run(loop, 0);
 	is_int(b->done, 1, name);
 	reach_accepted(&b->reach, &accepted);
@@ -77,7 +78,8 @@ static void test_stop(void)
 	b->reach.loop = loop;
 	b->reach.all = &all;
 	b->reach.done = on_done;
-	reach_start(&b->reach, 10 * SQ_S);
+	b->reach.connect = 10 * SQ_S;
+	reach_start(&b->reach);
 	reach_stop(&b->reach);
 	reach_stop(&b->reach);
 	ev_run(loop, 0);

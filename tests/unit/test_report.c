@@ -31,6 +31,16 @@ static struct report sample_report(int requests)
 
 	for (int i = 0; i < requests; i++)
 		sample_request(&r.books, 1, (uint64_t)i, &state);
+	if (requests < 2)
+		return r;
+	/* Several parts, which all are something else. */
+	r.warmup = books_new(0);
+	r.request_count = 2;
+	r.requests = calloc(2, sizeof *r.requests);
+	for (int i = 0; i < 2; i++)
+		r.requests[i] = books_new(0);
+	for (int i = 0; i < 30; i++)
+		sample_request(i % 5 == 0 ? &r.warmup : &r.requests[i % 2], 1, (uint64_t)i, &state);
 	return r;
 }
 
@@ -77,10 +87,12 @@ static void test_round_trip(int requests, const char *name)
 	   "numbers and flags");
 	ok(back.books->pending == r.books->pending && back.books->in_flight == r.books->in_flight &&
 	       back.books->picked == r.books->picked && back.books->late_unsent == r.books->late_unsent &&
-	       back.books->last_sent == r.books->last_sent &&
-	       back.books->opened == r.books->opened && back.books->reused == r.books->reused &&
-	       back.books->bytes_received == r.books->bytes_received,
+	       back.books->last_sent == r.books->last_sent && back.books->opened == r.books->opened &&
+	       back.books->reused == r.books->reused && back.books->bytes_received == r.books->bytes_received,
 	   "what is on its way, connections, bytes");
+	ok(!r.warmup == !back.warmup && r.request_count == back.request_count &&
+	       (!r.warmup || (back.warmup->picked == r.warmup->picked && back.warmup->slowest_count == 0)),
+	   "the parts, without samples");
 	again = write(&back);
 	is_str(again.data, text.data, "and is written the same again, samples included");
 	buf_free(&text);
@@ -139,6 +151,8 @@ static void test_refusals(void)
 	refused("\"slowest\":[", "\"slowest\":[[],", "report.slowest is too long");
 	refused("\"slowest\":[{", "\"slowest\":[{\"x\":1,", "sample has a member that is unknown");
 	refused("\"timeout\":[", "\"tiemout\":[", "report.errors.timeout is missing");
+	refused("\"warmup\":{", "\"warmup\":{\"x\":1,", "report.warmup has a member that is unknown");
+	refused("\"requests\":[{", "\"requests\":[5,{", "report.requests is not an object");
 	refused("{\"uid\"", "{{\"uid\"", "");
 	refused("{\"uid\"", "[{\"uid\"", "");
 }

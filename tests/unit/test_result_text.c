@@ -109,6 +109,8 @@ int main(void)
 	golden("unreachable", false);
 	golden("failed", false);
 	golden("timeouts", false);
+	golden("reasons", false);
+	golden("requests", false);
 	golden("warmup", false);
 	golden("workers_lost", false);
 	golden("empty", false);

@@ -4,16 +4,21 @@
  * Runs each file that is named on the command line, or all of tests/scenario. A line is one step; what
  * stands behind # is a comment. A is the first orchestrator, B the second.
  *
- *     setup workers=2 duration=10 drain=1 ttl=2 timeout=5 loss=degrade|abort mortal
+ *     setup workers=2 duration=10 drain=1 ttl=2 timeout=5 rate=10 loss=degrade|abort|redistribute mortal
  *     at 1.5                        time passes until then
  *     A takes | adopts              the lease, and the test | refused: it does not get the lease
+ *     A refuses                     takes it, to say that it must not run
  *     A crashes | pauses | wakes | stops | is cut off | is back
  *     A store|job works|loses|mute|fails|hangs      how its next request fares (mute: done, unanswered)
- *     w1 dies | mute | talks | slow | ready | unreachable
- *     cancel
- *     presence SECONDS      who started it says that it is there, which counts for so long
- *     expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N
- *     expect t0 EPOCH | expect no t0 | expect adoptions N | expect job none|prepared|running
+ *     w1 dies | mute | talks | sleeps | wakes | slow | ready | unreachable | busy | holds | flows | deaf |
+ * hears w1 ahead S cancel presence SECONDS      who started it says that it is there, which counts for so
+ * long expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N expect
+ * moved N                entries of the slot map | expect until N | expect w1 sent N (ticks) expect ledger
+ * sent|dropped|unconfirmed|worker_lost|fenced|aborted N|some expect t0 EPOCH | expect no t0 | expect
+ * adoptions N | expect job none|prepared|running
+ *
+ * Together they have to go through every row of the table of states (lifecycle.c): one that no story tells
+ * of is a failure.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +32,7 @@
 
 struct story {
 	struct world w;
+	struct schedule schedule;
 	bool set_up;
 	const char *file;
 	int line;
@@ -47,6 +53,13 @@ static int64_t seconds(const char *text)
 	return (int64_t)(strtod(text, NULL) * 1000 + 0.5) * SQ_MS;
 }
 
+static enum loss_policy loss_policy(const char *word)
+{
+	if (strcmp(word, "abort") == 0)
+		return LOSS_ABORT;
+	return strcmp(word, "redistribute") == 0 ? LOSS_REDISTRIBUTE : LOSS_DEGRADE;
+}
+
 static void set_up(struct story *s)
 {
 	struct test_setup setup = {.workers = 2,
@@ -54,7 +67,7 @@ static void set_up(struct story *s)
 	                           .drain = SQ_S,
 	                           .report_timeout = 5 * SQ_S,
 	                           .on_loss = LOSS_DEGRADE};
-	int64_t ttl = 2 * SQ_S;
+	int64_t ttl = 2 * SQ_S, rate = 10;
 
 	for (int i = 1; i < s->words; i++) {
 		char *value = strchr(s->word[i], '=');
@@ -72,13 +85,19 @@ static void set_up(struct story *s)
 		else if (is(s, i, "timeout"))
 			setup.report_timeout = seconds(value);
 		else if (is(s, i, "loss"))
-			setup.on_loss = strcmp(value, "abort") == 0 ? LOSS_ABORT : LOSS_DEGRADE;
+			setup.on_loss = loss_policy(value);
+		else if (is(s, i, "rate"))
+			rate = atoi(value);
 		else if (is(s, i, "mortal"))
 			setup.mortal = true;
 		else
 			PROBLEM(s, "no such setting: %s", s->word[i]);
 	}
 	setup.limits = lifecycle_limits(setup.duration, setup.drain);
+	schedule_constant(&s->schedule, rate * 1000000, setup.duration);
+	if (s->schedule.total > WORLD_TICKS)
+		PROBLEM(s, "too many ticks for this world");
+	setup.schedule = &s->schedule;
 	world_init(&s->w, &setup, ttl);
 	s->set_up = true;
 }
@@ -106,6 +125,9 @@ static void do_orchestrator(struct story *s, int who)
 		r = is(s, 1, "takes") ? world_deliver(&s->w, who) : world_adopt(&s->w, who);
 		if ((r < 0) != refused)
 			PROBLEM(s, "the lease was %s", refused ? "granted" : "refused");
+	} else if (is(s, 1, "refuses")) {
+		if (world_refuse(&s->w, who) < 0)
+			PROBLEM(s, "the lease was refused");
 	} else if (is(s, 1, "crashes")) {
 		world_crash(&s->w, who);
 	} else if (is(s, 1, "pauses") || is(s, 1, "wakes")) {
@@ -130,10 +152,22 @@ static void do_worker(struct story *s)
 		world_kill(&s->w, p);
 	else if (is(s, 1, "mute") || is(s, 1, "talks"))
 		p->mute = is(s, 1, "mute");
+	else if (is(s, 1, "sleeps"))
+		p->asleep = true, p->round_trip = -s->w.now;
+	else if (is(s, 1, "wakes"))
+		p->asleep = false, p->round_trip += s->w.now;
 	else if (is(s, 1, "slow") || is(s, 1, "ready"))
 		p->slow = is(s, 1, "slow");
 	else if (is(s, 1, "unreachable"))
 		p->unreachable = true;
+	else if (is(s, 1, "busy"))
+		p->busy = true;
+	else if (is(s, 1, "holds") || is(s, 1, "flows"))
+		p->holds = is(s, 1, "holds");
+	else if (is(s, 1, "ahead") && s->words > 2)
+		p->ahead = seconds(s->word[2]);
+	else if (is(s, 1, "deaf") || is(s, 1, "hears"))
+		p->deaf = is(s, 1, "deaf");
 	else
 		PROBLEM(s, "a worker cannot do that");
 }
@@ -176,6 +210,41 @@ static long count(const struct world *w, bool now)
 	return n;
 }
 
+static void expect_ledger(struct story *s)
+{
+	const struct world *w = &s->w;
+	struct {
+		const char *name;
+		uint64_t n;
+	} const classes[] = {{"sent", w->ledger.sent},
+	                     {"dropped", w->ledger.dropped},
+	                     {"unconfirmed", w->ledger.unconfirmed},
+	                     {"worker_lost", w->ledger.worker_lost},
+	                     {"fenced", w->ledger.fenced},
+	                     {"aborted", w->ledger.aborted}};
+
+	for (size_t i = 0; i < SQ_LEN(classes); i++) {
+		if (!is(s, 2, classes[i].name))
+			continue;
+		if (is(s, 3, "some") ? classes[i].n == 0
+		                     : s->words < 4 || classes[i].n != strtoull(s->word[3], NULL, 10))
+			PROBLEM(s, "ledger: %s is %llu", classes[i].name, (unsigned long long)classes[i].n);
+		return;
+	}
+	PROBLEM(s, "no such class");
+}
+
+static void expect_ticks(struct story *s)
+{
+	const struct worker_process *p = world_worker(&s->w, s->word[1]);
+	long n = 0, want = s->words > 3 ? strtol(s->word[3], NULL, 10) : -1;
+
+	for (int k = 0; p && k < WORLD_TICKS; k++)
+		n += p->ticks.sent[k];
+	if (n != want)
+		PROBLEM(s, "%s sent %ld ticks", s->word[1], n);
+}
+
 static void expect_none(struct story *s)
 {
 	if (s->w.record.s.committed)
@@ -201,6 +270,14 @@ static void do_expect(struct story *s)
 		expect_number(s, "epoch of T0", w->record.s.committed ? (long)w->record.s.t0_epoch : 0);
 	else if (is(s, 1, "no"))
 		expect_none(s);
+	else if (is(s, 1, "moved"))
+		expect_number(s, "moves", w->record.s.moves);
+	else if (is(s, 1, "until"))
+		expect_number(s, "until_tick", (long)w->record.s.until_tick);
+	else if (is(s, 1, "ledger"))
+		expect_ledger(s);
+	else if (s->words > 2 && is(s, 2, "sent"))
+		expect_ticks(s);
 	else if (is(s, 1, "adoptions"))
 		expect_number(s, "adoptions", w->record.s.adoptions);
 	else if (!is(s, 1, "job"))
@@ -275,6 +352,52 @@ static int is_story(const struct dirent *e)
 	return len > 4 && strcmp(e->d_name + len - 4, ".scn") == 0;
 }
 
+/* --- every row of the table ------------------------------------------------------------------- */
+
+bool __real_lifecycle_apply(struct lifecycle *l, enum test_event e, const struct outcome *how);
+bool __wrap_lifecycle_apply(struct lifecycle *l, enum test_event e, const struct outcome *how);
+
+static unsigned told[T_STATES][E_EVENTS]; /* how often an event met a state */
+
+bool __wrap_lifecycle_apply(struct lifecycle *l, enum test_event e, const struct outcome *how)
+{
+	told[l->state][e]++;
+	return __real_lifecycle_apply(l, e, how);
+}
+
+/* It changes the state, or decides the end. */
+static bool is_row(enum test_state s, enum test_event e)
+{
+	static const struct outcome end = {T_CANCELLED, "cancelled"};
+	struct lifecycle l = {s, {T_STATES, NULL}};
+
+	return __real_lifecycle_apply(&l, e, e == E_STOP ? &end : NULL) || l.outcome.state != T_STATES;
+}
+
+/* T0 passes before the deadline of armed, which counts from it: that row is for a fault nobody knows of. */
+static bool is_unreachable(enum test_state s, enum test_event e)
+{
+	return s == T_ARMED && e == E_DEADLINE;
+}
+
+static void check_rows(void)
+{
+	static const char *const events[E_EVENTS] = {[E_OWNED] = "owned",
+	                                             [E_ALL_READY] = "all ready",
+	                                             [E_T0_COMMITTED] = "T0 committed",
+	                                             [E_T0_PASSED] = "T0 passed",
+	                                             [E_SCHEDULE_OVER] = "schedule over",
+	                                             [E_STOP] = "stop",
+	                                             [E_ALL_GONE] = "all gone",
+	                                             [E_DEADLINE] = "deadline"};
+
+	for (enum test_state s = 0; s < T_STATES; s++)
+		for (enum test_event e = 0; e < E_EVENTS; e++)
+			if (is_row(s, e))
+				ok((told[s][e] > 0) == !is_unreachable(s, e), "the row %s, %s is in a story",
+				   lifecycle_word(s), events[e]);
+}
+
 int main(int argc, char **argv)
 {
 	const char *srcdir = getenv("srcdir");
@@ -295,5 +418,6 @@ int main(int argc, char **argv)
 	}
 	if (n >= 0)
 		free(found);
+	check_rows();
 	return tap_done();
 }

@@ -17,6 +17,8 @@ static const struct health healthy = {
     .segments = 1000,
 };
 
+static const struct load open_load = {.per_worker = 4000};
+
 /* n sent requests of one kind. */
 static void add(struct books *b, unsigned n, int64_t pickup, int64_t wait, int64_t service)
 {
@@ -43,7 +45,7 @@ static void drop(struct books *b, unsigned n, int64_t pickup, enum ledger_droppe
 static void judged(struct books *b, const struct health *h, uint64_t offered, enum validity status,
                    const char *want, const char *name)
 {
-	struct load load = {offered, 4000};
+	struct load load = {.offered = offered, .per_worker = 4000};
 	struct json_object *reasons = NULL;
 	char text[2048] = "";
 
@@ -215,7 +217,7 @@ static void test_process(void)
 
 static const char *saturated(struct books *b)
 {
-	const char *who = validity_saturated(b);
+	const char *who = validity_saturated(b, &healthy, &open_load);
 
 	books_free(b);
 	return who;
@@ -253,7 +255,7 @@ static void test_saturation(void)
 		struct request_times r = {0};
 
 		books_due(b, &r, b->picked, 1000, 1000 + 2 * SQ_MS);
-		books_unsent(b, &r, UNSENT_CONNECT);
+		books_unsent(b, &r, 1000 + 2 * SQ_MS, UNSENT_CONNECT, NULL);
 	}
 	is_str(saturated(b), "none", "the target went away while the machine was busy");
 	is_str(saturated(books_new(0)), "none", "nothing happened");
@@ -262,7 +264,7 @@ static void test_saturation(void)
 static void test_memory(void)
 {
 	struct health h = healthy;
-	struct load load = {1, 0};
+	struct load load = {.offered = 1};
 	struct books *b = quick();
 	bool good = true;
 	unsigned n;
@@ -285,6 +287,51 @@ static void test_memory(void)
 	books_free(b);
 }
 
+/* What is about several workers. */
+static void test_workers(void)
+{
+	static const struct {
+		struct load load;
+		const char *want;
+	} rows[] = {
+	    {{.clock_error = 50 * SQ_MS, .start_skew = 250 * SQ_MS, .workers = 5}, ""},
+	    {{.clock_error = -1, .start_skew = -1}, ""},
+	    {{.clock_error = 51 * SQ_MS}, "a worker's idea of the beginning may be off by 51 ms"},
+	    {{.start_skew = 300 * SQ_MS}, "the first requests of the workers were sent apart by 300 ms"},
+	    {{.lost = 2, .workers = 5}, "workers were lost: 2 of 5"},
+	};
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		struct books *b = quick();
+		struct json_object *reasons, *r;
+		enum validity v = validity_judge(b, &healthy, &rows[i].load, &reasons);
+		char text[256] = "";
+
+		r = json_object_array_get_idx(reasons, 0);
+		if (r)
+			snprintf(text, sizeof text, "%s %s",
+			         json_object_get_string(json_object_object_get(r, "what")),
+			         json_object_get_string(json_object_object_get(r, "value")));
+		is_str(text, rows[i].want, "its reason");
+		ok(v == (*rows[i].want ? SUSPECT : VALID), "and the verdict");
+		json_object_put(reasons);
+		books_free(b);
+	}
+}
+
+/* In the closed model somebody always is at the limit. */
+static void test_closed(void)
+{
+	const struct load load = {.closed = true, .workers = 2};
+	struct health busy = healthy;
+	struct books *b = quick();
+
+	is_str(validity_saturated(b, &healthy, &load), "target", "workers with CPU to spare: the target");
+	busy.cpu = 2 * busy.elapsed * 95 / 100;
+	is_str(validity_saturated(b, &busy, &load), "generator", "without: the generator");
+	books_free(b);
+}
+
 int main(void)
 {
 	test_clean();
@@ -294,5 +341,7 @@ int main(void)
 	test_process();
 	test_saturation();
 	test_memory();
+	test_workers();
+	test_closed();
 	return tap_done();
 }

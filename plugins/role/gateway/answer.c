@@ -26,6 +26,14 @@ void *call_begin(struct gateway *gw, struct sq_http *rq, size_t size)
 		http->problem(rq, 503, "this gateway is stopping: try again in a moment");
 		return NULL;
 	}
+	if (gw->alone && id.len > 0) {
+		http->problem(
+		    rq, 404,
+		    "this gateway shares no store with the orchestrators, so it cannot tell about test "
+		    "%.*s: give both the same Redis (REDIS_HOST); the orchestrator's log has the result",
+		    (int)(id.len < SQ_ID_MAX ? id.len : SQ_ID_MAX), id.data);
+		return NULL;
+	}
 	if (id.len > SQ_ID_MAX) {
 		http->problem(rq, 404, "there is no test with this id: GET /tests lists them");
 		return NULL;

@@ -7,6 +7,9 @@
 
 #define GATEWAY_MAGIC 0x67617465u
 
+enum { SHARED_AUTO, SHARED_YES, SHARED_NO };
+static const char *const shared_words[] = {"auto", "yes", "no", NULL};
+
 static const struct sq_opt gateway_opts[] = {
     SQ_STRING(struct gateway_conf, target_url, "http://target-api:8000/hit",
               "The target of a test that names none, which may always be loaded. GET /stats asks it, too.",
@@ -31,6 +34,11 @@ static const struct sq_opt gateway_opts[] = {
     SQ_PATH(struct gateway_conf, api_keys_file, "",
             "File with the SHA-256 of each API key, one a line; without it everybody is let in. Read at "
             "start."),
+    SQ_ENUM(struct gateway_conf, shared_store, "auto", shared_words,
+            "Whether the orchestrators use the same store, so that tests can be looked at here. auto: no "
+            "when the "
+            "queue reaches other machines, the store does not, and no scheduler is in this process.",
+            .flags = SQ_F_EXPERT),
     SQ_INT(struct gateway_conf, max_watchers, "100", 0, 10000,
            "Most clients that follow the events of a test at the same time."),
     SQ_OPTS_END,
@@ -92,10 +100,27 @@ static int gateway_create(const struct sq_host *host, const void *conf, void **r
 	return r;
 }
 
+/* Whether tests end where this gateway cannot see it. */
+static bool is_alone(const struct gateway *gw)
+{
+	const struct sq_host *h = gw->host;
+
+	if (gw->conf->shared_store != SHARED_AUTO)
+		return gw->conf->shared_store == SHARED_NO;
+	return (h->transport->caps & SQ_TRANSPORT_REMOTE) && (h->store->caps & SQ_STORE_MACHINE) &&
+	       !h->scheduler;
+}
+
 static int gateway_start(void *self, struct sq_err *err)
 {
 	struct gateway *gw = gateway_of(self);
 
+	gw->alone = is_alone(gw);
+	if (gw->alone)
+		SQ_WARN(gw->host, NULL,
+		        "no store is shared with the orchestrators: tests are passed on, and their results "
+		        "are in the "
+		        "orchestrator's log alone; give both the same Redis (REDIS_HOST)");
 	if (*gw->conf->api_keys_file)
 		return keys_load(gw->conf->api_keys_file, &gw->keys, err);
 	SQ_WARN(

@@ -39,6 +39,7 @@ struct gateway_conf {
 	int64_t max_rate, max_workers, max_duration, max_request_body;
 	int64_t max_total_rate, max_total_workers, max_tests;
 	const char *api_keys_file;
+	int shared_store;
 	int64_t max_watchers;
 };
 
@@ -49,6 +50,7 @@ struct gateway {
 	struct policy *policy;
 	struct limits limits;
 	struct demand arriving; /* of tests that were let in, and are not recorded yet */
+	bool alone; /* the orchestrators have another store: tests are passed on, and not heard of again */
 	struct keys keys;
 	struct fetcher *fetcher;
 	struct link watches; /* of struct watch */

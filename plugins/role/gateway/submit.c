@@ -8,7 +8,8 @@
  * between the two leaves a record in state queued: an orchestrator's sweep publishes it, and so does the
  * client that sends the request again with the same Idempotency-Key. An uncertain write is simply
  * written again (the second one conflicts with the first); an uncertain message is sent again with
- * the same id and edition, so that the queue may drop it as a duplicate.
+ * the same id and edition, so that the queue may drop it as a duplicate. A gateway whose store no
+ * orchestrator sees writes no record: the message is all there is.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -19,6 +20,7 @@
 #include "gateway.h"
 #include "plugins/common/doc.h"
 #include "plugins/common/plan_field.h"
+#include "plugins/common/route.h"
 
 #define TRIES 4 /* of one step whose outcome is uncertain */
 #define PUBLISH_TIMEOUT (5 * SQ_S)
@@ -119,8 +121,18 @@ static void published(struct sq_op *op, int status)
 		submit_accept(s);
 		return;
 	}
-	SQ_WARN(host, SQ_KV({"test", s->call.id}), "recorded, but not queued: %s",
+	SQ_WARN(host, SQ_KV({"test", s->call.id}), "%snot queued: %s",
+	        s->call.gw->alone ? "" : "recorded, but ",
 	        status == -ENOTCONN ? "the queue is not connected" : strerror(-status));
+	if (s->call.gw->alone) {
+		answer_problem(
+		    &s->call, 503,
+		    "the queue has not confirmed test %s: send it again, with an Idempotency-Key so that "
+		    "it cannot run twice",
+		    s->call.id);
+		submit_end(s);
+		return;
+	}
 	answer_problem(
 	    &s->call, 503,
 	    "test %s is recorded, but the queue has not confirmed it: it runs once the queue is back; "
@@ -191,13 +203,17 @@ static void submit_put(struct submit *s)
 
 static void tell_accepted(const struct submit *s)
 {
-	char duration[TEXT_MAX], rate[TEXT_MAX];
+	char duration[TEXT_MAX], load[TEXT_MAX], rate[TEXT_MAX];
+	const struct plan *p = s->plan;
 
+	if (p->mode == PLAN_CLOSED)
+		snprintf(load, sizeof load, "connections=%lld", (long long)p->connections);
+	else
+		snprintf(load, sizeof load, "rate=%.30s/s",
+		         text_number(rate, (double)plan_peak_rate(p) / PLAN_RATE_ONE));
 	SQ_INFO(s->call.gw->host, SQ_KV({"test", s->call.id}),
-	        "state=queued rate=%s/s duration=%s workers=%lld target=%s client=%s",
-	        text_number(rate, (double)s->plan->rate / PLAN_RATE_ONE),
-	        text_duration(duration, s->plan->duration), (long long)s->plan->workers, s->plan->url.text,
-	        s->call.rq->peer);
+	        "state=queued %s duration=%s workers=%lld target=%s client=%s", load,
+	        text_duration(duration, p->duration), (long long)p->workers, p->url.text, s->call.rq->peer);
 	++*s->call.gw->accepted;
 }
 
@@ -265,7 +281,7 @@ static void fits(struct total *t, int status, const struct sq_err *why)
 static void submit_count(struct submit *s)
 {
 	s->total.call = &s->call;
-	s->total.rate = s->plan->rate;
+	s->total.rate = plan_peak_rate(s->plan);
 	s->total.workers = s->plan->workers;
 	s->total.done = fits;
 	total_ask(&s->total);
@@ -292,10 +308,27 @@ static void submit_record(struct submit *s)
 	submit_count(s);
 }
 
+static void submit_alone(struct submit *s)
+{
+	const struct sq_host *host = s->call.gw->host;
+
+	if (record_begin(&s->record, s->call.id, s->plan, s->posted, s->info.now, host->instance) < 0) {
+		answer_memory(&s->call);
+		submit_end(s);
+		return;
+	}
+	tell_accepted(s);
+	submit_queue(s);
+}
+
 static void clock_read(struct sq_op *op, int status)
 {
 	struct submit *s = sq_container(op, struct submit, info.op);
 
+	if (status >= 0 && s->call.gw->alone) {
+		submit_alone(s);
+		return;
+	}
 	if (status >= 0) {
 		submit_record(s);
 		return;
@@ -330,7 +363,7 @@ static int resolve_run(struct sq_work *w)
 {
 	struct submit *s = sq_container(w, struct submit, resolve);
 
-	return address_resolve(s->plan->url.host, s->plan->url.port, &s->found, NULL);
+	return route_resolve(s->plan, &s->found, NULL);
 }
 
 static void resolved(struct sq_op *op, int status)
@@ -341,7 +374,7 @@ static void resolved(struct sq_op *op, int status)
 	struct sq_err why;
 
 	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
-	if (policy_filter(s->call.gw->policy, &s->plan->url, &s->found, &place, &why) < 0) {
+	if (route_filter(s->plan, s->call.gw->policy, &s->found, &place, &why) < 0) {
 		refuse_target(s, &why);
 		return;
 	}

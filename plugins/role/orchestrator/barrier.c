@@ -6,7 +6,18 @@
 #include "test_parts.h"
 
 #define LEAD_MIN (1 * SQ_S) /* from arm to T0; design: at least 5 polls and 3 round trips */
-#define POLL CONTROL_POLL_ARMING
+#define LEAD_AGAIN (3 * SQ_S) /* of the next attempt: whatever was slow may be so still */
+#define POLL_EACH \
+	(1 * SQ_MS) /* for each worker: so many more would keep the orchestrator from anything else */
+
+/* Between two requests of a worker until T0. */
+static int64_t poll_of(const struct test *t)
+{
+	int64_t poll = t->setup.workers * POLL_EACH;
+
+	poll = poll > CONTROL_POLL_ARMING ? poll : CONTROL_POLL_ARMING;
+	return poll < CONTROL_POLL ? poll : CONTROL_POLL;
+}
 
 static bool is_ready(const struct worker *w)
 {
@@ -40,7 +51,7 @@ uint32_t test_count_armed(const struct test *t)
 /* The last moment at which run still reaches everybody before T0. */
 static int64_t too_late(const struct test *t)
 {
-	return t->arm.t0 - 2 * POLL - t->arm.round_trip;
+	return t->arm.t0 - t->arm.spare;
 }
 
 static void begin_attempt(struct test *t)
@@ -56,9 +67,11 @@ static void begin_attempt(struct test *t)
 
 static void choose_t0(struct test *t, int64_t now)
 {
-	int64_t lead = 5 * POLL + 3 * t->arm.round_trip;
+	int64_t lead = 5 * poll_of(t) + 3 * t->arm.round_trip,
+	        least = t->arm.attempts > 1 ? LEAD_AGAIN : LEAD_MIN;
 
-	t->arm.t0 = now + (lead > LEAD_MIN ? lead : LEAD_MIN);
+	t->arm.t0 = now + (lead > least ? lead : least);
+	t->arm.spare = 2 * poll_of(t) + t->arm.round_trip;
 }
 
 static void end_attempt(struct test *t, int64_t now)
@@ -105,6 +118,7 @@ void barrier_found(struct test *t, int64_t now, const struct standing *s)
 	t->committed = true;
 	t->t0 = s->t0;
 	t->t0_epoch = s->t0_epoch;
+	t->spread.until = s->until_tick;
 	test_apply(t, now, E_T0_COMMITTED, NULL);
 }
 
@@ -140,7 +154,7 @@ int test_register(struct test *t, int64_t now, const char *uid, const char *name
 		w = find_place(t, name);
 		if (!w)
 			return -EAGAIN;
-		*w = (struct worker){.taken = true};
+		*w = (struct worker){.taken = true, .load = -1, .clock_error = -1};
 		strncpy(w->uid, uid, sizeof w->uid - 1);
 		strncpy(w->name, name, sizeof w->name - 1);
 	}
@@ -157,10 +171,12 @@ int test_report(struct test *t, int64_t now, const struct report *r)
 	w->heard = now;
 	if (r->seq <= w->seq || w->final)
 		return (int)(w - t->workers);
+	spread_measure(w, r);
 	w->seq = r->seq;
 	w->state = r->state;
 	w->epoch = r->epoch;
 	w->fence = r->fence;
+	w->clock_error = r->clock_error;
 	w->final = r->final;
 	w->stopped = r->stop_ack;
 	if (!t->halted) /* one that was told to stop is none */
@@ -188,24 +204,27 @@ void test_stored(struct test *t, int64_t now, uint32_t place, uint64_t seq)
 
 /* --- what workers are told ------------------------------------------------------------------- */
 
-int test_order(const struct test *t, int64_t now, uint32_t place, struct order *out)
+int test_order(struct test *t, int64_t now, uint32_t place, struct order *out)
 {
-	struct order o = {.state = DIRECTIVE_WAIT, .poll = CONTROL_POLL_ARMING};
+	struct order o = {.state = DIRECTIVE_WAIT, .poll = poll_of(t)};
 
 	if (!test_owned(t, now))
 		return -EPERM;
 	o.stored = t->workers[place].stored;
-	if (ending_halting(t)) {
+	if (ending_halting(t) || t->workers[place].lost) {
 		o.state = DIRECTIVE_STOP;
 	} else if (t->committed) {
 		o.state = DIRECTIVE_RUN;
 		o.epoch = t->t0_epoch;
 		o.t0 = t->t0;
+		o.until_tick = spread_give(t, place);
+		o.share = slot_map_moved(&t->spread.map, place);
 	} else if (t->life.state == T_READY && t->arm.t0) {
 		o.state = DIRECTIVE_ARM;
 		o.epoch = t->arm.epoch;
 		o.t0 = t->arm.t0;
 	}
+	o.share |= o.state == DIRECTIVE_WAIT || o.state == DIRECTIVE_ARM;
 	if (t->life.state == T_RUNNING)
 		o.poll = CONTROL_POLL;
 	*out = o;

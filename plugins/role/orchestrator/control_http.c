@@ -143,12 +143,12 @@ static void answer(struct run *r, struct sq_http *rq, uint32_t place, bool with_
 	    .fence = r->test.fence,
 	    .state = order.state,
 	    .t0 = order.t0 ? order.t0 + r->o->clock : 0,
-	    .until_tick = r->schedule.total,
+	    .until_tick = order.until_tick,
 	    .poll = order.poll,
 	    .stored = order.stored,
 	};
-	if (order.state != DIRECTIVE_STOP && order.state != DIRECTIVE_RUN) {
-		slots_deal(&r->slots, place, r->test.setup.workers);
+	if (order.share) {
+		slot_map_share(&r->test.spread.map, place, &r->slots);
 		a.directive.slots = r->slots; /* borrowed */
 	}
 	if (with_plan) {
@@ -227,38 +227,43 @@ static void keep_text(struct run *r, uint32_t place, uint64_t seq, struct sq_sli
 		s->seq = seq;
 }
 
-void handle_report(void *self, struct sq_http *rq)
+static void answer_report(struct run *r, struct sq_http *rq, const struct report *report)
 {
-	struct orchestrator *o = orchestrator_of(self);
-	struct run *r = find_run(o, rq);
-	struct report report;
-	struct sq_err err;
+	const struct orchestrator *o = r->o;
 	int place, news;
 
-	if (!r)
-		return;
-	if (report_read(rq->body, &report, &err) < 0) {
-		o->host->http->problem(rq, 400, "%s", err.text);
-		return;
-	}
-	if (rq->params[1].len != strlen(report.uid) ||
-	    memcmp(rq->params[1].data, report.uid, rq->params[1].len) != 0) {
+	if (rq->params[1].len != strlen(report->uid) ||
+	    memcmp(rq->params[1].data, report->uid, rq->params[1].len) != 0) {
 		o->host->http->problem(rq, 400, "report.uid is not that of the path");
-		report_free(&report);
 		return;
 	}
-	place = take_report(r, &report);
-	news = place < 0 ? 0 : merger_take(r->merger, &report);
+	place = take_report(r, report);
+	news = place < 0 ? 0 : merger_take(r->merger, report);
 	if (news > 0)
-		keep_text(r, (uint32_t)place, report.seq, rq->body);
-	report_free(&report);
-	run_hold(r); /* so that it does not end in between */
-	run_pump(r);
+		keep_text(r, (uint32_t)place, report->seq, rq->body);
 	if (place < 0)
 		refuse_place(r, rq, place);
 	else if (news < 0)
 		o->host->http->problem(rq, 503, "no memory");
 	else
 		answer(r, rq, (uint32_t)place, false);
-	run_release(r);
+	run_pump_later(r);
+}
+
+void handle_report(void *self, struct sq_http *rq)
+{
+	struct orchestrator *o = orchestrator_of(self);
+	struct run *r = find_run(o, rq);
+	struct report report;
+	struct sq_err err;
+
+	if (!r)
+		return;
+	if (report_read_into(rq->body, o->scratch, &report, &err) < 0) {
+		o->host->http->problem(rq, 400, "%s", err.text);
+		return;
+	}
+	answer_report(r, rq, &report);
+	report.books = NULL; /* the scratch */
+	report_free(&report);
 }

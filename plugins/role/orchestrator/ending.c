@@ -27,11 +27,29 @@ void ending_stop(struct test *t, int64_t now, enum test_state state, const char 
 	test_touch(t);
 }
 
+/* T0 may be in the record by now. */
+static bool is_proposed(const struct test *t)
+{
+	return t->arm.proposed && (t->store.busy || t->store.must_read);
+}
+
 void test_shutdown(struct test *t, int64_t now)
 {
-	if (t->setup.mortal)
+	bool started = t->committed || is_proposed(t);
+
+	if (t->setup.mortal && (started || t->life.state >= T_DRAINING)) {
 		ending_stop(t, now, T_FAILED, "orchestrator_stopped", "its workers end with it");
-	else
+	} else if (t->setup.mortal) {
+		t->leaving = t->halted = true;
+		ending_leave(t);
+	} else {
+		t->given_up = true;
+	}
+}
+
+void ending_leave(struct test *t)
+{
+	if (t->leaving && !t->launch.busy && (t->job == J_NONE || t->job == J_GONE))
 		t->given_up = true;
 }
 
@@ -64,9 +82,16 @@ static bool is_launching(const struct test *t)
 	return t->launch.busy && t->launch.asked != JOB_STOP;
 }
 
+/* Adopted, and not known yet whether anybody is left who did it. */
+static bool is_unclaimed(const struct test *t)
+{
+	return t->job == J_UNCLAIMED && !all_final(t);
+}
+
 void ending_tick(struct test *t, int64_t now)
 {
-	if (t->life.state == T_RUNNING && (now >= t->t0 + t->setup.duration || all_final(t)))
+	if (t->life.state == T_RUNNING && !is_unclaimed(t) &&
+	    (now >= t->t0 + t->setup.duration || all_final(t)))
 		test_apply(t, now, E_SCHEDULE_OVER, NULL);
 	if (t->life.state == T_DRAINING && !is_launching(t) && ending_settled(t))
 		test_apply(t, now, E_ALL_GONE, NULL);

@@ -15,7 +15,7 @@ bool test_lost(const struct test *t, int64_t now, uint32_t place)
 {
 	const struct worker *w = &t->workers[place];
 
-	return !w->taken || (!w->final && (w->gone || *w->problem || is_silent(t, now, w))) ||
+	return !w->taken || w->lost || (!w->final && (w->gone || *w->problem || is_silent(t, now, w))) ||
 	       (w->final && *w->problem);
 }
 
@@ -64,6 +64,18 @@ static void name_lost(const struct test *t, int64_t now, char *out, size_t size)
 	}
 }
 
+static bool is_bearable(const struct test *t, uint32_t lost, uint32_t most)
+{
+	switch (t->setup.on_loss) {
+	case LOSS_DEGRADE:
+		return lost <= most;
+	case LOSS_REDISTRIBUTE:
+		return spread_spared(t) <= most;
+	default:
+		return false;
+	}
+}
+
 void loss_tick(struct test *t, int64_t now)
 {
 	uint32_t n = t->setup.workers, most = n / 10 > 1 ? n / 10 : 1, lost;
@@ -80,7 +92,7 @@ void loss_tick(struct test *t, int64_t now)
 	if (t->life.state != T_ARMED && t->life.state != T_RUNNING)
 		return;
 	lost = test_count_lost(t, now);
-	if (lost == 0 || (t->setup.on_loss == LOSS_DEGRADE && lost < n && lost <= most))
+	if (lost == 0 || (lost < n && is_bearable(t, lost, most)))
 		return;
 	name_lost(t, now, names, sizeof names);
 	ending_stop(t, now, T_FAILED, "workers_lost", "%u of %u workers: %s", (unsigned)lost, (unsigned)n,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/url.h"
 #include "run.h"
 
 #define ORCHESTRATOR_MAGIC 0x6f726368u
@@ -30,6 +31,11 @@ static const struct sq_opt orchestrator_opts[] = {
            "Most workers of the tests that run here, together; others wait in the queue. 0 = no limit."),
     SQ_INT(struct orchestrator_conf, max_concurrent_tests, "4", 1, 1000,
            "Tests that run here at the same time; others wait in the queue."),
+    SQ_LIST(
+        struct orchestrator_conf, control_urls, NULL,
+        "Where workers ask for their test when this orchestrator does not answer any more: the URLs of the "
+        "others, or of the service before them all, as http://host:port. Without any its workers find "
+        "nobody, and their test is lost with it."),
     SQ_DURATION(struct orchestrator_conf, lease_ttl, "10s", 500 * SQ_MS, 3600 * SQ_S,
                 "A test whose orchestrator is silent for so long is adopted by another one.",
                 .flags = SQ_F_EXPERT),
@@ -117,11 +123,30 @@ static void orchestrator_job_changed(void *self, const struct sq_job_state *stat
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+static int check_urls(const char *const *urls, struct sq_err *err)
+{
+	struct sq_err why;
+	struct url url;
+
+	for (; *urls; urls++) {
+		if (url_parse(*urls, &url, &why) < 0)
+			return sq_fail(err, -EINVAL, "control_urls: \"%.128s\": %.256s", *urls, why.text);
+		if (strcmp(url.path, "/") != 0 || (*urls)[strlen(*urls) - 1] == '/' || strchr(*urls, ','))
+			return sq_fail(err, -EINVAL, "control_urls: \"%.128s\" is more than http://host:port",
+			               *urls);
+	}
+	return 0;
+}
+
 static int orchestrator_check(const void *conf, struct sq_err *err)
 {
 	const struct orchestrator_conf *c = conf;
 	struct policy *p;
-	int r = policy_new(c->allowed_targets, c->target_url, &p, err);
+	int r = check_urls(c->control_urls, err);
+
+	if (r < 0)
+		return r;
+	r = policy_new(c->allowed_targets, c->target_url, &p, err);
 
 	if (r == 0)
 		policy_free(p);
@@ -145,7 +170,11 @@ static int orchestrator_create(const struct sq_host *host, const void *conf, voi
 	list_init(&o->runs);
 	list_init(&o->takes);
 	r = policy_new(o->conf->allowed_targets, o->conf->target_url, &o->policy, err);
+	o->scratch = r < 0 ? NULL : books_new(0);
+	if (r == 0 && !o->scratch)
+		r = sq_fail(err, -ENOMEM, "no memory");
 	if (r < 0) {
+		policy_free(o->policy);
 		free(o);
 		return r;
 	}
@@ -202,6 +231,7 @@ static void orchestrator_destroy(void *self)
 	assert(list_empty(&o->runs) && list_empty(&o->takes));
 	sweep_free(o);
 	policy_free(o->policy);
+	books_free(o->scratch);
 	o->magic = 0;
 	free(o);
 }

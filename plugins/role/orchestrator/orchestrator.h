@@ -26,12 +26,14 @@
 #include "plugins/common/policy.h"
 
 struct run;
+struct books;
 
 struct orchestrator_conf {
 	const char *target_url;
 	const char *const *allowed_targets;
 	int64_t max_rate, max_workers, max_duration, max_request_body, max_total_rate, max_total_workers;
 	int64_t max_concurrent_tests;
+	const char *const *control_urls;
 	int64_t lease_ttl, report_timeout, provisioning_timeout;
 };
 
@@ -49,6 +51,7 @@ struct orchestrator {
 	int64_t trouble_until; /* the store failed: nothing is taken or adopted before */
 	uint32_t credit;
 	struct sweep *sweep;
+	struct books *scratch; /* a report is read into them, and merged */
 	struct sq_op *drain; /* set: stopping, nothing new is taken */
 	struct knock knock; /* of -t --connect */
 	int64_t *running, *ended, *adopted, *dead; /* metrics */

@@ -9,64 +9,115 @@
 #include "plugins/common/result.h"
 #include "run.h"
 
-/* How long the schedule ran. */
+/* How long the load ran. In the closed model its end is when a worker started the last request. */
 static int64_t elapsed(const struct run *r)
 {
-	int64_t end = r->stopped ? r->stopped : orchestrator_now(r->o);
+	int64_t end = r->stopped ? r->stopped : orchestrator_now(r->o), longest = 0;
 
-	if (!r->test.committed || end <= r->test.t0)
+	if (!r->test.committed || end <= run_load_at(r))
 		return 0;
-	end -= r->test.t0;
-	return end < r->plan->duration ? end : r->plan->duration;
+	end -= run_load_at(r);
+	for (uint32_t i = 0; r->schedule.closed && i < merger_count(r->merger); i++) {
+		int64_t one = merger_at(r->merger, i)->elapsed;
+
+		longest = one > longest ? one : longest;
+	}
+	end = longest > 0 && longest < end ? longest : end;
+	return end < r->schedule.end ? end : r->schedule.end;
 }
 
-/*
- * The ticks of a place whose worker gave no final, or could not do its part: what its last report has in no
- * class and what was due before the scheduler confirmed its death nobody can know; what was due later was
- * surely not sent.
- */
-static void book_lost(struct run *r, uint32_t place, struct books *b)
-{
-	const struct worker *w = &r->test.workers[place];
-	const struct report *last = merger_report(r->merger, w->uid);
-	uint64_t known = last ? last->books->ledger.scheduled : 0, all, due;
+/* Books of all parts, merged. */
+struct closing {
+	struct books *load, *warmup; /* warmup: NULL without one */
+	struct books *requests[PLAN_REQUESTS_MAX]; /* of the plan's; NULL: no report has them */
+	uint32_t lost; /* workers */
+};
 
-	slots_deal(&r->slots, place, r->test.setup.workers);
-	all = slots_count_ticks(&r->slots, 0, r->schedule.total);
-	due = all;
-	if (w->final)
-		due = 0; /* it said all there was */
-	else if (w->gone)
-		due = slots_count_ticks(&r->slots, 0,
-		                        schedule_ticks_until(&r->schedule, w->gone_at - r->test.t0));
-	known = known < all ? known : all;
-	due = due > known ? due : known;
-	books_lose(b, due - known, all - due);
+static void closing_free(struct closing *c)
+{
+	books_free(c->load);
+	books_free(c->warmup);
+	for (uint32_t i = 0; i < PLAN_REQUESTS_MAX; i++)
+		books_free(c->requests[i]);
 }
 
-/* Merged, with every tick in a class. NULL without memory. */
-static struct books *close_books(struct run *r, uint32_t *ret_lost)
+/* What no report has in a class, in one part of the schedule: of every place, and of nobody. */
+static void book_range(const struct run *r, uint64_t from, uint64_t to, bool warmup, struct books *b)
 {
-	struct books *b = books_new(0);
+	struct account sum = {.worker_lost = test_account_nobody(&r->test, from, to)};
 
-	*ret_lost = 0;
-	if (!b)
-		return NULL;
-	books_merge(b, merger_books(r->merger));
-	for (uint32_t i = 0; r->test.committed && i < r->test.setup.workers; i++) {
+	for (uint32_t i = 0; i < r->test.setup.workers; i++) {
+		const struct report *last = merger_report(r->merger, r->test.workers[i].uid);
+		const struct books *known = !last ? NULL : warmup ? last->warmup : last->books;
+		struct account_range range = {from, to, known ? known->ledger.scheduled : 0};
+		struct account a;
+
+		test_account(&r->test, i, &range, &a);
+		sum.unconfirmed += a.unconfirmed;
+		sum.worker_lost += a.worker_lost;
+		sum.fenced += a.fenced;
+		sum.aborted += a.aborted;
+	}
+	books_lose(b, sum.unconfirmed, sum.worker_lost);
+	books_dropped_many(b, sum.fenced, DROPPED_FENCED);
+	books_dropped_many(b, sum.aborted, DROPPED_ABORTED);
+}
+
+/* In the closed model nothing was due that no worker started. */
+static void book_rest(const struct run *r, struct closing *c)
+{
+	if (!r->test.committed || r->schedule.closed)
+		return;
+	if (c->warmup)
+		book_range(r, 0, r->schedule.warm, true, c->warmup);
+	book_range(r, r->schedule.warm, r->schedule.total, false, c->load);
+}
+
+/* A copy that is closed: what is in flight stays so. */
+static int close_part(const struct books *from, struct books **ret)
+{
+	*ret = books_new(0);
+	if (!*ret)
+		return -ENOMEM;
+	books_merge(*ret, from);
+	books_lose(*ret, 0, 0);
+	return 0;
+}
+
+static int merge_parts(struct run *r, struct closing *c)
+{
+	const struct books *warmup = merger_warmup(r->merger);
+	int status = close_part(merger_books(r->merger), &c->load);
+
+	if (status == 0 && warmup)
+		status = close_part(warmup, &c->warmup);
+	else if (status == 0 && r->plan->warmup > 0 && !(c->warmup = books_new(0)))
+		status = -ENOMEM;
+	for (uint32_t i = 0; status == 0 && i < r->plan->request_count; i++) {
+		const struct books *request = merger_request(r->merger, i);
+
+		if (request)
+			status = close_part(request, &c->requests[i]);
+	}
+	return status;
+}
+
+/* Merged, with every tick in a class (account.c). 0 or -ENOMEM. */
+static int close_books(struct run *r, struct closing *c)
+{
+	int status = merge_parts(r, c);
+
+	if (status == 0)
+		book_rest(r, c);
+	for (uint32_t i = 0; status == 0 && r->test.committed && i < r->test.setup.workers; i++) {
 		const struct worker *w = &r->test.workers[i];
 
-		if (w->final && !*w->problem)
+		if (w->final && !*w->problem && !w->lost)
 			continue;
-		book_lost(r, i, b);
-		++*ret_lost;
-		if (record_lose_worker(&r->record, *w->uid ? w->uid : "?") < 0) {
-			books_free(b);
-			return NULL;
-		}
+		c->lost++;
+		status = record_lose_worker(&r->record, *w->uid ? w->uid : "?");
 	}
-	books_lose(b, 0, 0);
-	return b;
+	return status;
 }
 
 /* --- audit ----------------------------------------------------------------------------------- */
@@ -97,44 +148,23 @@ static bool put_history(struct json_object *doc, const struct run *r)
 	       doc_put(doc, "history", json_object_get(r->record.history));
 }
 
-/* The distance of the first sends of two workers from their due times. */
-static bool put_clock(struct json_object *doc, const struct run *r)
+/* How far clocks may be off, and the distance of the first sends of two workers from their due times. */
+static void compare_clocks(const struct run *r, struct result_input *in)
 {
-	struct json_object *generator = member(doc, "generator");
-	int64_t error = -1, first = INT64_MAX, last = -1;
+	int64_t first = INT64_MAX, last = -1;
 
+	in->clock_error = in->start_skew = -1;
 	for (uint32_t i = 0; i < merger_count(r->merger); i++) {
 		const struct report *w = merger_at(r->merger, i);
 
-		error = w->clock_error > error ? w->clock_error : error;
+		in->clock_error = w->clock_error > in->clock_error ? w->clock_error : in->clock_error;
 		if (w->start_lag < 0)
 			continue;
 		first = w->start_lag < first ? w->start_lag : first;
 		last = w->start_lag > last ? w->start_lag : last;
 	}
-	return doc_put_ms(generator, "start_skew_ms", last < 0 ? -1 : last - first) &&
-	       doc_put_ms(generator, "clock_error_ms", error);
-}
-
-/* A test that lost workers is not the one that was asked for. */
-static bool put_missing(struct json_object *doc, const struct run *r, uint32_t lost)
-{
-	struct json_object *validity = member(doc, "validity"), *reason;
-	char value[TEXT_MAX];
-	bool good;
-
-	if (lost == 0)
-		return true;
-	snprintf(value, sizeof value, "%u of %u", (unsigned)lost, (unsigned)r->test.setup.workers);
-	reason = json_object_new_object();
-	good = doc_put_text(reason, "what", "workers were lost:") && doc_put_text(reason, "value", value) &&
-	       doc_put_text(reason, "limit", "0") && doc_put_text(reason, "status", "suspect") &&
-	       doc_put_text(reason, "cure",
-	                    "see the log lines of this test for why they ended, and run it again");
-	good = doc_append(member(validity, "reasons"), doc_close(reason, good));
-	if (good && strcmp(json_object_get_string(member(validity, "status")), "valid") == 0)
-		good = doc_put_text(validity, "status", "suspect");
-	return good;
+	if (last >= 0)
+		in->start_skew = last - first;
 }
 
 static int keep(struct run *r, struct json_object *doc)
@@ -149,26 +179,31 @@ static int keep(struct run *r, struct json_object *doc)
 	return 0;
 }
 
-int outcome_write(struct run *r, enum test_state state, const char *reason)
+/* Losses whose requests nobody took over. */
+static unsigned spared(const struct run *r)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < r->test.setup.workers; i++)
+		n += test_lost(&r->test, r->test.ticked, i) &&
+		     (r->test.workers[i].spared || !r->test.workers[i].moved);
+	return n;
+}
+
+static struct json_object *write_result(struct run *r, enum test_state state, const char *reason,
+                                        const struct closing *c)
 {
 	struct health health = merger_health(r->merger);
-	struct json_object *doc;
-	struct books *b;
-	uint32_t lost;
-	bool good;
-
-	while (json_object_array_length(r->record.workers.lost) > 0) /* of an earlier try */
-		json_object_array_del_idx(r->record.workers.lost, 0, 1);
-	b = close_books(r, &lost);
-	if (!b)
-		return -ENOMEM;
-	doc = result_write(&(struct result_input){
+	struct result_input in = {
 	    .test_id = r->id,
 	    .state = lifecycle_word(state),
 	    .reason = reason,
 	    .plan = r->plan,
 	    .plan_as_given = r->record.plan,
-	    .books = b,
+	    .books = c->load,
+	    .warmup = c->warmup,
+	    .requests = (const struct books *const *)c->requests,
+	    .request_count = r->plan->request_count,
 	    .health = &health,
 	    .submitted = r->record.submitted_at,
 	    .started = r->record.started_at,
@@ -177,12 +212,76 @@ int outcome_write(struct run *r, enum test_state state, const char *reason)
 	    .planned = r->test.setup.workers,
 	    .armed = r->record.workers.armed,
 	    .reported = merger_count(r->merger),
-	    .audit = judge_audit(r, &b->ledger),
+	    .lost = c->lost,
+	    .spared = spared(r),
+	    .audit = judge_audit(r, &c->load->ledger),
 	    .audit_counted = r->audited,
 	    .watch = r->watch,
-	});
-	books_free(b);
-	good = doc && put_history(doc, r) && put_clock(doc, r) && put_missing(doc, r, lost);
-	doc = doc_close(doc, good);
+	};
+
+	compare_clocks(r, &in);
+	return result_write(&in);
+}
+
+int outcome_write(struct run *r, enum test_state state, const char *reason)
+{
+	struct json_object *doc = NULL;
+	struct closing c = {0};
+
+	while (json_object_array_length(r->record.workers.lost) > 0) /* of an earlier try */
+		json_object_array_del_idx(r->record.workers.lost, 0, 1);
+	if (close_books(r, &c) == 0)
+		doc = write_result(r, state, reason, &c);
+	closing_free(&c);
+	doc = doc_close(doc, doc && put_history(doc, r));
 	return doc ? keep(r, doc) : -ENOMEM;
+}
+
+/* --- for the log -------------------------------------------------------------------------------- */
+
+static const char *text_at(struct json_object *o, const char *name)
+{
+	struct json_object *v = json_object_is_type(o, json_type_object) ? member(o, name) : NULL;
+
+	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "-";
+}
+
+static uint64_t sum(struct json_object *counts)
+{
+	uint64_t all = 0;
+	struct json_object_iter it;
+
+	if (!json_object_is_type(counts, json_type_object))
+		return 0;
+	json_object_object_foreachC(counts, it) all += json_object_get_uint64(it.val);
+	return all;
+}
+
+static double ms_at(struct json_object *latency, const char *name)
+{
+	struct json_object *v = json_object_is_type(latency, json_type_object) ? member(latency, name) : NULL;
+
+	return v ? json_object_get_double(v) : 0;
+}
+
+void outcome_tell(const struct run *r)
+{
+	struct json_object *doc = r->record.result, *ledger, *response;
+	char p50[TEXT_MAX], p99[TEXT_MAX], max[TEXT_MAX];
+
+	if (!json_object_is_type(doc, json_type_object))
+		return; /* it never ran */
+	ledger = member(doc, "ledger");
+	response = member(member(doc, "latency_ms"), "response");
+	SQ_INFO(
+	    r->o->host, SQ_KV({"test", r->id}),
+	    "result: verdict=%s validity=%s scheduled=%llu sent=%llu ok=%llu http_errors=%llu errors=%llu "
+	    "response p50=\"%s\" p99=\"%s\" max=\"%s\"",
+	    text_at(doc, "verdict"), text_at(member(doc, "validity"), "status"),
+	    (unsigned long long)json_object_get_uint64(member(ledger, "scheduled")),
+	    (unsigned long long)sum(member(ledger, "sent")),
+	    (unsigned long long)json_object_get_uint64(member(ledger, "ok")),
+	    (unsigned long long)sum(member(ledger, "http_error")),
+	    (unsigned long long)sum(member(ledger, "error")), text_ms(p50, ms_at(response, "p50")),
+	    text_ms(p99, ms_at(response, "p99")), text_ms(max, ms_at(response, "max")));
 }

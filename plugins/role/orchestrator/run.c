@@ -18,6 +18,7 @@ void run_free(struct run *r)
 {
 	if (!r)
 		return;
+	r->o->host->unpost(r->o->host->ctx, &r->turn);
 	if (r->begun)
 		test_end(&r->test);
 	for (int64_t i = 0; r->snapshots && i < r->plan->workers; i++) {
@@ -41,6 +42,16 @@ void run_free(struct run *r)
 	free(r);
 }
 
+static void turn_end(struct sq_post *p)
+{
+	run_pump(sq_container(p, struct run, turn));
+}
+
+void run_pump_later(struct run *r)
+{
+	r->o->host->later(r->o->host->ctx, &r->turn);
+}
+
 static void turn(struct sq_timer *t)
 {
 	run_pump(sq_container(t, struct run, timer));
@@ -61,9 +72,15 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	*record = (struct test_record){0};
 	r->plan = plan;
 	r->timer.fire = turn;
+	r->turn.run = turn_end;
 	r->renew.fire = run_renew;
-	schedule_constant(&r->schedule, plan->rate, plan->duration);
+	r->audit_timer.fire = run_audit_again;
+	plan_schedule(plan, &r->schedule);
 	r->worker_plan = plan_write(plan);
+	if (!plan_put_policy(r->worker_plan, o->conf->allowed_targets, o->conf->target_url)) {
+		run_free(r);
+		return NULL;
+	}
 	r->merger = merger_new();
 	r->timeline = timeline_new();
 	r->watch = threshold_watch_new(plan);
@@ -82,14 +99,18 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 
 static struct test_setup setup_of(const struct run *r)
 {
+	static const enum loss_policy policies[] = {[PLAN_LOSS_ABORT] = LOSS_ABORT,
+	                                            [PLAN_LOSS_DEGRADE] = LOSS_DEGRADE,
+	                                            [PLAN_LOSS_REDISTRIBUTE] = LOSS_REDISTRIBUTE};
 	const struct orchestrator *o = r->o;
 	struct test_setup s = {
 	    .workers = (uint32_t)r->plan->workers,
-	    .duration = r->plan->duration,
+	    .duration = plan_span(r->plan),
 	    .drain = r->plan->drain,
-	    .limits = lifecycle_limits(r->plan->duration, r->plan->drain),
+	    .limits = lifecycle_limits(plan_span(r->plan), r->plan->drain),
 	    .report_timeout = o->conf->report_timeout,
-	    .on_loss = r->plan->on_worker_loss == PLAN_LOSS_ABORT ? LOSS_ABORT : LOSS_DEGRADE,
+	    .on_loss = policies[r->plan->on_worker_loss],
+	    .schedule = &r->schedule,
 	    .mortal = o->host->scheduler->caps & SQ_SCHEDULER_MORTAL,
 	};
 
@@ -108,6 +129,8 @@ struct standing run_standing(const struct orchestrator *o, const struct test_rec
 	    .t0_epoch = record->t0.epoch,
 	    .epoch = record->epoch,
 	    .adoptions = record->adoptions,
+	    .until_tick = record->t0.set ? (uint64_t)record->t0.until_tick : 0,
+	    .moves = record->t0.set ? record->t0.moves : 0,
 	    .cancel = record->cancel.set,
 	    .presence = record->presence.set ? orchestrator_now(o) + left * SQ_MS : 0,
 	};
@@ -181,14 +204,27 @@ static struct outcome decided(const struct run *r)
 /* What happened under the last owner is in its points. */
 static void skip_points(struct run *r)
 {
-	int64_t since = orchestrator_now(r->o) - r->test.t0;
-	struct timeline_now before = {.offered = schedule_ticks_until(&r->schedule, since),
+	int64_t since = orchestrator_now(r->o) - run_load_at(r);
+	struct timeline_now before = {.offered = run_offered(r, since),
 	                              .books = merger_books(r->merger),
 	                              .cpu = merger_health(r->merger).cpu};
 
 	r->second = since > 0 ? (uint64_t)(since / SQ_S) : 0;
 	json_object_put(timeline_point(r->timeline, &before));
 	threshold_watch_rebase(r->watch, merger_books(r->merger), since > 0 ? since : 0);
+}
+
+/* T0 came as wall clock time. It cannot be later than what the last owner or the workers saw of it. */
+static bool is_set_back(const struct run *r, enum test_state state)
+{
+	int64_t since = orchestrator_now(r->o) - r->test.t0;
+
+	if (state >= T_RUNNING && since < 0)
+		return true;
+	for (uint32_t i = 0; i < merger_count(r->merger); i++)
+		if (merger_at(r->merger, i)->elapsed > since)
+			return true;
+	return false;
 }
 
 int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at)
@@ -201,8 +237,10 @@ int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at)
 
 	if (status < 0)
 		return status;
-	if (found.committed)
+	if (found.committed) {
 		skip_points(r);
+		r->test.unsure = is_set_back(r, found.state);
+	}
 	enlist(r);
 	++*r->o->adopted;
 	SQ_INFO(r->o->host, RUN_KV(r), "adopted in state %s", lifecycle_word(found.state));
@@ -251,6 +289,29 @@ static void tell_lost(struct run *r, int64_t now)
 	}
 }
 
+/* Whose requests go on with whom. */
+static void note_moves(struct run *r)
+{
+	const struct slot_map *map = &r->test.spread.map;
+
+	for (; r->moves_noted < map->move_count; r->moves_noted++) {
+		const struct slot_move *m = &map->moves[r->moves_noted];
+		const struct worker *w = &r->test.workers[m->place];
+		const char *name = *w->name ? w->name : w->uid;
+
+		if (m->to_count)
+			SQ_WARN(r->o->host, RUN_KV(r),
+			        "worker %s is lost: %u others send its requests from number %llu on", name,
+			        (unsigned)m->to_count, (unsigned long long)m->until);
+		else
+			SQ_WARN(
+			    r->o->host, RUN_KV(r),
+			    "worker %s is lost, and nobody has room for its requests: the rate is lower from "
+			    "number %llu on",
+			    name, (unsigned long long)m->until);
+	}
+}
+
 /* Once the record says so, or cannot be made to say anything by us. */
 static void settle(struct run *r)
 {
@@ -278,6 +339,8 @@ static void finish(struct run *r)
 		if (!lifecycle_terminal(r->test.saved.state))
 			SQ_INFO(o->host, RUN_KV(r), "given up: another orchestrator has it, or may take it");
 		lease_release(o, r->id, r->test.fence);
+	} else {
+		outcome_tell(r);
 	}
 	list_remove(&r->link);
 	--*o->running;
@@ -303,6 +366,7 @@ void run_pump(struct run *r)
 		if (r->test.life.state == T_ARMED || r->test.life.state == T_RUNNING)
 			tell_lost(r, now);
 		note_steps(r, now);
+		note_moves(r);
 		run_snapshots(r, now);
 		run_points(r, now);
 		run_ask_store(r);

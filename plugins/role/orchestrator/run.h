@@ -48,9 +48,11 @@ struct run {
 	struct snapshot *snapshots; /* of each place */
 	struct sq_delivery *delivery; /* held until the record says provisioning */
 	bool refused; /* its message is to be dead */
+	uint32_t moves_noted; /* of the slot map */
 	int64_t stopped; /* when nothing more became due, 0 = not yet */
 
 	struct sq_timer timer, renew;
+	struct sq_post turn;
 	unsigned pending; /* requests under way */
 	bool pumping, again;
 
@@ -76,6 +78,8 @@ struct run {
 	struct sq_store_count audit_rq;
 	struct sq_counter audit;
 	char audit_name[SQ_ID_MAX + 1];
+	struct sq_timer audit_timer;
+	unsigned audits; /* how often once more */
 	uint64_t audited; /* hits that the target counted for this test, 0 = unknown */
 };
 
@@ -87,6 +91,8 @@ int run_begin(struct run *r, uint64_t fence, int64_t lease_until, int64_t at, co
 int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at);
 void run_free(struct run *r);
 void run_pump(struct run *r); /* after every event */
+/* The same at the end of this turn: once for all reports that came in it. */
+void run_pump_later(struct run *r);
 
 /* What the record says, in our own time. at: the store's clock when it was read. */
 struct standing run_standing(const struct orchestrator *o, const struct test_record *record, int64_t at);
@@ -96,6 +102,10 @@ void run_ask_store(struct run *r);
 void run_renew(struct sq_timer *t);
 void run_snapshots(struct run *r, int64_t now);
 void run_points(struct run *r, int64_t now);
+void run_audit_again(struct sq_timer *t);
+
+/* run_slots.c */
+struct json_object *run_write_places(const struct run *r); /* as it is to be; NULL without memory */
 int run_read_places(struct run *r, struct sq_slice text); /* of RECORD_SLOTS; after run_adopt() */
 
 /* run_job.c */
@@ -105,6 +115,8 @@ void run_job_changed(struct run *r, const struct sq_job_state *state);
 /* outcome.c */
 /* The result document, also put into the record with validity and verdict. -ENOMEM. */
 int outcome_write(struct run *r, enum test_state state, const char *reason);
+/* The result in one line of the log: all there is where nobody shares the store. */
+void outcome_tell(const struct run *r);
 
 /* Each request under way holds the run; when it ends, the run looks what is next, and may end itself. */
 static inline void run_hold(struct run *r)
@@ -116,6 +128,20 @@ static inline void run_release(struct run *r)
 {
 	r->pending--;
 	run_pump(r);
+}
+
+/* When the load begins, behind the warm-up; T0 must stand. */
+static inline int64_t run_load_at(const struct run *r)
+{
+	return r->test.t0 + r->schedule.warmup;
+}
+
+/* How many requests of the load were due this many ns after its beginning; in the closed model those that
+ * were started. */
+static inline uint64_t run_offered(struct run *r, int64_t since)
+{
+	return r->schedule.closed ? merger_books(r->merger)->ledger.scheduled
+	                          : schedule_offered(&r->schedule, since);
 }
 
 #define RUN_KV(r) SQ_KV({"test", (r)->id})

@@ -8,16 +8,37 @@
 #define STEP_TIMEOUT (30 * SQ_S)
 #define SPARE (300 * SQ_S) /* what the platform's own deadline is later than ours */
 
+static void take_state(struct run *r, const struct sq_job_state *state)
+{
+	int64_t now = orchestrator_now(r->o);
+	const char *reason = state->reason;
+	uint32_t gone = 0;
+
+	for (uint32_t i = 0; i < state->worker_count; i++) {
+		const struct sq_job_worker *w = &state->workers[i];
+
+		if (w->phase == SQ_W_GONE) {
+			gone++;
+			test_worker_gone(&r->test, now, w->name);
+		}
+		reason = reason ? reason : w->reason;
+	}
+	test_job_seen(&r->test, now, gone, state->worker_count - gone, reason);
+}
+
 static void job_done(struct sq_op *op, int status)
 {
 	struct run *r = sq_container(op, struct run, job_rq.op);
 	int64_t now = orchestrator_now(r->o);
 	const char *reason = r->job_rq.reason;
+	bool claimed = status >= 0 && r->test.launch.asked == JOB_CLAIM;
 
 	if (status < 0 && status != -EAGAIN)
 		SQ_WARN(r->o->host, RUN_KV(r), "the scheduler did not do what it was asked: %s",
 		        reason ? reason : strerror(status > -1000 ? -status : EIO));
 	test_job_done(&r->test, now, status > 0 ? 0 : status, reason);
+	if (claimed) /* who ended while nobody looked */
+		take_state(r, &r->job_rq.state);
 	run_release(r);
 }
 
@@ -50,6 +71,9 @@ static bool fill_env(struct run *r)
 	for (size_t i = 0; i < SQ_LEN(r->env); i++)
 		buf_reset(&r->env[i]);
 	buf_printf(&r->env[0], "SQUALL_CONTROL_URL=%s", url ? url : "");
+	for (const char *const *other = r->o->conf->control_urls; *other; other++)
+		if (!url || strcmp(*other, url) != 0)
+			buf_printf(&r->env[0], ",%s", *other);
 	buf_printf(&r->env[1], "SQUALL_TEST_ID=%s", r->id);
 	buf_printf(&r->env[2], "SQUALL_TOKEN=%s", r->token);
 	for (size_t i = 0; i < SQ_LEN(r->env); i++) {
@@ -68,7 +92,9 @@ static void fill_job(struct run *r)
 	r->job = (struct sq_job){
 	    .plan_sha256 = r->record.plan_sha256,
 	    .workers = s->workers,
-	    .max_failed = s->on_loss == LOSS_ABORT ? 0 : some,
+	    .max_failed = s->on_loss == LOSS_ABORT          ? 0
+	                  : s->on_loss == LOSS_REDISTRIBUTE ? s->workers - 1
+	                                                    : some,
 	    .deadline = s->limits.provisioning + s->limits.ready + s->limits.armed + s->duration +
 	                s->limits.draining + SPARE,
 	    .env = r->env_list,
@@ -119,19 +145,6 @@ void run_ask_job(struct run *r)
 
 void run_job_changed(struct run *r, const struct sq_job_state *state)
 {
-	int64_t now = orchestrator_now(r->o);
-	const char *reason = state->reason;
-	uint32_t gone = 0;
-
-	for (uint32_t i = 0; i < state->worker_count; i++) {
-		const struct sq_job_worker *w = &state->workers[i];
-
-		if (w->phase == SQ_W_GONE) {
-			gone++;
-			test_worker_gone(&r->test, now, w->name);
-		}
-		reason = reason ? reason : w->reason;
-	}
-	test_job_seen(&r->test, now, gone, state->worker_count - gone, reason);
+	take_state(r, state);
 	run_pump(r);
 }

@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/failpoint.h"
 #include "plugins/common/doc.h"
-#include "plugins/common/members.h"
 #include "run.h"
 #include "test_parts.h"
 
 #define RETRY (500 * SQ_MS) /* after a snapshot or point that was not stored */
+#define AUDIT_EVERY (150 * SQ_MS)
+#define AUDITS_MORE 2 /* looks at a counter that is behind what was sent */
 #define POINT_DELAY (600 * SQ_MS) /* reports about a second come in this time after it */
 
 static void note_trouble(struct run *r, int status)
@@ -109,52 +111,6 @@ static void was_read(struct sq_op *op, int status)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-/* {"until_tick":n,"places":[{"uid","name"},..]}: whose ticks are whose, for who adopts it. */
-static struct json_object *write_places(const struct run *r)
-{
-	struct json_object *o = json_object_new_object(), *places = json_object_new_array();
-	bool good = doc_put_count(o, "until_tick", r->schedule.total);
-
-	for (uint32_t i = 0; good && i < r->test.setup.workers; i++) {
-		const struct worker *w = &r->test.workers[i];
-		struct json_object *place = json_object_new_object();
-
-		good = doc_put_text(place, "uid", w->uid) && doc_put_text(place, "name", w->name);
-		good = doc_append(places, doc_close(place, good));
-	}
-	good = doc_put(o, "places", places) && good;
-	return doc_close(o, good);
-}
-
-int run_read_places(struct run *r, struct sq_slice text)
-{
-	struct json_object *doc = NULL, *places;
-	struct members m;
-	struct sq_err err;
-	int status = doc_parse(text, 8, &doc, &err);
-
-	m = members_of(doc, "slots", &err);
-	members_count(&m, "until_tick", MEMBERS_COUNT_MAX);
-	places = members_array(&m, "places", r->test.setup.workers, false);
-	status = status < 0 ? status : members_end(&m);
-	for (uint32_t i = 0; status == 0 && i < json_object_array_length(places); i++) {
-		struct members place = members_of(json_object_array_get_idx(places, i), "slots.places", &err);
-		char uid[CONTROL_UID_MAX + 1], name[SQ_ID_MAX + 1];
-		const struct report *last;
-
-		members_name(&place, "uid", uid, sizeof uid, false);
-		members_name(&place, "name", name, sizeof name, true);
-		status = members_end(&place);
-		last = merger_report(r->merger, uid);
-		if (status == 0)
-			test_restore(&r->test, i, uid, name, last ? last->seq : 0, last && last->final);
-	}
-	json_object_put(doc);
-	if (status < 0)
-		SQ_ERROR(r->o->host, RUN_KV(r), "its slot map cannot be read: %s", err.text);
-	return status;
-}
-
 /* Brings the record up to date with what was decided. */
 static void update_record(struct run *r)
 {
@@ -166,6 +122,8 @@ static void update_record(struct run *r)
 	rec->adoptions = d->adoptions;
 	rec->t0.set = d->committed;
 	rec->t0.epoch = (uint32_t)d->t0_epoch;
+	rec->t0.until_tick = (int64_t)d->until_tick;
+	rec->t0.moves = d->moves;
 	rec->t0.unix_ns = d->committed ? d->t0 + r->o->clock : 0;
 	rec->started_at = rec->t0.unix_ns / SQ_MS;
 	rec->workers.ready = t->committed ? t->setup.workers : test_count_ready(t);
@@ -188,9 +146,9 @@ static void fill_parts(struct run *r)
 	if (r->test.saved.state == T_QUEUED && !lifecycle_terminal(r->draft.state))
 		r->parts[r->put.part_count++] = (struct sq_part){.name = RECORD_SECRET_TOKEN,
 		                                                 .data = {r->token, strlen(r->token)}};
-	if (!r->draft.committed || r->test.committed)
+	if (!r->draft.committed || (r->test.committed && r->draft.moves == r->test.saved.moves))
 		return;
-	places = write_places(r);
+	places = run_write_places(r);
 	text = places ? doc_text(places, &len) : NULL;
 	buf_reset(&r->slots_text);
 	if (text)
@@ -203,10 +161,18 @@ static void fill_parts(struct run *r)
 	r->body.failed |= buf_failed(&r->slots_text);
 }
 
+/* What is written now, in words, for tests. */
+static const char *draft_word(const struct run *r)
+{
+	return r->draft.committed && !r->test.committed ? "t0" : lifecycle_word(r->draft.state);
+}
+
 static void was_written(struct sq_op *op, int status)
 {
 	struct run *r = sq_container(op, struct run, put.op);
 
+	if (status >= 0 && failpoint_of("after", "write", draft_word(r)) < 0)
+		status = -SQ_EUNCERTAIN;
 	note_trouble(r, status);
 	if (status >= 0)
 		r->version = r->put.stored;
@@ -240,37 +206,59 @@ static void put(struct run *r)
 	run_hold(r);
 	if (buf_failed(&r->body) || status < 0)
 		r->put.op.done(&r->put.op, -ENOMEM);
+	else if (failpoint_of("before", "write", draft_word(r)) < 0)
+		r->put.op.done(&r->put.op, -EIO);
 	else
 		submitted(&r->put.op, h->store->put(h->store_self, &r->put));
 }
 
 /* --- closing: the last point, the audit, the end ---------------------------------------------- */
 
+static void read_counter(struct run *r);
+
+void run_audit_again(struct sq_timer *t)
+{
+	read_counter(sq_container(t, struct run, audit_timer));
+}
+
 static void audited(struct sq_op *op, int status)
 {
 	struct run *r = sq_container(op, struct run, audit_rq.op);
+	const struct sq_host *h = r->o->host;
 
 	if (status >= 0 && r->audit.value > 0)
 		r->audited = (uint64_t)r->audit.value;
+	/* A store may show others what one process counts a moment later. */
+	if (r->audited > 0 && r->audited < ledger_sent(&merger_books(r->merger)->ledger) &&
+	    r->audits++ < AUDITS_MORE) {
+		h->timer_start(h->ctx, &r->audit_timer, AUDIT_EVERY);
+		return;
+	}
 	r->closing = CLOSING_PUT;
 	r->pending--;
 	put(r);
 }
 
-static void audit(struct run *r)
+static void read_counter(struct run *r)
 {
 	const struct sq_host *h = r->o->host;
 	int n = snprintf(r->audit_name, sizeof r->audit_name, "hits.%s", r->id);
 
-	r->closing = CLOSING_AUDIT;
 	r->audit = (struct sq_counter){.name = r->audit_name, .record = r->id};
 	r->audit_rq = (struct sq_store_count){
 	    .op = {.done = audited, .timeout = STORE_TIMEOUT}, .items = &r->audit, .count = 1};
-	run_hold(r);
 	if (n >= (int)sizeof r->audit_name)
 		audited(&r->audit_rq.op, -EINVAL);
 	else
 		submitted(&r->audit_rq.op, h->store->read(h->store_self, &r->audit_rq));
+}
+
+static void audit(struct run *r)
+{
+	r->closing = CLOSING_AUDIT;
+	r->audits = 0;
+	run_hold(r);
+	read_counter(r);
 }
 
 static bool point(struct run *r, int64_t now);
@@ -360,14 +348,14 @@ static void watch(struct run *r, int64_t now)
 static bool point(struct run *r, int64_t now)
 {
 	struct timeline_now at = {.second = r->second, .books = merger_books(r->merger)};
-	int64_t end = (int64_t)(r->second + 1) * SQ_S, since = now - r->test.t0;
+	int64_t end = (int64_t)(r->second + 1) * SQ_S, since = now - run_load_at(r);
 	struct json_object *p;
 	const char *text;
 	size_t len;
 
 	if (!r->test.committed || since <= 0)
 		return false;
-	at.offered = schedule_ticks_until(&r->schedule, (since < end ? since : end) - 1);
+	at.offered = run_offered(r, (since < end ? since : end) - 1);
 	at.workers = r->test.setup.workers - test_count_lost(&r->test, now);
 	at.cpu = merger_health(r->merger).cpu;
 	p = timeline_point(r->timeline, &at);
@@ -385,7 +373,7 @@ static bool point(struct run *r, int64_t now)
 
 void run_points(struct run *r, int64_t now)
 {
-	int64_t due = r->test.t0 + (int64_t)(r->second + 1) * SQ_S + POINT_DELAY;
+	int64_t due = run_load_at(r) + (int64_t)(r->second + 1) * SQ_S + POINT_DELAY;
 
 	if (!r->test.committed || r->appending || r->closing || !test_owned(&r->test, now))
 		return;

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
 #include "plugins/common/doc.h"
+#include "plugins/common/route.h"
 #include "run.h"
 
 #define HOLD (1 * SQ_S) /* a message is held when the store fails, so that it does not come back at once */
@@ -106,7 +108,7 @@ static int resolve(struct sq_work *w)
 {
 	struct take *t = sq_container(w, struct take, resolve);
 
-	return address_resolve(t->run->plan->url.host, t->run->plan->url.port, &t->found, NULL);
+	return route_resolve(t->run->plan, &t->found, NULL);
 }
 
 static void resolved(struct sq_op *op, int status)
@@ -116,7 +118,7 @@ static void resolved(struct sq_op *op, int status)
 	struct sq_err why;
 
 	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
-	if (policy_filter(t->o->policy, &t->run->plan->url, &t->found, &place, &why) < 0)
+	if (route_filter(t->run->plan, t->o->policy, &t->found, &place, &why) < 0)
 		take_begin(t, &why);
 	else
 		take_begin(t, NULL);
@@ -319,6 +321,24 @@ static void take_refuse(struct take *t, const char *reason, const char *detail)
 	take_settle(t, SQ_DEAD, reason, detail);
 }
 
+/* Who writes no plan_sha256 is not ours: fields that only its own programs know do no harm, while one of ours
+ * that we do not know comes from a newer squall, and counts. */
+static void drop_foreign(struct take *t, struct json_object *posted)
+{
+	struct buf names = {0};
+	char text[200];
+
+	if (json_object_object_get(posted, "plan_sha256"))
+		return;
+	json_object_object_del(posted, "test_id");
+	plan_drop_unknown(posted, &names);
+	if (names.len > 0)
+		SQ_WARN(t->o->host, SQ_KV({"test", t->id}),
+		        "fields of a foreign message that are ignored: %s",
+		        text_safe(text, sizeof text, names.data, names.len));
+	buf_free(&names);
+}
+
 /* The plan of the message, without what is about the message. *ret_posted is the caller's. */
 static int read_message(struct take *t, struct plan **ret, struct json_object **ret_posted,
                         struct plan_problems *problems)
@@ -330,6 +350,7 @@ static int read_message(struct take *t, struct plan **ret, struct json_object **
 	if (status < 0)
 		return status;
 	if (json_object_is_type(*ret_posted, json_type_object)) {
+		drop_foreign(t, *ret_posted);
 		json_object_object_del(*ret_posted, "test_id");
 		json_object_object_del(*ret_posted, "plan_sha256");
 	}

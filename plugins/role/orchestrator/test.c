@@ -10,6 +10,7 @@
 
 #define STORE_RETRY (250 * SQ_MS) /* after a write or read that failed */
 #define NEWS_EVERY (1 * SQ_S) /* writes of numbers that nothing depends on */
+#define ADOPTED_SPARE (10 * SQ_S) /* to see what is left of a test, however old its deadline is */
 
 const struct outcome test_vanished = {T_CANCELLED, "client_vanished"};
 
@@ -27,7 +28,11 @@ static int init(struct test *t, const struct test_setup *setup, uint64_t fence, 
 	    .ticked = now,
 	};
 	t->workers = calloc(setup->workers, sizeof *t->workers);
-	return t->workers ? 0 : -ENOMEM;
+	if (!t->workers || slot_map_init(&t->spread.map, setup->workers) < 0) {
+		test_end(t);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 int test_begin(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
@@ -65,7 +70,7 @@ int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, i
 	t->life.state = found->state;
 	t->life.outcome = *decided;
 	t->saved = *found;
-	t->deadline = deadline;
+	t->deadline = deadline > now + ADOPTED_SPARE ? deadline : now + ADOPTED_SPARE;
 	t->adoptions = found->adoptions + !found->committed;
 	t->arm.used = found->epoch;
 	t->job = found->committed ? J_UNCLAIMED : J_MAYBE;
@@ -80,20 +85,42 @@ int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, i
 	return 0;
 }
 
-void test_restore(struct test *t, uint32_t place, const char *uid, const char *name, uint64_t seq, bool final)
+void test_restore(struct test *t, uint32_t place, const char *uid, const char *name,
+                  const struct report *last)
 {
 	struct worker *w = &t->workers[place];
 
 	assert(place < t->setup.workers);
-	*w = (struct worker){.taken = true, .seq = seq, .stored = seq, .final = final, .heard = t->ticked};
-	w->state = final ? WORKER_ENDED : WORKER_ARMED;
+	*w = (struct worker){.taken = true, .heard = t->ticked, .load = -1, .clock_error = -1};
 	strncpy(w->uid, uid, sizeof w->uid - 1);
 	strncpy(w->name, name, sizeof w->name - 1);
+	w->given = t->spread.until; /* whatever the last owner told it */
+	w->state = last && last->final ? WORKER_ENDED : WORKER_ARMED;
+	if (!last)
+		return;
+	w->seq = w->stored = last->seq;
+	w->final = last->final;
+	w->clock_error = last->clock_error;
+}
+
+int test_restore_move(struct test *t, const struct slot_move *move)
+{
+	struct worker *w = &t->workers[move->place];
+	int r = slot_map_move(&t->spread.map, move);
+
+	if (r < 0)
+		return r;
+	w->lost = w->moved = true;
+	w->spared = move->to_count == 0;
+	w->given = move->until;
+	return 0;
 }
 
 void test_end(struct test *t)
 {
 	free(t->workers);
+	free(t->spread.move.to);
+	slot_map_free(&t->spread.map);
 	*t = (struct test){0};
 }
 
@@ -176,7 +203,12 @@ void test_tick(struct test *t, int64_t now)
 		loss_wake(t, gap);
 	if (!test_owned(t, now) || lifecycle_terminal(t->life.state))
 		return;
+	if (t->leaving) {
+		ending_leave(t);
+		return;
+	}
 	barrier_tick(t, now);
+	spread_tick(t, now);
 	loss_tick(t, now);
 	ending_tick(t, now);
 	if (now >= t->deadline)
@@ -208,7 +240,7 @@ int64_t test_next(const struct test *t, int64_t now)
 /* All have armed, and nothing came between: T0 is to be written. */
 static bool is_committing(const struct test *t)
 {
-	return t->arm.proposed && !t->committed && t->life.state == T_READY;
+	return t->arm.proposed && !t->committed && t->life.state == T_READY && !t->leaving;
 }
 
 /* What to write: all that was decided, and T0 when it is proposed. */
@@ -221,6 +253,8 @@ static struct standing draft_of(const struct test *t)
 	    .t0_epoch = t->t0_epoch,
 	    .epoch = t->arm.used > t->saved.epoch ? t->arm.used : t->saved.epoch,
 	    .adoptions = t->adoptions,
+	    .until_tick = t->spread.until,
+	    .moves = t->spread.map.move_count + t->spread.moving,
 	    .cancel = t->saved.cancel,
 	    .presence = t->saved.presence,
 	};
@@ -229,6 +263,7 @@ static struct standing draft_of(const struct test *t)
 		d.committed = true;
 		d.t0 = t->arm.t0;
 		d.t0_epoch = t->arm.epoch;
+		d.until_tick = spread_first(t);
 	}
 	return d;
 }

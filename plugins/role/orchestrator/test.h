@@ -19,6 +19,8 @@
  *   - an epoch is written, and confirmed, before any arm, so that no two attempts share one
  *   - what a test with T0 runs on is never prepared or resumed again
  *   - an end is written when every worker is final (and stored) or gone, or draining's deadline passed
+ *   - no tick is ever sent twice: until_tick and the slot map are written, and confirmed, before anybody is
+ *     told; a lost worker's slots move from the largest until_tick it can have been told (spread.c)
  */
 #ifndef ORCHESTRATOR_TEST_H
 #define ORCHESTRATOR_TEST_H
@@ -29,12 +31,15 @@
 #include "plugins/common/control.h"
 #include "plugins/common/lifecycle.h"
 #include "plugins/common/report.h"
+#include "plugins/common/slot_map.h"
 
 #define TEST_ADOPTIONS_MAX 2 /* before T0 */
 #define TEST_ATTEMPTS_MAX 2 /* to arm, for each owner */
 #define TEST_DETAIL 480
 
-enum loss_policy { LOSS_ABORT, LOSS_DEGRADE };
+/* What follows when a worker is lost. ABORT: the test ends. DEGRADE: it goes on with what is left, up to a
+ * tenth of the workers. REDISTRIBUTE: others take its slots over, if they can; else as under DEGRADE. */
+enum loss_policy { LOSS_ABORT, LOSS_DEGRADE, LOSS_REDISTRIBUTE };
 
 struct test_setup {
 	uint32_t workers;
@@ -43,6 +48,7 @@ struct test_setup {
 	int64_t report_timeout; /* a worker that is silent for longer is lost */
 	enum loss_policy on_loss;
 	int64_t presence; /* of the record as it is at the beginning, as in struct standing */
+	const struct schedule *schedule; /* the caller's; outlives the test */
 	bool mortal; /* workers end with this process, and nobody replaces one */
 };
 
@@ -58,6 +64,19 @@ struct worker {
 	int64_t heard; /* when */
 	bool gone; /* confirmed by the scheduler */
 	int64_t gone_at;
+
+	int64_t clock_error; /* how far its T0 may be off ours, -1 = unknown */
+	uint64_t given; /* the largest until_tick that it can have been told */
+	/* Under REDISTRIBUTE only: a loss is for ever, since its slots are somebody else's then. */
+	bool lost;
+	bool moved; /* it was decided who gets its slots */
+	bool spared; /* nobody could take them */
+	int64_t load; /* thousandths of a CPU in its last second, -1 = unknown */
+	bool late; /* most requests of its last second were picked up late */
+	struct {
+		int64_t cpu, elapsed;
+		uint64_t picked, late;
+	} before; /* as reported one second ago, for the two */
 };
 
 /* What the record says, as far as decisions rest upon it. */
@@ -68,6 +87,8 @@ struct standing {
 	uint64_t t0_epoch;
 	uint64_t epoch; /* highest that any attempt used */
 	uint32_t adoptions;
+	uint64_t until_tick; /* given; 0 without T0 */
+	uint32_t moves; /* entries of the slot map that stands beside the record */
 	bool cancel;
 	int64_t presence; /* when who started it counts as gone, as far as this read knows; 0 = nobody has to
 	                     stay */
@@ -97,7 +118,9 @@ struct test {
 	uint64_t fence;
 	int64_t lease_until;
 	bool given_up; /* it belongs to somebody else, or is over in the store */
+	bool unsure; /* adopted, and the clock was set back meanwhile: what was due when is not known */
 	bool halted; /* workers are to stop, whatever the outcome */
+	bool leaving; /* it has no T0, and is for another orchestrator once its workers are gone */
 
 	struct standing saved; /* what the store has confirmed */
 	uint32_t adoptions;
@@ -117,12 +140,21 @@ struct test {
 		uint64_t used; /* highest epoch so far */
 		unsigned attempts;
 		int64_t t0; /* 0 = not chosen yet */
+		int64_t spare; /* run reaches everybody when it is sent so long before T0; fixed with T0 */
 		bool proposed; /* all have armed: T0 is to be written */
 		int64_t round_trip; /* worst that a worker reported */
 	} arm;
 	bool committed; /* T0 stands in the record */
 	int64_t t0;
 	uint64_t t0_epoch;
+
+	struct { /* whose ticks are whose */
+		uint64_t until; /* decided: for fencing it counts as told; saved.until_tick is for sending */
+		int64_t raise_at; /* not before */
+		struct slot_map map; /* confirmed */
+		bool moving;
+		struct slot_move move; /* decided, and not confirmed yet */
+	} spread;
 
 	enum { J_NONE, J_MAYBE, J_PREPARED, J_CHECKED, J_RUNNING, J_UNCLAIMED, J_GONE } job;
 	struct {
@@ -171,11 +203,14 @@ int test_register(struct test *t, int64_t now, const char *uid, const char *name
 /* Its place, or -ENOENT: it has to register. Old reports change nothing. */
 int test_report(struct test *t, int64_t now, const struct report *r);
 /* A stored snapshot of a worker whose place is in the stored slot map: at adoption, before any event. */
-void test_restore(struct test *t, uint32_t place, const char *uid, const char *name, uint64_t seq,
-                  bool final);
+void test_restore(struct test *t, uint32_t place, const char *uid, const char *name,
+                  const struct report *last); /* NULL: none was stored */
+/* The next entry of the stored slot map: after every place was restored. 0 or -ENOMEM. */
+int test_restore_move(struct test *t, const struct slot_move *move);
 void test_stored(struct test *t, int64_t now, uint32_t place, uint64_t seq);
 
-/* This process is asked to stop. */
+/* This process is asked to stop. What has not started is handed over; what runs too, unless its workers end
+ * with us. */
 void test_shutdown(struct test *t, int64_t now);
 
 /* --- wants --- */
@@ -190,8 +225,10 @@ struct order {
 	int64_t t0; /* 0 = none */
 	int64_t poll;
 	uint64_t stored;
+	uint64_t until_tick; /* confirmed; 0 before there is a T0 */
+	bool share; /* its slots are to be told: test.spread.map */
 };
-int test_order(const struct test *t, int64_t now, uint32_t place, struct order *out);
+int test_order(struct test *t, int64_t now, uint32_t place, struct order *out);
 /* When test_tick() has to be called again, at the latest. */
 int64_t test_next(const struct test *t, int64_t now);
 /* Nothing is left to do: its end is confirmed and what it ran on is gone, or it was given up. */
@@ -203,5 +240,19 @@ bool test_lost(const struct test *t, int64_t now, uint32_t place);
 uint32_t test_count_lost(const struct test *t, int64_t now);
 uint32_t test_count_ready(const struct test *t);
 uint32_t test_count_armed(const struct test *t);
+
+/* The ticks of a place in [from, to) that its last stored report, which knows of so many of them, has in no
+ * class (account.c). Not of a closed schedule, where nothing is due that was not started. */
+struct account_range {
+	uint64_t from, to, known;
+};
+struct account {
+	uint64_t unconfirmed; /* may have been sent, nobody can know */
+	uint64_t worker_lost, fenced, aborted; /* surely not sent, and why */
+};
+void test_account(const struct test *t, uint32_t place, const struct account_range *range,
+                  struct account *out);
+/* Those whose slots nobody could take over. */
+uint64_t test_account_nobody(const struct test *t, uint64_t from, uint64_t to);
 
 #endif

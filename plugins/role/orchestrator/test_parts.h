@@ -18,11 +18,22 @@ void loss_tick(struct test *t, int64_t now);
 void loss_wake(struct test *t, int64_t gap); /* it was us who slept */
 void loss_all_gone(struct test *t, int64_t now); /* the scheduler has nothing any more */
 
+/* spread.c: until_tick, and slots that move */
+void spread_tick(struct test *t, int64_t now);
+/* Who is lost stays lost; and at the end, when nothing moves any more. */
+void spread_declare(struct test *t, int64_t now);
+/* What the worker of this place may be told now, which counts from then on. */
+uint64_t spread_give(struct test *t, uint32_t place);
+uint64_t spread_first(const struct test *t); /* the until_tick that is written with T0 */
+uint32_t spread_spared(const struct test *t); /* losses that nobody made good */
+void spread_measure(struct worker *w, const struct report *r); /* before r is taken over */
+
 /* ending.c: how it stops, and when it is over */
 void ending_tick(struct test *t, int64_t now);
 /* detail_fmt may be NULL. */
 void ending_stop(struct test *t, int64_t now, enum test_state state, const char *reason,
                  const char *detail_fmt, ...) SQ_PRINTF(5, 6);
+void ending_leave(struct test *t); /* who is leaving, once nothing runs for it any more */
 bool ending_halting(const struct test *t); /* workers are told to stop, and ended from outside as well */
 bool ending_settled(const struct test *t); /* every worker is final and stored, or gone */
 

@@ -1,11 +1,12 @@
 /* conn.c - one HTTP/1.1 connection: connect, send, receive, parse. */
-#include "conn.h"
+#include "conn_priv.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +14,34 @@
 
 #define CONN_MAGIC 0x636f6e6eu
 
-static void conn_watch(struct conn *c, int events)
+struct conn_env *conn_env_new(struct ev_loop *loop, const struct conn_calls *calls, void *owner,
+                              struct tls_context *tls, const char *host)
+{
+	struct conn_env *e = calloc(1, sizeof *e);
+
+	if (e && tls)
+		e->cipher = malloc(CONN_BUFFER);
+	if (!e || (tls && !e->cipher)) {
+		free(e);
+		return NULL;
+	}
+	e->loop = loop;
+	e->calls = calls;
+	e->owner = owner;
+	e->tls = tls;
+	e->host = host;
+	return e;
+}
+
+void conn_env_free(struct conn_env *e)
+{
+	if (!e)
+		return;
+	free(e->cipher);
+	free(e);
+}
+
+void conn_watch(struct conn *c, int events)
 {
 	ev_io_stop(c->env->loop, &c->io);
 	ev_io_set(&c->io, c->io.fd, events);
@@ -28,10 +56,12 @@ void conn_close(struct conn *c)
 	c->state = CONN_CLOSED;
 	ev_io_stop(c->env->loop, &c->io);
 	close(c->io.fd);
+	tls_stream_free(c->tls);
+	c->tls = NULL;
 	buf_free(&c->kept);
 }
 
-static void conn_break(struct conn *c, int64_t now, enum ledger_error why, const char *what)
+void conn_break(struct conn *c, int64_t now, enum ledger_error why, const char *what)
 {
 	snprintf(c->seen.what, sizeof c->seen.what, "%s", what);
 	conn_close(c);
@@ -40,6 +70,20 @@ static void conn_break(struct conn *c, int64_t now, enum ledger_error why, const
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
+void conn_refuse(struct conn *c, int error, const char *why)
+{
+	snprintf(c->seen.what, sizeof c->seen.what, "%s", why);
+	conn_close(c);
+	c->env->calls->refused(c, error);
+}
+
+void conn_ready(struct conn *c)
+{
+	c->state = CONN_IDLE;
+	conn_watch(c, EV_READ);
+	c->env->calls->connected(c, clock_now());
+}
+
 static void conn_connected(struct conn *c)
 {
 	int error = 0;
@@ -47,14 +91,12 @@ static void conn_connected(struct conn *c)
 
 	if (getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		error = errno;
-	if (error) {
-		conn_close(c);
-		c->env->calls->refused(c, error);
-		return;
-	}
-	c->state = CONN_IDLE;
-	conn_watch(c, EV_READ);
-	c->env->calls->connected(c, clock_now());
+	if (error)
+		conn_refuse(c, error, strerror(error));
+	else if (c->env->tls)
+		conn_tls_begin(c);
+	else
+		conn_ready(c);
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
@@ -62,14 +104,23 @@ static void conn_connected(struct conn *c)
 /* Bytes taken, or negative errno. */
 static ssize_t conn_write(struct conn *c)
 {
-	ssize_t n = send(c->io.fd, c->unsent.data, c->unsent.len, MSG_NOSIGNAL);
+	ssize_t n;
 
+	if (c->tls)
+		return conn_tls_write(c);
+	n = send(c->io.fd, c->unsent.data, c->unsent.len, MSG_NOSIGNAL);
 	if (n < 0)
 		return -errno;
 	c->unsent.data += n;
 	c->unsent.len -= (size_t)n;
 	c->env->bytes_sent += (uint64_t)n;
 	return n;
+}
+
+/* Whether something waits for the socket. */
+static bool conn_waits(const struct conn *c)
+{
+	return c->unsent.len > 0 || (c->tls && tls_stream_pending(c->tls).len > 0);
 }
 
 int conn_send(struct conn *c, struct sq_slice bytes)
@@ -88,7 +139,7 @@ int conn_send(struct conn *c, struct sq_slice bytes)
 	c->seen.status = 0;
 	c->seen.body_len = 0;
 	c->seen.what[0] = '\0';
-	if (c->unsent.len > 0)
+	if (conn_waits(c))
 		conn_watch(c, EV_READ | EV_WRITE);
 	return 0;
 }
@@ -101,7 +152,7 @@ static void conn_writable(struct conn *c)
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
-	if (n < 0 || c->unsent.len == 0)
+	if (n < 0 || !conn_waits(c))
 		conn_watch(c, EV_READ);
 }
 
@@ -109,14 +160,16 @@ static void conn_writable(struct conn *c)
 
 /* Keeps the bytes of an incomplete head. They stand in the shared buffer, or at the end of what
  * is kept already. */
-static void conn_keep(struct conn *c, struct sq_slice in, int64_t now)
+static bool conn_keep(struct conn *c, struct sq_slice in, int64_t now)
 {
 	if (c->kept.len > 0)
 		buf_drop(&c->kept, c->kept.len - in.len);
 	else
 		buf_add(&c->kept, in.data, in.len);
-	if (buf_failed(&c->kept))
-		conn_break(c, now, ERROR_PROTOCOL, "no memory for the head of the answer");
+	if (!buf_failed(&c->kept))
+		return true;
+	conn_break(c, now, ERROR_PROTOCOL, "no memory for the head of the answer");
+	return false;
 }
 
 /* Where it leads, as nobody goes there. */
@@ -136,7 +189,7 @@ static int conn_take_head(struct conn *c, struct sq_slice *in)
 	int n;
 
 	do {
-		n = http_parse_response(head, in->data, in->len, CONN_HEAD_MAX, &c->scanned, c->env->to_head);
+		n = http_parse_response(head, in->data, in->len, CONN_HEAD_MAX, &c->scanned, c->to_head);
 		if (n <= 0)
 			return n;
 		in->data += n;
@@ -149,6 +202,8 @@ static int conn_take_head(struct conn *c, struct sq_slice *in)
 	c->reusable = head->keep_alive && head->framing != HTTP_UNTIL_CLOSE && head->status != 101;
 	c->in_body = true;
 	http_body_init(&c->body, head, false);
+	if (c->watched)
+		c->env->calls->head(c, head);
 	return 1;
 }
 
@@ -174,6 +229,8 @@ static int conn_take_body(struct conn *c, struct sq_slice *in)
 		if (n < 0)
 			return (int)n;
 		conn_excerpt(&c->seen, data);
+		if (c->watched)
+			c->env->calls->body(c, data);
 		in->data += n;
 		in->len -= (size_t)n;
 	}
@@ -183,7 +240,7 @@ static int conn_take_body(struct conn *c, struct sq_slice *in)
 static void conn_answered(struct conn *c, int64_t now)
 {
 	/* Answered before the request was read: the rest of it would be taken for the next one. */
-	if (c->unsent.len > 0)
+	if (conn_waits(c) || c->ending)
 		c->reusable = false;
 	c->state = CONN_IDLE;
 	c->served++;
@@ -191,77 +248,94 @@ static void conn_answered(struct conn *c, int64_t now)
 	c->env->calls->answered(c, now);
 }
 
-static void conn_take(struct conn *c, struct sq_slice in, int64_t now)
+/* True: the answer is incomplete, and c still here. */
+static bool conn_take(struct conn *c, struct sq_slice in, int64_t now)
 {
 	int r = 1;
 
 	if (!c->in_body)
 		r = conn_take_head(c, &in);
-	if (r == 0) {
-		conn_keep(c, in, now);
-		return;
-	}
+	if (r == 0)
+		return conn_keep(c, in, now);
 	if (r > 0)
 		r = conn_take_body(c, &in);
-	if (r < 0)
-		conn_break(c, now, ERROR_PROTOCOL, http_error_text(r));
-	else if (in.len > 0)
-		conn_break(c, now, ERROR_PROTOCOL, "bytes behind the end of the answer");
-	else if (c->body.done)
-		conn_answered(c, now);
-	else
+	if (r >= 0 && !c->body.done) {
 		buf_free(&c->kept);
+		return true;
+	}
+	if (r < 0) {
+		conn_break(c, now, ERROR_PROTOCOL, http_error_text(r));
+	} else {
+		c->reusable &= in.len == 0;
+		conn_answered(c, now);
+	}
+	return false;
 }
 
-static void conn_end(struct conn *c, int64_t now, const char *what)
+bool conn_received(struct conn *c, size_t n, int64_t now)
+{
+	if (!c->begun) {
+		c->begun = true;
+		c->env->calls->first_byte(c, now);
+	}
+	if (c->kept.len == 0)
+		return conn_take(c, (struct sq_slice){c->env->buffer, n}, now);
+	buf_add(&c->kept, c->env->buffer, n);
+	if (!buf_failed(&c->kept))
+		return conn_take(c, (struct sq_slice){c->kept.data, c->kept.len}, now);
+	conn_break(c, now, ERROR_PROTOCOL, "no memory for the head of the answer");
+	return false;
+}
+
+const char *conn_end_text(const struct conn *c, ssize_t n)
+{
+	if (n < 0 && (c->begun || c->served == 0))
+		return strerror((int)-n);
+	if (c->begun)
+		return "closed in the middle of the answer";
+	return c->served > 0 ? "closed when it was used again (a keep-alive race)"
+	                     : "closed without an answer";
+}
+
+void conn_end(struct conn *c, int64_t now, bool in_order, const char *what)
 {
 	if (c->state == CONN_IDLE) {
 		conn_close(c);
 		c->env->calls->left(c);
-	} else if (c->in_body && c->body.framing == HTTP_UNTIL_CLOSE) {
-		conn_answered(c, now);
-	} else {
+	} else if (!c->in_body || c->body.framing != HTTP_UNTIL_CLOSE) {
 		conn_break(c, now, ERROR_RESET, what);
+	} else if (c->tls && !in_order) {
+		conn_break(c, now, ERROR_RESET, "closed without close_notify: the answer may be cut off");
+	} else {
+		conn_answered(c, now);
 	}
+}
+
+ssize_t conn_recv(struct conn *c, char *to)
+{
+	ssize_t n = recv(c->io.fd, to, CONN_BUFFER, 0);
+
+	if (n < 0)
+		return -errno;
+	c->env->bytes_received += (uint64_t)n;
+	return n;
 }
 
 static void conn_readable(struct conn *c)
 {
-	struct conn_env *env = c->env;
-	ssize_t n = recv(c->io.fd, env->buffer, sizeof env->buffer, 0);
+	ssize_t n = conn_recv(c, c->env->buffer);
 	int64_t now;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return;
 	now = clock_now();
-	if (n < 0 && c->state == CONN_BUSY) {
-		conn_break(c, now, ERROR_RESET, strerror(errno));
-		return;
-	}
-	if (n <= 0) {
-		conn_end(c, now,
-		         c->begun ? "closed in the middle of the answer" : "closed without an answer");
-		return;
-	}
-	env->bytes_received += (uint64_t)n;
-	if (c->state == CONN_IDLE) {
-		/* Nobody asked: a farewell like 408, or rubbish. */
-		conn_end(c, now, NULL);
-		return;
-	}
-	if (!c->begun) {
-		c->begun = true;
-		env->calls->first_byte(c, now);
-	}
-	if (c->kept.len > 0) {
-		buf_add(&c->kept, env->buffer, (size_t)n);
-		if (buf_failed(&c->kept))
-			conn_break(c, now, ERROR_PROTOCOL, "no memory for the head of the answer");
-		else
-			conn_take(c, (struct sq_slice){c->kept.data, c->kept.len}, now);
-		return;
-	}
-	conn_take(c, (struct sq_slice){env->buffer, (size_t)n}, now);
+	if (n < 0 && c->state == CONN_BUSY)
+		conn_break(c, now, ERROR_RESET, conn_end_text(c, n));
+	else if (n <= 0 || c->state == CONN_IDLE)
+		/* Bytes that nobody asked for are a farewell like 408, or rubbish. */
+		conn_end(c, now, true, conn_end_text(c, n));
+	else
+		conn_received(c, (size_t)n, now);
 }
 
 static void conn_event(EV_P_ struct ev_io *w, int revents)
@@ -274,9 +348,17 @@ static void conn_event(EV_P_ struct ev_io *w, int revents)
 		conn_connected(c);
 		return;
 	}
+	if (c->state == CONN_SHAKING) {
+		conn_tls_shake(c, revents);
+		return;
+	}
 	if (revents & EV_WRITE)
 		conn_writable(c);
-	if (revents & EV_READ)
+	if (!(revents & EV_READ))
+		return;
+	if (c->tls)
+		conn_tls_readable(c);
+	else
 		conn_readable(c);
 }
 
@@ -289,12 +371,14 @@ int conn_open(struct conn *c, struct conn_env *env, const struct address *addres
 	c->env = env;
 	snprintf(c->seen.address, sizeof c->seen.address, "%s", address->text);
 	c->opened = now;
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (connect(fd, (const struct sockaddr *)&address->sa, address->len) < 0 && errno != EINPROGRESS) {
+	if (fd >= 0 && address->sa.ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (fd < 0 ||
+	    (connect(fd, (const struct sockaddr *)&address->sa, address->len) < 0 && errno != EINPROGRESS)) {
 		error = errno;
-		close(fd);
+		snprintf(c->seen.what, sizeof c->seen.what, "%s", strerror(error));
+		if (fd >= 0)
+			close(fd);
 		return -error;
 	}
 	c->state = CONN_CONNECTING;

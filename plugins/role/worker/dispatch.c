@@ -1,4 +1,4 @@
-/* dispatch.c - requests that are due, the connections they take, and their time limits. */
+/* dispatch.c - requests that are due, and the connections they take. */
 #include "dispatch.h"
 
 #include <assert.h>
@@ -7,15 +7,9 @@
 #include <string.h>
 
 #include "clock.h"
+#include "dispatch_priv.h"
 
 #define DISPATCH_MAGIC 0x64697370u
-
-/* From due until it ends; in waiting or in sent. */
-struct request {
-	struct link link;
-	struct request_times times;
-	struct conn *conn; /* that it was sent on */
-};
 
 static struct dispatch *dispatch_of(const struct conn *c)
 {
@@ -25,68 +19,73 @@ static struct dispatch *dispatch_of(const struct conn *c)
 	return d;
 }
 
-static struct request *request_first(const struct link *list)
-{
-	return list_empty(list) ? NULL : sq_container(list->next, struct request, link);
-}
-
-static struct conn *conn_first(const struct link *list)
-{
-	return list_empty(list) ? NULL : sq_container(list->next, struct conn, link);
-}
-
 /* --- the end of a request -------------------------------------------------------------------- */
 
 /* Its class stands in the books. */
-static void dispatch_forget(struct dispatch *d, struct request *r)
+static void dispatch_forget(struct dispatch *d, struct request *r, int64_t now)
 {
+	bool sent = r->times.sent != 0;
+
 	list_remove(&r->link);
+	free(r->unsent);
+	if (r->quiet.next)
+		list_remove(&r->quiet);
 	slab_give(&d->requests, r);
 	d->live--;
+	if (d->request_ended)
+		d->request_ended(d->owner, now, sent);
 }
 
-static void dispatch_drop(struct dispatch *d, struct request *r, enum ledger_dropped why)
+static const struct message *dispatch_message(const struct dispatch *d, const struct request *r)
 {
-	books_dropped(d->books, &r->times, why);
-	d->waiting_count--;
-	dispatch_forget(d, r);
+	return &d->messages->list[r->times.request];
 }
 
-/* A connection could not be had: the request that has waited longest pays for it. Without one the
- * connection had become unnecessary meanwhile. */
-static void dispatch_unsent(struct dispatch *d)
+void dispatch_drop(struct dispatch *d, struct request *r, int64_t now, enum ledger_dropped why)
+{
+	books_dropped(r->books, &r->times, why);
+	d->waiting_count--;
+	dispatch_forget(d, r, now);
+}
+
+void dispatch_unsent(struct dispatch *d, int64_t now, enum ledger_unsent why, const struct sample *seen)
 {
 	struct request *r = request_first(&d->waiting);
 
 	if (!r)
 		return;
-	books_unsent(d->books, &r->times, UNSENT_CONNECT);
+	books_unsent(r->books, &r->times, now, why, seen);
 	d->waiting_count--;
-	dispatch_forget(d, r);
+	dispatch_forget(d, r, now);
 }
 
-/* It is in no list. */
-static void dispatch_discard(struct dispatch *d, struct conn *c)
+void dispatch_unsent_text(struct dispatch *d, int64_t now, enum ledger_unsent why, struct conn *c,
+                          const char *text)
+{
+	snprintf(c->seen.what, sizeof c->seen.what, "%s", text);
+	dispatch_unsent(d, now, why, &c->seen);
+}
+
+void dispatch_discard(struct dispatch *d, struct conn *c)
 {
 	conn_close(c);
 	slab_give(&d->conns, c);
 	d->conn_count--;
 }
 
-/* Sent, and no whole answer: ends the request and its connection. */
-static void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum ledger_error why)
+void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum ledger_error why)
 {
 	struct request *r = c->request;
 
-	books_broken(d->books, &r->times, now, why, &c->seen);
+	books_broken(r->books, &r->times, now, why, &c->seen);
 	dispatch_discard(d, c);
-	dispatch_forget(d, r);
+	dispatch_forget(d, r, now);
 }
 
 /* --- time limits ----------------------------------------------------------------------------- */
 
 /* The limits of one list never move towards now, so most calls find the timer set early enough. */
-static void dispatch_limit(struct dispatch *d, int64_t at, int64_t now)
+void dispatch_limit(struct dispatch *d, int64_t at, int64_t now)
 {
 	if (at >= d->limit_at)
 		return;
@@ -98,21 +97,56 @@ static void dispatch_limit(struct dispatch *d, int64_t at, int64_t now)
 
 /* --- serving the queue ----------------------------------------------------------------------- */
 
+/* What the socket did not take of bytes that the next request overwrites. Without memory the connection
+ * is beyond use: it sends no more, and the request runs into its timeout. */
+static void dispatch_keep_unsent(struct dispatch *d, struct request *r, struct conn *c)
+{
+	if (c->unsent.len == 0 || !dispatch_message(d, r)->varies)
+		return;
+	r->unsent = malloc(c->unsent.len);
+	if (r->unsent)
+		memcpy(r->unsent, c->unsent.data, c->unsent.len);
+	else
+		c->unsent.len = 0;
+	c->unsent.data = r->unsent;
+}
+
+/* The bytes of a request, and what is to be seen of its answer. */
+static int dispatch_write(struct dispatch *d, struct request *r, struct conn *c)
+{
+	const struct message *m = dispatch_message(d, r);
+	struct sq_slice bytes = messages_render(d->messages, r->times.request, r->times.tick, r->counted);
+
+	if (bytes.len == 0) {
+		conn_close(c);
+		return -ENOMEM;
+	}
+	c->to_head = m->to_head;
+	c->watched = m->checks.watches;
+	c->seen.what[0] = '\0';
+	if (c->served > 0)
+		c->seen.dns = c->seen.connect = c->seen.tls = -1;
+	return conn_send(c, bytes);
+}
+
 /* Sends the head of the queue on this connection, which is in no list. */
 static void dispatch_send(struct dispatch *d, struct conn *c, int64_t now)
 {
 	struct request *r = request_first(&d->waiting);
 	bool fresh = c->served == 0;
+	int error;
 
-	if (conn_send(c, d->request) < 0) {
+	error = dispatch_write(d, r, c);
+	if (error < 0) {
 		/* Not a byte was taken, so the request is as good as new. A kept-alive connection had been
 		 * closed under it: it takes the next one. A fresh connection never worked. */
-		dispatch_discard(d, c);
 		if (fresh)
-			dispatch_unsent(d);
+			dispatch_unsent_text(d, now, UNSENT_CONNECT, c, strerror(-error));
+		dispatch_discard(d, c);
 		return;
 	}
-	books_sent(d->books, &r->times, now, !fresh);
+	dispatch_keep_unsent(d, r, c);
+	books_sent(r->books, &r->times, now, !fresh);
 	if (d->start_lag < 0)
 		d->start_lag = now - r->times.due;
 	d->waiting_count--;
@@ -121,6 +155,10 @@ static void dispatch_send(struct dispatch *d, struct conn *c, int64_t now)
 	r->conn = c;
 	c->request = r;
 	dispatch_limit(d, now + d->plan->timeout, now);
+	if (d->plan->wire.first_byte < d->plan->timeout) {
+		list_add_last(&d->quiet, &r->quiet);
+		dispatch_limit(d, now + d->plan->wire.first_byte, now);
+	}
 }
 
 /* Counts a shortage of our own machine. */
@@ -136,29 +174,38 @@ static bool dispatch_short(struct dispatch *d, int error)
 static bool dispatch_open(struct dispatch *d, int64_t now)
 {
 	const struct addresses *all = d->addresses;
-	struct conn *c = slab_take(&d->conns);
+	struct conn *c;
+	bool waits;
 	int r;
 
+	if (all->count == 0) {
+		static const struct sample nowhere = {.what = "the target's name has no address any more"};
+
+		dispatch_unsent(d, now, UNSENT_DNS, &nowhere);
+		return true;
+	}
+	c = slab_take(&d->conns);
 	if (!c)
 		return false;
 	r = conn_open(c, d->env, &all->list[d->next_address], now);
 	d->next_address = (d->next_address + 1) % all->count;
 	if (r < 0) {
+		waits = dispatch_short(d, -r) && d->conn_count > 0;
+		if (!waits)
+			dispatch_unsent(d, now, UNSENT_CONNECT, &c->seen);
 		slab_give(&d->conns, c);
-		if (dispatch_short(d, -r) && d->conn_count > 0)
-			return false;
-		dispatch_unsent(d);
-		return true;
+		return !waits;
 	}
+	c->generation = d->generation;
 	d->conn_count++;
 	d->connecting_count++;
 	list_add_last(&d->connecting, &c->link);
-	dispatch_limit(d, now + d->plan->timeout, now);
+	dispatch_limit(d, now + d->plan->wire.connect, now);
 	return true;
 }
 
 /* First in, first out: idle connections, then one more connection for each that still waits. */
-static void dispatch_serve(struct dispatch *d, int64_t now)
+void dispatch_serve(struct dispatch *d, int64_t now)
 {
 	struct conn *c;
 
@@ -166,19 +213,35 @@ static void dispatch_serve(struct dispatch *d, int64_t now)
 		list_remove(&c->link);
 		dispatch_send(d, c, now);
 	}
-	while (d->waiting_count > d->connecting_count && d->conn_count < d->plan->max_connections)
+	while (d->waiting_count > d->connecting_count && d->conn_count < d->max_connections)
 		if (!dispatch_open(d, now))
 			break;
 }
 
 /* --- what connections tell ------------------------------------------------------------------- */
 
+static void dispatch_reached(struct conn *c, int64_t now)
+{
+	struct dispatch *d = dispatch_of(c);
+
+	d->worked = true;
+	list_remove(&c->link);
+	list_add_last(&d->shaking, &c->link);
+	dispatch_limit(d, now + d->plan->wire.tls, now);
+}
+
 static void dispatch_connected(struct conn *c, int64_t now)
 {
 	struct dispatch *d = dispatch_of(c);
 
 	d->worked = true;
-	books_connected(d->books, -1, now - c->opened, -1);
+	c->seen.dns = c->seen.tls = -1;
+	c->seen.connect = (c->reached ? c->reached : now) - c->opened;
+	if (c->reached) {
+		c->seen.tls = now - c->reached;
+		books_handshake(d->books, c->resumed);
+	}
+	books_connected(d->books, -1, c->seen.connect, c->seen.tls);
 	list_remove(&c->link);
 	d->connecting_count--;
 	list_add_first(&d->idle, &c->link);
@@ -188,44 +251,88 @@ static void dispatch_connected(struct conn *c, int64_t now)
 static void dispatch_refused(struct conn *c, int error)
 {
 	struct dispatch *d = dispatch_of(c);
+	int64_t now = clock_now();
 
 	d->worked = true;
 	dispatch_short(d, error);
 	list_remove(&c->link);
 	d->connecting_count--;
+	dispatch_unsent(d, now, c->reached ? UNSENT_TLS : UNSENT_CONNECT, &c->seen);
 	dispatch_discard(d, c);
-	dispatch_unsent(d);
-	dispatch_serve(d, clock_now());
+	dispatch_serve(d, now);
 }
 
 static void dispatch_first_byte(struct conn *c, int64_t now)
 {
 	struct request *r = c->request;
 
-	books_first_byte(dispatch_of(c)->books, &r->times, now);
+	books_first_byte(r->books, &r->times, now);
+	if (r->quiet.next)
+		list_remove(&r->quiet);
+	r->quiet.next = NULL;
 }
 
-static bool dispatch_status_ok(const struct dispatch *d, int status)
+static void dispatch_head(struct conn *c, const struct http_head *head)
 {
-	int64_t expected = d->plan->expect_status;
+	struct request *r = c->request;
+
+	checks_head(&dispatch_message(dispatch_of(c), r)->checks, &r->checks, head);
+}
+
+static void dispatch_body(struct conn *c, struct sq_slice data)
+{
+	struct request *r = c->request;
+
+	checks_body(&dispatch_message(dispatch_of(c), r)->checks, &r->checks, data);
+}
+
+static bool dispatch_status_ok(const struct message *m, int status)
+{
+	int64_t expected = m->expect_status;
 
 	return expected ? status == expected : status >= 200 && status < 400;
+}
+
+/* Whether its address is still one of the target's. */
+static bool dispatch_is_home(struct dispatch *d, struct conn *c)
+{
+	if (c->generation == d->generation)
+		return true;
+	for (uint32_t i = 0; i < d->addresses->count; i++)
+		if (strcmp(d->addresses->list[i].text, c->seen.address) == 0) {
+			c->generation = d->generation;
+			return true;
+		}
+	return false;
+}
+
+/* Whether it takes another request. */
+static bool dispatch_goes_on(struct dispatch *d, struct conn *c)
+{
+	int64_t most = d->plan->wire.requests_per_connection;
+
+	return c->reusable && (most == 0 || c->served < (uint64_t)most) && dispatch_is_home(d, c);
 }
 
 static void dispatch_answered(struct conn *c, int64_t now)
 {
 	struct dispatch *d = dispatch_of(c);
 	struct request *r = c->request;
+	const struct message *m = dispatch_message(d, r);
+	bool status_ok = dispatch_status_ok(m, c->seen.status);
+	bool checks_ok = !status_ok || !checks_end(&m->checks, &r->checks, c->seen.status,
+	                                           now - r->times.sent, c->seen.what, sizeof c->seen.what);
 
 	d->worked = true;
-	books_answered(d->books, &r->times, now, c->seen.status, dispatch_status_ok(d, c->seen.status), true,
-	               &c->seen);
-	if (c->reusable)
+	books_answered(r->books, &r->times, now, c->seen.status, status_ok, checks_ok, &c->seen);
+	if (dispatch_goes_on(d, c))
 		list_add_first(&d->idle, &c->link);
 	else
 		dispatch_discard(d, c);
-	dispatch_forget(d, r);
+	dispatch_forget(d, r, now);
 	dispatch_serve(d, now);
+	if (d->refill)
+		d->refill(d->owner, now);
 }
 
 static void dispatch_broken(struct conn *c, int64_t now, enum ledger_error why)
@@ -247,100 +354,39 @@ static void dispatch_left(struct conn *c)
 }
 
 static const struct conn_calls dispatch_conn_calls = {
+    .reached = dispatch_reached,
     .connected = dispatch_connected,
     .refused = dispatch_refused,
     .first_byte = dispatch_first_byte,
+    .head = dispatch_head,
+    .body = dispatch_body,
     .answered = dispatch_answered,
     .broken = dispatch_broken,
     .left = dispatch_left,
 };
 
-/* --- what time tells ------------------------------------------------------------------------- */
-
-static void dispatch_expire_connecting(struct dispatch *d, int64_t now)
-{
-	struct conn *c;
-
-	while ((c = conn_first(&d->connecting)) && c->opened + d->plan->timeout <= now) {
-		list_remove(&c->link);
-		d->connecting_count--;
-		dispatch_discard(d, c);
-		dispatch_unsent(d);
-	}
-}
-
-static void dispatch_expire_sent(struct dispatch *d, int64_t now)
-{
-	struct request *r;
-	struct conn *c;
-
-	while ((r = request_first(&d->sent)) && r->times.sent + d->plan->timeout <= now) {
-		c = r->conn;
-		snprintf(c->seen.what, sizeof c->seen.what, "no answer within the timeout");
-		dispatch_break(d, c, now, ERROR_TIMEOUT);
-	}
-}
-
-/* Whether all that it waited for was a connection that never came. */
-static bool dispatch_only_connects(const struct dispatch *d, const struct request *r)
-{
-	const struct conn *c = conn_first(&d->connecting);
-
-	return c && d->conn_count == d->connecting_count && c->opened <= r->times.picked;
-}
-
-static void dispatch_expire_waiting(struct dispatch *d, int64_t now)
-{
-	struct request *r;
-
-	while ((r = request_first(&d->waiting)) && r->times.due + d->plan->patience <= now) {
-		if (dispatch_only_connects(d, r))
-			dispatch_unsent(d);
-		else
-			dispatch_drop(d, r, DROPPED_PATIENCE);
-	}
-}
-
-static void dispatch_expire(EV_P_ struct ev_timer *w, int revents)
-{
-	struct dispatch *d = sq_container(w, struct dispatch, limit);
-	int64_t now = clock_now();
-	const struct request *r;
-	const struct conn *c;
-
-	(void)loop;
-	(void)revents;
-	d->worked = true;
-	dispatch_expire_connecting(d, now);
-	dispatch_expire_sent(d, now);
-	dispatch_expire_waiting(d, now);
-	d->limit_at = CLOCK_NEVER;
-	if ((c = conn_first(&d->connecting)))
-		dispatch_limit(d, c->opened + d->plan->timeout, now);
-	if ((r = request_first(&d->sent)))
-		dispatch_limit(d, r->times.sent + d->plan->timeout, now);
-	if ((r = request_first(&d->waiting)))
-		dispatch_limit(d, r->times.due + d->plan->patience, now);
-	dispatch_serve(d, now);
-}
-
 /* --- what the engine asks -------------------------------------------------------------------- */
 
-void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now)
+void dispatch_due(struct dispatch *d, const struct due *due, int64_t now)
 {
 	/* Too late already, so that a generator which cannot keep up comes to an end. */
-	bool stale = due + d->plan->patience <= now;
-	struct request *r = !stale && d->live < d->plan->max_in_flight ? slab_take(&d->requests) : NULL;
+	bool stale = due->at + d->plan->patience <= now;
+	struct request *r = !stale && d->live < d->max_in_flight ? slab_take(&d->requests) : NULL;
 	struct request_times lost = {0};
 
 	d->worked = true;
 	if (!r) {
-		books_due(d->books, &lost, tick, due, now);
-		books_dropped(d->books, &lost, stale ? DROPPED_PATIENCE : DROPPED_MAX_IN_FLIGHT);
+		books_due(due->books, &lost, due->tick, due->at, now);
+		books_dropped(due->books, &lost, stale ? DROPPED_PATIENCE : DROPPED_MAX_IN_FLIGHT);
+		if (d->request_ended)
+			d->request_ended(d->owner, now, false);
 		return;
 	}
 	memset(r, 0, sizeof *r);
-	books_due(d->books, &r->times, tick, due, now);
+	books_due(due->books, &r->times, due->tick, due->at, now);
+	r->times.request = (uint8_t)due->message;
+	r->books = due->books;
+	r->counted = due->counted;
 	d->live++;
 	d->waiting_count++;
 	list_add_last(&d->waiting, &r->link);
@@ -349,18 +395,45 @@ void dispatch_due(struct dispatch *d, uint64_t tick, int64_t due, int64_t now)
 		dispatch_limit(d, r->times.due + d->plan->patience, now);
 }
 
+void dispatch_moved(struct dispatch *d)
+{
+	struct conn *c;
+	struct link *next;
+
+	d->generation++;
+	d->next_address = 0;
+	for (struct link *l = d->idle.next; l != &d->idle; l = next) {
+		next = l->next;
+		c = sq_container(l, struct conn, link);
+		if (dispatch_is_home(d, c))
+			continue;
+		list_remove(&c->link);
+		dispatch_discard(d, c);
+	}
+	dispatch_serve(d, clock_now());
+}
+
 void dispatch_drop_waiting(struct dispatch *d)
 {
+	int64_t now = clock_now();
 	struct request *r;
 
 	while ((r = request_first(&d->waiting)))
-		dispatch_drop(d, r, DROPPED_ABORTED);
+		dispatch_drop(d, r, now, DROPPED_ABORTED);
 }
 
 void dispatch_tally(struct dispatch *d)
 {
-	d->books->bytes_sent = d->env->bytes_sent;
-	d->books->bytes_received = d->env->bytes_received;
+	d->books->bytes_sent = d->env->bytes_sent - d->tallied_sent;
+	d->books->bytes_received = d->env->bytes_received - d->tallied_received;
+}
+
+void dispatch_turn(struct dispatch *d, struct books *books)
+{
+	dispatch_tally(d);
+	d->tallied_sent = d->env->bytes_sent;
+	d->tallied_received = d->env->bytes_received;
+	d->books = books;
 }
 
 static void dispatch_close_list(struct dispatch *d, struct link *list)
@@ -380,43 +453,45 @@ void dispatch_close(struct dispatch *d)
 
 	dispatch_drop_waiting(d);
 	while ((r = request_first(&d->sent))) {
-		books_unanswered(d->books, &r->times, now);
+		books_unanswered(r->books, &r->times, now);
 		dispatch_discard(d, r->conn);
-		dispatch_forget(d, r);
+		dispatch_forget(d, r, now);
 	}
 	dispatch_close_list(d, &d->idle);
 	dispatch_close_list(d, &d->connecting);
+	dispatch_close_list(d, &d->shaking);
 	d->connecting_count = 0;
 	ev_timer_stop(d->loop, &d->limit);
 	dispatch_tally(d);
 }
 
 int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *plan,
-                  const struct addresses *addresses, struct sq_slice request, struct books *books)
+                  const struct addresses *addresses, struct tls_context *tls, struct messages *messages,
+                  struct books *books)
 {
 	memset(d, 0, sizeof *d);
 	d->magic = DISPATCH_MAGIC;
 	d->loop = loop;
 	d->plan = plan;
 	d->addresses = addresses;
-	d->request = request;
+	d->messages = messages;
+	d->max_connections = plan->max_connections;
+	d->max_in_flight = plan->max_in_flight;
 	d->books = books;
 	slab_init(&d->requests, sizeof(struct request));
 	slab_init(&d->conns, sizeof(struct conn));
 	list_init(&d->waiting);
 	list_init(&d->sent);
+	list_init(&d->quiet);
 	list_init(&d->connecting);
+	list_init(&d->shaking);
 	list_init(&d->idle);
 	ev_timer_init(&d->limit, dispatch_expire, 0, 0);
 	d->limit_at = CLOCK_NEVER;
 	d->start_lag = -1;
-	d->env = calloc(1, sizeof *d->env);
+	d->env = conn_env_new(loop, &dispatch_conn_calls, d, tls, plan->url.host);
 	if (!d->env)
 		return -ENOMEM;
-	d->env->loop = loop;
-	d->env->calls = &dispatch_conn_calls;
-	d->env->owner = d;
-	d->env->to_head = strcmp(plan->method, "HEAD") == 0;
 	return 0;
 }
 
@@ -424,15 +499,17 @@ void dispatch_free(struct dispatch *d)
 {
 	struct request *r;
 
+	d->request_ended = NULL;
 	while ((r = request_first(&d->sent))) {
 		dispatch_discard(d, r->conn);
-		dispatch_forget(d, r);
+		dispatch_forget(d, r, 0);
 	}
 	dispatch_close_list(d, &d->idle);
 	dispatch_close_list(d, &d->connecting);
+	dispatch_close_list(d, &d->shaking);
 	ev_timer_stop(d->loop, &d->limit);
 	slab_free(&d->requests);
 	slab_free(&d->conns);
-	free(d->env);
+	conn_env_free(d->env);
 	d->magic = 0;
 }

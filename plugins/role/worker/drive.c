@@ -8,12 +8,11 @@
 
 #include "clock.h"
 #include "engine.h"
+#include "finder.h"
 #include "pacer.h"
-#include "reach.h"
 #include "request.h"
 
 #define DRIVE_MAGIC 0x64726976u
-#define DRIVE_REACH_MAX (10 * SQ_S) /* longest wait for an address to accept */
 #define DRIVE_STOP_DRAIN (2 * SQ_S) /* longest wait for answers once it was stopped */
 
 struct drive {
@@ -22,12 +21,9 @@ struct drive {
 	enum drive_stage stage;
 	bool stopping;
 
-	struct sq_work resolve;
-	struct sq_err resolve_err;
-	struct addresses addresses;
-	struct reach reach;
+	struct finder finder;
 
-	struct buf request;
+	struct messages messages;
 	struct schedule schedule;
 	struct engine *engine;
 	enum plan_timer timer;
@@ -51,6 +47,7 @@ static struct drive *drive_of(void *owner)
 static void drive_end(struct drive *d)
 {
 	d->stage = DRIVE_OVER;
+	finder_stop(&d->finder);
 	if (d->engine)
 		engine_close(d->engine);
 	d->set.ended(d->set.owner);
@@ -75,12 +72,13 @@ static void drive_scheduled(void *owner)
 {
 	struct drive *d = drive_of(owner);
 	const struct sq_host *h = d->set.host;
-	int64_t now = h->now(h->ctx), end = d->t0 + d->set.plan->duration;
+	int64_t now = h->now(h->ctx), end = d->t0 + drive_span(d);
 
 	if (d->stopping)
 		return;
 	d->stage = DRIVE_DRAINING;
-	d->stopped = now > end ? now : end;
+	/* The closed model ends with its last request, when it was told how many. */
+	d->stopped = now > end || d->schedule.closed ? now : end;
 	h->timer_start(h->ctx, &d->limit, d->stopped - now + d->set.plan->drain);
 }
 
@@ -101,24 +99,32 @@ int drive_start(struct drive *d, const struct slots *slots, uint64_t until_tick,
 	                             .slots = slots,
 	                             .until_tick = until_tick < d->schedule.total ? until_tick
 	                                                                          : d->schedule.total,
-	                             .addresses = &d->addresses,
-	                             .request = {d->request.data, d->request.len},
+	                             .addresses = &d->finder.addresses,
+	                             .tls = d->finder.tls,
+	                             .messages = &d->messages,
 	                             .timer = d->timer,
 	                             .t0 = t0,
-	                             .books = d->set.books,
+	                             .accounts = d->set.accounts,
 	                             .scheduled = drive_scheduled,
 	                             .ended = drive_ended,
 	                             .owner = d};
 	int r;
 
 	assert(d->stage == DRIVE_PREPARED);
+	accounts_begin(d->set.accounts, t0, d->schedule.warmup);
 	r = engine_new(&setup, &d->engine);
 	if (r < 0)
 		return r;
 	d->stage = DRIVE_LOADING;
-	d->t0 = d->set.books->t0 = t0;
+	d->t0 = t0;
 	machine_read("", clock_now(), &d->marks);
 	return 0;
+}
+
+void drive_extend(struct drive *d, const struct slots *slots, uint64_t until_tick)
+{
+	if (d->stage == DRIVE_LOADING)
+		engine_extend(d->engine, slots, until_tick);
 }
 
 void drive_stop(struct drive *d)
@@ -135,90 +141,39 @@ void drive_stop(struct drive *d)
 		d->stopped = d->stopped && d->stopped < now ? d->stopped : now;
 		h->timer_start(h->ctx, &d->limit, drain < DRIVE_STOP_DRAIN ? drain : DRIVE_STOP_DRAIN);
 		engine_stop(d->engine);
-	} else if (d->stage == DRIVE_RESOLVING) {
-		h->cancel(h->ctx, &d->resolve.op);
 	} else {
-		reach_stop(&d->reach);
 		drive_end(d);
 	}
 }
 
 /* --- before the load ------------------------------------------------------------------------- */
 
-/* "connection refused": the system's words, without their capital. */
-static const char *drive_error_text(int error, char *out, size_t size)
+static void drive_found(struct finder *f, const char *reason, const char *detail)
 {
-	snprintf(out, size, "%s", strerror(error));
-	if (out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a')
-		out[0] += 'a' - 'A';
-	return out;
-}
+	struct drive *d = sq_container(f, struct drive, finder);
 
-static void drive_unreachable(struct drive *d)
-{
-	const struct url *url = &d->set.plan->url;
-	struct buf text = {0};
-	struct sq_err err;
-	char why[64];
-
-	for (uint32_t i = 0; i < d->addresses.count; i++)
-		buf_printf(&text, "%s%s%s%s", i ? ", " : "", url->numeric ? "" : d->addresses.list[i].text,
-		           url->numeric ? "" : " ",
-		           drive_error_text(d->reach.tries[i].error, why, sizeof why));
-	sq_fail(&err, -EHOSTUNREACH, "cannot connect to %s%s%s:%u (%.300s): is the target running there?",
-	        strchr(url->host, ':') ? "[" : "", url->host, strchr(url->host, ':') ? "]" : "", url->port,
-	        text.data ? text.data : "");
-	buf_free(&text);
-	drive_fail(d, "target_unreachable", err.text);
-}
-
-static void drive_reached(struct reach *reach)
-{
-	struct drive *d = sq_container(reach, struct drive, reach);
-	struct addresses accepted;
-	char why[64];
-
-	reach_accepted(reach, &accepted);
-	if (accepted.count == 0) {
-		drive_unreachable(d);
+	if (reason) {
+		drive_fail(d, reason, detail);
 		return;
 	}
-	for (uint32_t i = 0; i < d->addresses.count; i++)
-		if (reach->tries[i].error)
-			SQ_WARN(d->set.host, SQ_KV({"test", d->set.test_id}), "address %s is left out (%s)",
-			        d->addresses.list[i].text,
-			        drive_error_text(reach->tries[i].error, why, sizeof why));
-	d->addresses = accepted;
 	d->stage = DRIVE_PREPARED;
 	d->set.prepared(d->set.owner, NULL, NULL);
 }
 
-static int drive_resolve(struct sq_work *w)
+static void drive_moved(struct finder *f)
 {
-	struct drive *d = sq_container(w, struct drive, resolve);
-	const struct url *url = &d->set.plan->url;
+	struct drive *d = sq_container(f, struct drive, finder);
 
-	return address_resolve(url->host, url->port, &d->addresses, &d->resolve_err);
+	if (d->engine && d->stage != DRIVE_OVER)
+		engine_moved(d->engine);
 }
 
-static void drive_resolved(struct sq_op *op, int status)
+static void drive_looked_up(struct finder *f, int64_t ns)
 {
-	struct drive *d = sq_container(op, struct drive, resolve.op);
-	int64_t timeout = d->set.plan->timeout;
+	const struct drive *d = sq_container(f, struct drive, finder);
 
-	if (d->stopping) {
-		drive_end(d);
-	} else if (status < 0) {
-		drive_fail(d, "target_unreachable",
-		           d->resolve_err.code ? d->resolve_err.text
-		                               : "no thread could be started to look up the target");
-	} else {
-		d->stage = DRIVE_REACHING;
-		d->reach.loop = d->set.host->loop;
-		d->reach.all = &d->addresses;
-		d->reach.done = drive_reached;
-		reach_start(&d->reach, timeout < DRIVE_REACH_MAX ? timeout : DRIVE_REACH_MAX);
-	}
+	if (d->stage != DRIVE_OVER)
+		books_looked_up(d->set.accounts->common, ns);
 }
 
 int drive_new(const struct drive_setup *setup, struct drive **ret, struct sq_err *err)
@@ -234,15 +189,19 @@ int drive_new(const struct drive_setup *setup, struct drive **ret, struct sq_err
 	d->set = *setup;
 	d->limit.fire = drive_limit;
 	d->timer = pacer_mode((enum plan_timer)plan->timer, machine_whole_cpu(""));
-	d->resolve = (struct sq_work){
-	    .op.done = drive_resolved, .run = drive_resolve, .what = "name lookup", .lane = SQ_LANE_NET};
-	schedule_constant(&d->schedule, plan->rate, plan->duration);
-	r = request_render(plan, h->version, setup->test_id, &d->request);
-	if (r == 0)
-		r = h->work(h->ctx, &d->resolve);
+	d->finder = (struct finder){.host = h,
+	                            .plan = plan,
+	                            .test_id = setup->test_id,
+	                            .found = drive_found,
+	                            .moved = drive_moved,
+	                            .looked_up = drive_looked_up};
+	plan_schedule(plan, &d->schedule);
+	r = messages_init(&d->messages, plan, h->version, setup->test_id);
+	r = r < 0 ? sq_fail(err, r, "cannot begin the load (%s)", strerror(-r))
+	          : finder_start(&d->finder, err);
 	if (r < 0) {
 		drive_free(d);
-		return sq_fail(err, r, "cannot begin the load (%s)", strerror(-r));
+		return r;
 	}
 	*ret = d;
 	return 0;
@@ -253,9 +212,9 @@ void drive_free(struct drive *d)
 	if (!d)
 		return;
 	d->set.host->timer_stop(d->set.host->ctx, &d->limit);
-	reach_stop(&d->reach);
 	engine_free(d->engine);
-	buf_free(&d->request);
+	finder_free(&d->finder);
+	messages_free(&d->messages);
 	d->magic = 0;
 	free(d);
 }
@@ -277,9 +236,14 @@ uint64_t drive_total(const struct drive *d)
 	return d->schedule.total;
 }
 
+int64_t drive_span(const struct drive *d)
+{
+	return d->schedule.warmup + d->schedule.end;
+}
+
 uint32_t drive_addresses(const struct drive *d)
 {
-	return d->addresses.count;
+	return d->finder.addresses.count;
 }
 
 int64_t drive_start_lag(const struct drive *d)
@@ -290,13 +254,15 @@ int64_t drive_start_lag(const struct drive *d)
 void drive_vitals(struct drive *d, struct vitals *v)
 {
 	const struct sq_host *h = d->set.host;
-	int64_t until = d->stopped ? d->stopped : h->now(h->ctx), last_sent = d->set.books->last_sent;
+	int64_t until = d->stopped ? d->stopped : h->now(h->ctx),
+	        last_sent = accounts_last_sent(d->set.accounts);
 
 	*v = (struct vitals){.health = MACHINE_UNKNOWN};
 	if (!d->engine)
 		return;
 	v->from = d->marks;
-	v->elapsed = until > d->t0 ? until - d->t0 : 0;
+	v->warmup = d->schedule.warmup;
+	v->elapsed = until - d->t0 > v->warmup ? until - d->t0 - v->warmup : 0;
 	v->elapsed = last_sent > v->elapsed ? last_sent : v->elapsed;
 	engine_tally(d->engine);
 	v->spun = engine_health(d->engine, &v->health);
@@ -312,7 +278,7 @@ void vitals_measure(struct vitals *v)
 		machine_read("", clock_now(), &now);
 		machine_between(&v->from, &now, &v->health);
 	}
-	v->health.elapsed = v->elapsed;
+	v->health.elapsed = v->warmup + v->elapsed;
 	if (v->health.cpu >= 0)
 		v->health.cpu = v->health.cpu > v->spun ? v->health.cpu - v->spun : 0;
 }

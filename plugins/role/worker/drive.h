@@ -1,7 +1,7 @@
 /*
  * drive.h - one load of this process, from the target's name to the last answer.
  *
- *     resolve the name -> connect once to each address -> prepared
+ *     look up the name -> connect once to each address -> prepared
  *     drive_start() -> T0 -> schedule -> drain -> ended
  *
  * Who runs it says when T0 is and which ticks are ours: run.h on its own, session.h under an
@@ -15,15 +15,14 @@
 #include <squall/host.h>
 
 #include "machine.h"
-#include "plugins/common/books.h"
+#include "plugins/common/accounts.h"
 #include "plugins/common/plan.h"
 #include "plugins/common/schedule.h"
 
 struct drive;
 
 enum drive_stage {
-	DRIVE_RESOLVING,
-	DRIVE_REACHING,
+	DRIVE_FINDING, /* the target's addresses */
 	DRIVE_PREPARED, /* drive_start() may come */
 	DRIVE_LOADING, /* from drive_start() until every tick was looked at */
 	DRIVE_DRAINING, /* until every request has ended, or the wait for answers is over */
@@ -35,7 +34,7 @@ struct drive_setup {
 	const struct sq_host *host;
 	const struct plan *plan;
 	const char *test_id;
-	struct books *books;
+	struct accounts *accounts;
 	/* Once, from the loop. reason NULL: drive_start() may come; else why it cannot, a word and a
 	 * sentence, and the drive is over. */
 	void (*prepared)(void *owner, const char *reason, const char *detail);
@@ -47,9 +46,12 @@ int drive_new(const struct drive_setup *setup, struct drive **ret, struct sq_err
 /* NULL is fine. Not before its work on the host's threads has ended: in the plugin's destroy(). */
 void drive_free(struct drive *d);
 
-/* Takes ticks of these slots below until_tick, or below the end of the plan. slots must outlive the
- * load. t0: monotonic ns. 0 or negative errno. */
+/* Takes ticks of these slots below until_tick, or below the end of the plan. t0: monotonic ns. 0 or negative
+ * errno. */
 int drive_start(struct drive *d, const struct slots *slots, uint64_t until_tick, int64_t t0);
+
+/* The share of a load that runs grows: engine_extend(). Harmless when it does not run. */
+void drive_extend(struct drive *d, const struct slots *slots, uint64_t until_tick);
 
 /* Sends nothing more; ended() follows soon, or runs inside when nothing had begun. Harmless when it
  * is over. */
@@ -59,14 +61,16 @@ enum drive_stage drive_stage(const struct drive *d);
 enum plan_timer drive_timer(const struct drive *d); /* what the plan's became on this machine */
 uint64_t drive_total(const struct drive *d); /* ticks of the whole plan */
 uint32_t drive_addresses(const struct drive *d); /* how many are loaded */
+int64_t drive_span(const struct drive *d); /* ns from T0 to the end of the schedule */
 int64_t drive_start_lag(const struct drive *d); /* of the first request: sent - due; -1 = none yet */
 
 /* How the generator does, in two steps: the first on the loop, which also brings the bytes in the books up
  * to date; the second reads files of the kernel, on any thread. */
 struct vitals {
 	struct machine_marks from;
-	int64_t elapsed; /* ns since T0, until the schedule's end or the stop, or the last request sent behind
-	                    it */
+	int64_t elapsed; /* ns since the load began, behind the warm-up, until the schedule's end or the stop,
+	                    or the last request sent behind it */
+	int64_t warmup; /* ns of it before, which health is about as well */
 	int64_t spun;
 	struct health health; /* filled by the second */
 };

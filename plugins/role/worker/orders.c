@@ -199,17 +199,39 @@ static unsigned orders_stop(struct orders *o, int64_t now)
 
 /* --- what came of a request ------------------------------------------------------------------ */
 
+/* The share that came, out of d. */
+static void orders_take(struct orders *o, struct directive *d)
+{
+	if (d->slots.count == 0)
+		return;
+	slots_free(&o->slots);
+	o->slots = d->slots;
+	d->slots = (struct slots){0};
+}
+
+/* It runs already: the share may grow. */
+static unsigned orders_extend(struct orders *o, struct directive *d)
+{
+	bool more = d->until_tick > o->until_tick || d->slots.count;
+
+	if (d->state != DIRECTIVE_RUN || d->epoch != o->epoch || d->t0 != o->t0_theirs || !more)
+		return 0;
+	orders_take(o, d);
+	if (d->until_tick > o->until_tick)
+		o->until_tick = d->until_tick;
+	return ORDERS_EXTEND;
+}
+
 static unsigned orders_obey(struct orders *o, int64_t now, struct directive *d)
 {
 	unsigned todo = 0;
 
-	if (o->stage < ORDERS_GO && d->slots.count) {
-		slots_free(&o->slots);
-		o->slots = d->slots;
-		d->slots = (struct slots){0};
-	}
 	if (d->state == DIRECTIVE_STOP)
 		return orders_stop(o, now);
+	if (o->stage == ORDERS_GO)
+		return orders_extend(o, d);
+	if (o->stage < ORDERS_GO)
+		orders_take(o, d);
 	if (o->stage == ORDERS_NEW) {
 		o->stage = ORDERS_PREPARING;
 		todo = ORDERS_PREPARE;

@@ -7,7 +7,8 @@
  * NEW registers, the others report, one request at a time. The rules:
  *   - A directive of a fence below the highest one seen is not obeyed. run counts only for the epoch and T0
  *     that the worker was armed with, and before T0: else it is late, stays silent and says so.
- *   - In GO the plan is carried out to its end, whether reports can be delivered or not.
+ *   - In GO the plan is carried out up to until_tick, whether reports can be delivered or not; until_tick and
+ *     slots that come with run of the same epoch and T0 add to the share.
  *   - OVER never sends again. The final report is repeated until the store has it.
  *   - Who does not answer, knows nothing of the test or is not its owner any more: the next URL.
  *   - There is a deadline of our own for each stage, after which the worker gives up.
@@ -39,12 +40,13 @@ enum orders_decision {
 	ORDERS_BEGIN = 1u << 1, /* start the load: slots, until_tick, t0; orders_ended() follows */
 	ORDERS_STOP = 1u << 2, /* send nothing more; orders_ended() follows */
 	ORDERS_EXIT = 1u << 3, /* leave, with exit_code */
+	ORDERS_EXTEND = 1u << 4, /* slots and until_tick may be more now */
 };
 
 struct orders {
 	enum orders_stage stage; /* read only, as all of it */
-	struct slots slots; /* the whole place; owned; does not change from GO on */
-	uint64_t until_tick;
+	struct slots slots; /* the whole share as told last; owned. From GO on it only grows */
+	uint64_t until_tick; /* the same */
 	int64_t t0, t0_error; /* by our clock, and the most that this is off; since ARMED */
 	int exit_code;
 

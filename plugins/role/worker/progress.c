@@ -5,27 +5,18 @@
 
 #include "core/base/text.h"
 
-static void progress_rate(int64_t rate, char out[TEXT_MAX])
-{
-	if (rate % PLAN_RATE_ONE == 0)
-		text_count(out, (uint64_t)(rate / PLAN_RATE_ONE));
-	else
-		text_number(out, (double)rate / PLAN_RATE_ONE);
-}
-
 void progress_headline(const struct plan *plan, const char *test_id, struct buf *out)
 {
-	char rate[TEXT_MAX], duration[TEXT_MAX], url[sizeof plan->url.text];
-	size_t room = PROGRESS_COLUMNS - strlen("squall: test 12345678      /s for ") - strlen(plan->method);
+	char load[TEXT_MAX * 2], duration[TEXT_MAX], url[sizeof plan->url.text];
+	size_t room = PROGRESS_COLUMNS - strlen("squall: test 12345678       for ") - strlen(plan->method);
 
-	progress_rate(plan->rate, rate);
+	plan_load_text(plan, load);
 	text_duration(duration, plan->duration);
-	room -= strlen(rate) + strlen(duration);
+	room -= strlen(load) + strlen(duration);
 	text_safe(url, sizeof url, plan->url.text, strlen(plan->url.text));
 	if (strlen(url) > room)
 		memcpy(url + room - 3, "...", 4);
-	buf_printf(out, "squall: test %.8s  %s %s  %s/s for %s\n", test_id, plan->method, url, rate,
-	           duration);
+	buf_printf(out, "squall: test %.8s  %s %s  %s for %s\n", test_id, plan->method, url, load, duration);
 }
 
 void progress_line(struct progress *p, const struct books *b, int64_t at, struct buf *out)

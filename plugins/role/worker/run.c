@@ -27,7 +27,7 @@ struct run {
 	bool cancelled, over;
 	char test_id[UUID_TEXT];
 	struct slots slots;
-	struct books *books;
+	struct accounts accounts;
 	struct progress progress;
 	struct sq_timer second; /* for progress */
 	int64_t t0; /* monotonic ns, 0 before */
@@ -93,7 +93,9 @@ static void run_end(struct run *r, const char *state, const char *reason)
 	                          .state = state,
 	                          .reason = reason,
 	                          .plan = r->set.plan,
-	                          .books = r->books,
+	                          .books = r->accounts.common,
+	                          .clock_error = -1,
+	                          .start_skew = -1,
 	                          .health = &vitals.health,
 	                          .submitted = r->submitted,
 	                          .started = r->started,
@@ -108,7 +110,7 @@ static void run_end(struct run *r, const char *state, const char *reason)
 	drive_vitals(r->drive, &vitals);
 	vitals_measure(&vitals);
 	in.elapsed = vitals.elapsed;
-	if (!books_closed(r->books))
+	if (!books_closed(r->accounts.common))
 		SQ_ERROR(h, SQ_KV({"test", r->test_id}),
 		         "the ledger does not balance: this is a bug of squall, please report it");
 	r->set.over(r->set.owner, run_conclude(r, &in));
@@ -136,7 +138,7 @@ static void run_second(struct sq_timer *t)
 	int64_t at = h->now(h->ctx) - r->t0;
 	struct buf line = {0};
 
-	progress_line(&r->progress, r->books, at, &line);
+	progress_line(&r->progress, r->accounts.common, at, &line);
 	output_try(line.data, line.len);
 	buf_free(&line);
 	h->timer_start(h->ctx, t, SQ_S - at % SQ_S);
@@ -206,12 +208,12 @@ int run_start(const struct run_setup *setup, struct run **ret, struct sq_err *er
 	r->set = *setup;
 	r->second.fire = run_second;
 	r->submitted = h->wall(h->ctx);
-	r->books = books_new(0);
-	rc = r->books ? uuid_random(r->test_id) : -ENOMEM;
+	rc = accounts_init(&r->accounts, setup->plan);
+	rc = rc < 0 ? rc : uuid_random(r->test_id);
 	drive = (struct drive_setup){.host = h,
 	                             .plan = setup->plan,
 	                             .test_id = r->test_id,
-	                             .books = r->books,
+	                             .accounts = &r->accounts,
 	                             .prepared = run_prepared,
 	                             .ended = run_ended,
 	                             .owner = r};
@@ -243,7 +245,7 @@ void run_free(struct run *r)
 		return;
 	r->set.host->timer_stop(r->set.host->ctx, &r->second);
 	drive_free(r->drive);
-	books_free(r->books);
+	accounts_free(&r->accounts);
 	slots_free(&r->slots);
 	r->magic = 0;
 	free(r);

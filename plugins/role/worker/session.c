@@ -41,12 +41,12 @@ struct session {
 	/* A thread's while it writes a report. */
 	struct sq_work write;
 	struct report report;
-	struct snapshot snapshot;
+	struct snapshots snapshots;
 	struct vitals vitals;
 	bool measure, frozen; /* vitals are to be measured; are those of the end */
 
 	struct plan *plan;
-	struct books *books;
+	struct accounts accounts; /* of an empty plan until the plan comes */
 	struct drive *drive;
 };
 
@@ -93,7 +93,7 @@ static void session_prepared(void *owner, const char *reason, const char *detail
 	}
 	SQ_INFO(s->set.host, SESSION_KV(s), "state=ready timer=%s addresses=%u",
 	        plan_timer_name[drive_timer(s->drive)], drive_addresses(s->drive));
-	orders_prepared(&s->orders, session_now(s), s->plan->duration + s->plan->drain);
+	orders_prepared(&s->orders, session_now(s), drive_span(s->drive) + s->plan->drain);
 	session_do(s, 0);
 }
 
@@ -111,11 +111,32 @@ static int session_read_plan(struct session *s, struct json_object *doc, struct 
 	return r;
 }
 
+/* What stands in the old ones is forgotten; they stay without memory. */
+static int session_open_books(struct session *s, const struct plan *plan)
+{
+	struct accounts accounts;
+	struct snapshots snapshots;
+	int r = accounts_init(&accounts, plan);
+
+	if (r < 0)
+		return r;
+	r = snapshots_init(&snapshots, &accounts);
+	if (r < 0) {
+		accounts_free(&accounts);
+		return r;
+	}
+	snapshots_fini(&s->snapshots);
+	accounts_free(&s->accounts);
+	s->accounts = accounts;
+	s->snapshots = snapshots;
+	return 0;
+}
+
 static void session_prepare(struct session *s, struct json_object *doc)
 {
 	struct drive_setup setup = {.host = s->set.host,
 	                            .test_id = s->set.test_id,
-	                            .books = s->books,
+	                            .accounts = &s->accounts,
 	                            .prepared = session_prepared,
 	                            .ended = session_ended,
 	                            .owner = s};
@@ -123,6 +144,8 @@ static void session_prepare(struct session *s, struct json_object *doc)
 	int r = session_read_plan(s, doc, &err);
 
 	setup.plan = s->plan;
+	if (r == 0 && (r = session_open_books(s, s->plan)) < 0)
+		sq_fail(&err, r, "not enough memory for the books of this plan");
 	if (r == 0)
 		r = drive_new(&setup, &s->drive, &err);
 	if (r < 0)
@@ -137,6 +160,11 @@ static void session_begin(struct session *s)
 	        (long long)((o->t0 - session_now(s)) / SQ_MS), (long long)(trips_error(&o->trips) / SQ_US));
 	if (drive_start(s->drive, &o->slots, o->until_tick, o->t0) < 0)
 		session_fail(s, "out_of_memory", "not enough memory or file descriptors to begin the load");
+}
+
+static void session_extend(struct session *s)
+{
+	drive_extend(s->drive, &s->orders.slots, s->orders.until_tick);
 }
 
 static void session_stop_load(struct session *s)
@@ -173,6 +201,8 @@ static void session_do(struct session *s, unsigned todo)
 	}
 	if (todo & ORDERS_BEGIN)
 		session_begin(s);
+	if (todo & ORDERS_EXTEND)
+		session_extend(s);
 	if (todo & ORDERS_STOP)
 		session_stop_load(s);
 	now = session_now(s);
@@ -289,11 +319,10 @@ static int session_write(struct sq_work *w)
 {
 	struct session *s = sq_container(w, struct session, write);
 
-	snapshot_add(&s->snapshot);
+	snapshots_add(&s->snapshots, &s->report);
 	if (s->measure)
 		vitals_measure(&s->vitals);
 	s->report.health = s->vitals.health;
-	s->report.books = s->snapshot.total;
 	return report_write(&s->report, &s->body);
 }
 
@@ -303,7 +332,7 @@ static void session_written(struct sq_op *op, int status)
 
 	if (s->over)
 		return;
-	if (s->report.final && s->report.seq == s->orders.final_seq && !books_closed(s->snapshot.total))
+	if (s->report.final && s->report.seq == s->orders.final_seq && !books_closed(s->report.books))
 		SQ_ERROR(s->set.host, SESSION_KV(s),
 		         "the ledger does not balance: this is a bug of squall, please report it");
 	session_post(s, status < 0 ? status : 0, SESSION_REPORT_MAX, s->uid);
@@ -327,7 +356,7 @@ static void session_report(struct session *s)
 	int r;
 
 	session_measure(s);
-	snapshot_take(&s->snapshot, s->books);
+	snapshots_take(&s->snapshots, &s->accounts);
 	buf_reset(&s->body);
 	s->write = (struct sq_work){
 	    .op.done = session_written, .run = session_write, .what = "report", .lane = SQ_LANE_CPU};
@@ -349,8 +378,7 @@ static void session_due(struct sq_timer *t)
 		session_do(s, todo);
 		return;
 	}
-	s->number = orders_ask(&s->orders, now, s->drive ? drive_stage(s->drive) : DRIVE_RESOLVING,
-	                       &s->report);
+	s->number = orders_ask(&s->orders, now, s->drive ? drive_stage(s->drive) : DRIVE_FINDING, &s->report);
 	session_do(s, 0);
 	if (registers)
 		session_register(s);
@@ -368,10 +396,9 @@ static int session_prepare_memory(struct session *s)
 	s->bearer = bearer.data;
 	s->headers[0] = s->bearer;
 	s->headers[1] = "Content-Type: application/json";
-	s->books = books_new(0);
-	if (buf_failed(&bearer) || !s->books || snapshot_init(&s->snapshot) < 0)
+	if (buf_failed(&bearer))
 		return -ENOMEM;
-	return 0;
+	return session_open_books(s, &(struct plan){.request_count = 0});
 }
 
 int session_start(const struct session_setup *setup, struct session **ret, struct sq_err *err)
@@ -417,8 +444,8 @@ void session_free(struct session *s)
 	fetcher_free(s->fetcher);
 	drive_free(s->drive);
 	orders_fini(&s->orders);
-	snapshot_fini(&s->snapshot);
-	books_free(s->books);
+	snapshots_fini(&s->snapshots);
+	accounts_free(&s->accounts);
 	plan_free(s->plan);
 	buf_free(&s->url);
 	buf_free(&s->body);

@@ -30,9 +30,11 @@ struct worker_conf {
 	int64_t max_connections, max_in_flight;
 	int timer;
 	int output;
+	const char *plan;
 	bool strict, allow_invalid;
 	const char *const *control_url;
 	const char *test_id, *token, *worker;
+	bool park;
 };
 
 struct worker {
@@ -74,6 +76,10 @@ static const struct sq_opt worker_opts[] = {
             "How exactly requests leave: precise (microseconds, up to one CPU), balanced, economy "
             "(milliseconds). "
             "auto: precise with a whole CPU, else balanced."),
+    SQ_SECRET(struct worker_conf, plan,
+              "More of the plan, as JSON text with the fields of POST /tests, which come before the options "
+              "above. It may hold keys, so it is not written into the file itself.",
+              .flags = SQ_F_EXPERT, .env = "SQUALL_PLAN"),
     SQ_ENUM(struct worker_conf, output, "text", output_words,
             "text: progress and result for people. json: the result document alone."),
     SQ_BOOL(struct worker_conf, strict, "false",
@@ -91,6 +97,10 @@ static const struct sq_opt worker_opts[] = {
               .flags = SQ_F_EXPERT, .env = "SQUALL_TOKEN"),
     SQ_STRING(struct worker_conf, worker, "", "The name of this process with the scheduler.",
               .flags = SQ_F_EXPERT, .env = "SQUALL_WORKER"),
+    SQ_BOOL(struct worker_conf, park, "false",
+            "Do nothing more when the test is over, and wait for SIGTERM: for platforms that start anew what "
+            "ends. Only with control_url.",
+            .flags = SQ_F_EXPERT, .env = "SQUALL_PARK"),
     SQ_OPTS_END,
 };
 
@@ -125,12 +135,45 @@ static struct json_object *worker_plan_doc(const struct worker_conf *c)
 	return doc_close(o, good);
 }
 
+/* The option plan laid over the others. */
+static int worker_overlay(const struct worker_conf *c, struct json_object *doc, struct sq_err *err)
+{
+	struct json_object *more = NULL;
+	struct json_object_iter it;
+	struct sq_err why;
+	int r = 0;
+
+	if (!*c->plan)
+		return 0;
+	if (doc_parse((struct sq_slice){c->plan, strlen(c->plan)}, PLAN_DEPTH_MAX, &more, &why) < 0)
+		return sq_fail(err, -EINVAL, "plan is not JSON: %s", why.text);
+	if (!json_object_is_type(more, json_type_object))
+		r = sq_fail(err, -EINVAL, "plan must be a JSON object");
+	/* The option timeout has a default, and total is the same. */
+	if (r == 0 && json_object_object_get(json_object_object_get(more, "timeouts_ms"), "total"))
+		json_object_object_del(doc, "timeout_ms");
+	if (r == 0) {
+		json_object_object_foreachC(more, it)
+		{
+			if (!doc_put(doc, it.key, json_object_get(it.val)) && it.val)
+				r = sq_fail(err, -ENOMEM, "not enough memory for the plan");
+		}
+	}
+	json_object_put(more);
+	return r;
+}
+
 static int worker_plan(const struct worker_conf *c, struct plan **ret, struct sq_err *err)
 {
 	struct json_object *doc = worker_plan_doc(c);
 	struct plan_problems problems = {0};
-	int r = doc ? plan_read(doc, NULL, ret, &problems) : -ENOMEM;
+	int r = doc ? worker_overlay(c, doc, err) : sq_fail(err, -ENOMEM, "not enough memory for the plan");
 
+	if (r < 0) {
+		json_object_put(doc);
+		return r;
+	}
+	r = plan_read(doc, NULL, ret, &problems);
 	if (r == -EINVAL)
 		sq_fail(err, r, "%.*s", (int)strcspn(problems.text.data, "\n"), problems.text.data);
 	else if (r < 0)
@@ -191,13 +234,14 @@ static bool worker_is_alone(const struct worker_conf *c)
 
 static int worker_check(const void *conf, struct sq_err *err)
 {
-	const struct worker_conf *c = conf;
+	struct worker_conf c = *(const struct worker_conf *)conf;
 	struct plan *plan;
 	int r;
 
-	if (!worker_is_alone(c))
-		return worker_check_session(c, err);
-	r = worker_plan(c, &plan, err);
+	if (!worker_is_alone(&c))
+		return worker_check_session(&c, err);
+	c.plan = ""; /* a secret, which is not read yet */
+	r = worker_plan(&c, &plan, err);
 	if (r == 0)
 		plan_free(plan);
 	return r;
@@ -205,11 +249,17 @@ static int worker_check(const void *conf, struct sq_err *err)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+#define TERMINATED 143 /* 128 + SIGTERM, as of a worker that was not parked yet */
+
 static void worker_over(void *owner, int exit_code)
 {
 	struct worker *w = worker_of(owner);
 
 	w->over = true;
+	if (w->session && w->conf->park && !w->drained) {
+		SQ_INFO(w->host, NULL, "parked: the test is over for this worker, waiting for SIGTERM");
+		return;
+	}
 	w->host->stop(w->host->ctx, exit_code);
 	if (w->drained)
 		w->host->op_done(w->host->ctx, w->drained, 0);
@@ -275,6 +325,8 @@ static void worker_drain(void *self, struct sq_op *op)
 {
 	struct worker *w = worker_of(self);
 
+	if (w->session && w->over && w->conf->park)
+		w->host->stop(w->host->ctx, TERMINATED);
 	if ((!w->run && !w->session) || w->over) {
 		w->host->op_done(w->host->ctx, op, 0);
 		return;

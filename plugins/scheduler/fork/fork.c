@@ -2,10 +2,10 @@
  * fork.c - scheduler fork: a test's workers are processes of this machine, started from this same
  * program with the workers' .conf.
  *
- * Everything is in memory: the workers end with this process, by their life-line pipe, whatever
- * kills it (SQ_SCHEDULER_MORTAL). A verb decides at once and answers at the end of the loop turn;
- * only stop waits, until the last process is gone. Jobs are freed at the end of a turn alone, so
- * that whoever is called back may look at them and ask for anything.
+ * The workers end with this process, by their life-line pipe, whatever kills it (SQ_SCHEDULER_MORTAL). While
+ * it only sleeps another process of the same state folder may take a job over (shared.h). A verb decides at
+ * once and answers at the end of the loop turn; only stop waits, until the last process is gone. Jobs are
+ * freed at the end of a turn alone, so that whoever is called back may look at them and ask for anything.
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 #include <squall/plugin.h>
 
-#include "job.h"
+#include "listing.h"
+#include "shared.h"
 
 #define FORK_MAGIC 0x6b726f66u
 #define DRAIN_GRACE (3 * SQ_S) /* of workers that nobody stopped before the process ends */
@@ -42,6 +43,7 @@ struct fork {
 	const struct fork_conf *conf;
 	struct job_site site;
 	int lifeline; /* our end: held open, never written */
+	char dir[4096]; /* of the registry */
 	struct job *jobs;
 	struct job *buried; /* gone from jobs, its stops are being answered */
 	struct sq_op *answers; /* requests that were decided: to be answered with their job */
@@ -154,20 +156,13 @@ static void answer_job(struct fork *f, struct sq_op *op)
 static void answer_list(struct fork *f, struct sq_op *op)
 {
 	struct sq_job_list *rq = sq_container(op, struct sq_job_list, op);
-	struct sq_job_state *states;
-	uint32_t n = 0;
+	struct listing l = {0};
+	int r = listing_make(&l, &f->site, f->jobs);
 
-	for (const struct job *j = f->jobs; j; j = j->next)
-		n++;
-	states = calloc((size_t)n + 1, sizeof *states);
-	if (states) {
-		rq->jobs = states;
-		rq->count = n;
-		for (struct job *j = f->jobs; j; j = j->next)
-			job_state(j, &states[--n]);
-	}
-	f->host->op_done(f->host->ctx, op, states ? 0 : -ENOMEM);
-	free(states);
+	rq->jobs = l.states;
+	rq->count = l.count;
+	f->host->op_done(f->host->ctx, op, r);
+	listing_free(&l);
 }
 
 static struct job *take_gone(struct fork *f)
@@ -195,6 +190,7 @@ static void bury(struct fork *f, struct job *j)
 	while ((op = ops_take(&j->stops)) != NULL)
 		f->host->op_done(f->host->ctx, op, 0);
 	f->buried = NULL;
+	shared_forget(j);
 	job_free(j);
 }
 
@@ -236,16 +232,21 @@ static int accept_job(struct fork *f, struct sq_job_rq *rq)
 static int take(struct fork *f, struct sq_job_rq *rq, struct job **ret)
 {
 	struct job *j;
+	int r;
 
 	rq->reason = NULL;
 	if (!rq->id || !*rq->id || strlen(rq->id) > SQ_ID_MAX || rq->fence == 0)
 		return -EINVAL;
 	j = find(f, rq->id);
-	if (!j)
-		return -ENOENT;
-	if (rq->fence < j->fence)
-		return -SQ_EFENCED;
-	*ret = j;
+	if (j) {
+		*ret = j;
+		return shared_claim(j, rq->fence);
+	}
+	r = shared_adopt(&f->site, rq->id, rq->fence, &j);
+	if (r < 0)
+		return r;
+	j->next = f->jobs;
+	*ret = f->jobs = j;
 	return 0;
 }
 
@@ -269,7 +270,6 @@ static int adopt(struct fork *f, struct job *j, struct sq_job_rq *rq)
 		rq->reason = "there are workers of another plan";
 		return -EEXIST;
 	}
-	j->fence = rq->fence;
 	rq->adopted = true;
 	return accept_job(f, rq);
 }
@@ -307,7 +307,6 @@ static int fork_resume(void *self, struct sq_job_rq *rq)
 		return r;
 	if (j->leaving || (j->resumed && j->running == 0))
 		return -EALREADY;
-	j->fence = rq->fence;
 	if (!j->resumed)
 		r = job_resume(j, &err);
 	if (r == 0)
@@ -326,7 +325,6 @@ static int fork_claim(void *self, struct sq_job_rq *rq)
 
 	if (r < 0)
 		return r;
-	j->fence = rq->fence;
 	return accept_job(f, rq);
 }
 
@@ -340,7 +338,6 @@ static int fork_stop(void *self, struct sq_job_rq *rq)
 		return accept_job(f, rq);
 	if (r < 0)
 		return r;
-	j->fence = rq->fence;
 	ops_add(&j->stops, &rq->op);
 	leave(f, j, rq->grace);
 	return 0;
@@ -398,6 +395,17 @@ static int readable(const struct fork *f, struct sq_err *err)
 	               f->conf->worker_conf, strerror(errno));
 }
 
+/* Without a state folder nobody else knows of our jobs. */
+static int share(struct fork *f)
+{
+	const char *state = f->host->state_dir;
+
+	if (!state || snprintf(f->dir, sizeof f->dir, "%s/workers", state) >= (int)sizeof f->dir)
+		return 0;
+	f->site.dir = f->dir;
+	return registry_open(f->dir);
+}
+
 static int fork_start(void *self, struct sq_err *err)
 {
 	struct fork *f = fork_of(self);
@@ -405,11 +413,31 @@ static int fork_start(void *self, struct sq_err *err)
 
 	if (r < 0)
 		return r;
+	r = share(f);
+	if (r < 0)
+		return sq_fail(err, r, "cannot make the folder %s: %s", f->dir, strerror(-r));
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return sq_fail(err, -errno, "no pipe for the workers' life-line: %s", strerror(errno));
 	f->site.lifeline = ends[0];
 	f->lifeline = ends[1];
 	return 0;
+}
+
+/* They end with the process that started them, or with whoever takes them over. */
+static void drop_foreign(struct fork *f)
+{
+	struct job **at = &f->jobs;
+
+	while (*at) {
+		struct job *j = *at;
+
+		if (j->foreign && !j->stops) {
+			*at = j->next;
+			job_free(j);
+		} else {
+			at = &j->next;
+		}
+	}
 }
 
 /* The roles are gone, so nobody needs the workers any more. */
@@ -418,6 +446,7 @@ static void fork_drain(void *self, struct sq_op *op)
 	struct fork *f = fork_of(self);
 
 	f->drain = op;
+	drop_foreign(f);
 	for (struct job *j = f->jobs; j; j = j->next)
 		leave(f, j, DRAIN_GRACE);
 	want_turn_end(f);

@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "shared.h"
 #include "spawn.h"
 
+#define LOOK_EVERY (200 * SQ_MS) /* at processes that are not our children */
 #define END_GRACE (5 * SQ_S) /* between SIGTERM and SIGKILL where nobody said how long */
 
 static void due(struct sq_timer *t);
@@ -21,7 +23,12 @@ static void child_init(struct child *c, struct job *j, uint32_t number)
 	c->job = j;
 	c->phase = SQ_W_PENDING;
 	c->exit_code = INT32_MIN;
-	snprintf(c->name, sizeof c->name, "%.8s-%u", j->id, number);
+	/* Another daemon may have had this test before: its workers are not to be taken for ours. */
+	if (j->fence > 1)
+		snprintf(c->name, sizeof c->name, "%.8s.%llu-%u", j->id, (unsigned long long)j->fence,
+		         number);
+	else
+		snprintf(c->name, sizeof c->name, "%.8s-%u", j->id, number);
 }
 
 struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec)
@@ -55,9 +62,12 @@ struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const
 
 static void kill_all(struct job *j, int signo)
 {
-	for (uint32_t i = 0; i < j->count; i++)
-		if (j->children[i].phase == SQ_W_RUNNING)
-			kill(j->children[i].ended.pid, signo);
+	for (uint32_t i = 0; i < j->count; i++) {
+		const struct child *c = &j->children[i];
+
+		if (c->phase == SQ_W_RUNNING && (!j->foreign || process_lives(c->process)))
+			kill(c->process.pid, signo);
+	}
 }
 
 void job_end(struct job *j, int64_t grace)
@@ -81,6 +91,8 @@ void job_end(struct job *j, int64_t grace)
 /* By ourselves: the job stays, to be looked at. */
 static void job_give_up(struct job *j)
 {
+	if (!shared_is_ours(j))
+		return;
 	SQ_WARN(j->site->host, SQ_KV({"test", j->id}), "ending its workers: %s", j->reason);
 	job_end(j, END_GRACE);
 }
@@ -89,6 +101,8 @@ static void due(struct sq_timer *t)
 {
 	struct job *j = sq_container(t, struct job, due);
 
+	if (!shared_is_ours(j))
+		return;
 	if (j->ending) {
 		kill_all(j, SIGKILL);
 		return;
@@ -118,7 +132,7 @@ static void job_count(struct job *j, const struct child *c)
 	j->running--;
 	if (j->running == 0)
 		j->site->host->timer_stop(j->site->host->ctx, &j->due);
-	if (j->ending || c->exit_code == 0)
+	if (j->ending || j->foreign || c->exit_code == 0)
 		return;
 	j->failed++;
 	if (j->failed > j->max_failed && j->running > 0) {
@@ -139,8 +153,61 @@ static void child_ended(struct ev_loop *loop, ev_child *w, int events)
 	c->job->site->changed(c->job);
 }
 
+/* --- of others ------------------------------------------------------------------------------- */
+
+static void look(struct sq_timer *t)
+{
+	struct job *j = sq_container(t, struct job, look);
+	const struct sq_host *host = j->site->host;
+	bool changed = false;
+
+	for (uint32_t i = 0; i < j->count; i++) {
+		struct child *c = &j->children[i];
+
+		if (c->phase != SQ_W_RUNNING || process_lives(c->process))
+			continue;
+		c->phase = SQ_W_GONE;
+		job_count(j, c);
+		changed = true;
+	}
+	if (j->running > 0)
+		host->timer_start(host->ctx, &j->look, LOOK_EVERY);
+	if (changed)
+		j->site->changed(j);
+}
+
+struct job *job_adopt(struct job_site *site, const char *id, uint64_t fence, const struct entry *e)
+{
+	struct sq_job spec = {.plan_sha256 = e->plan_sha256, .workers = e->count, .max_failed = e->count};
+	struct job *j = job_new(site, id, fence, &spec);
+
+	if (!j)
+		return NULL;
+	j->resumed = j->foreign = true;
+	j->look.fire = look;
+	for (uint32_t i = 0; i < j->count; i++) {
+		struct child *c = &j->children[i];
+
+		snprintf(c->name, sizeof c->name, "%s", e->workers[i].name);
+		c->process = e->workers[i].process;
+		c->phase = process_lives(c->process) ? SQ_W_RUNNING : SQ_W_GONE;
+		j->running += c->phase == SQ_W_RUNNING;
+	}
+	site->host->timer_start(site->host->ctx, &j->look, LOOK_EVERY);
+	return j;
+}
+
 void job_free(struct job *j)
 {
+	if (j->foreign) {
+		j->site->host->timer_stop(j->site->host->ctx, &j->look);
+		if (j->running > 0)
+			j->site->host->timer_stop(j->site->host->ctx, &j->due);
+		free(j->view);
+		free(j->env);
+		free(j);
+		return;
+	}
 	if (j->running > 0)
 		j->site->host->timer_stop(j->site->host->ctx, &j->due);
 	kill_all(j, SIGKILL);
@@ -176,6 +243,7 @@ static int child_start(struct child *c, struct sq_err *err)
 	if (j->site->affinity)
 		spawn_pin(pid, j->site->next_cpu++);
 	c->phase = SQ_W_RUNNING;
+	c->process = process_of(pid);
 	j->running++;
 	ev_child_init(&c->ended, child_ended, pid, 0);
 	c->ended.data = c;
@@ -206,6 +274,8 @@ int job_resume(struct job *j, struct sq_err *err)
 		job_undo(j);
 	else if (j->deadline > 0)
 		host->timer_start(host->ctx, &j->due, j->deadline);
+	if (r == 0)
+		shared_publish(j);
 	return r;
 }
 

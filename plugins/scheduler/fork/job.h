@@ -16,12 +16,15 @@
 #include <squall/host.h>
 #include <squall/record.h>
 
+#include "registry.h"
+
 struct job;
 
 struct child {
 	struct job *job;
-	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-1" */
-	ev_child ended; /* active while the process runs */
+	char name[SQ_ID_MAX + 1]; /* "7f3k9m2q-1", "7f3k9m2q.2-1" under the second owner */
+	ev_child ended; /* active while the process runs, and is ours */
+	struct process process;
 	enum sq_worker_phase phase;
 	int32_t exit_code;
 	char reason[64]; /* "" = none */
@@ -31,6 +34,7 @@ struct child {
 struct job_site {
 	const struct sq_host *host;
 	const char *worker_conf; /* path */
+	const char *dir; /* of the registry, NULL = none */
 	bool affinity; /* pin each worker to a CPU */
 	uint32_t next_cpu;
 	int lifeline; /* what the workers read; its other end is ours alone */
@@ -49,6 +53,8 @@ struct job {
 	int64_t deadline; /* ns from resume, 0 = none */
 	char **env; /* the workers' of this job; closed by NULL */
 	bool resumed;
+	bool foreign; /* its processes are another's children: looked at from time to time */
+	struct sq_timer look;
 	bool ending; /* the workers were told to end */
 	bool leaving; /* and the job goes with the last of them */
 	struct sq_timer due; /* the deadline; when ending, SIGKILL */
@@ -60,7 +66,9 @@ struct job {
 };
 
 struct job *job_new(struct job_site *site, const char *id, uint64_t fence, const struct sq_job *spec);
-void job_free(struct job *j); /* kills what is left and waits for it */
+/* The workers that another process started, which runs. NULL without memory. */
+struct job *job_adopt(struct job_site *site, const char *id, uint64_t fence, const struct entry *e);
+void job_free(struct job *j); /* kills what is left of our own and waits for it */
 
 /* Starts every worker. On failure those that were started are killed, and the job is leaving. */
 int job_resume(struct job *j, struct sq_err *err);

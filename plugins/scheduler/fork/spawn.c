@@ -26,6 +26,7 @@ static const char *const allowed[] = {
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
     "SQUALL_PLUGIN_DIR",
     "SQUALL_FAILPOINT",
     "ASAN_OPTIONS",

@@ -215,6 +215,7 @@ static int local_cancel(void *self, struct sq_op *op)
 }
 
 static const struct sq_store local_store = {.size = sizeof(struct sq_store),
+                                            .caps = SQ_STORE_MACHINE,
                                             .info = local_info,
                                             .add = local_add,
                                             .read = local_read,

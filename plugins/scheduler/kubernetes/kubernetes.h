@@ -1,0 +1,91 @@
+/*
+ * kubernetes.h - the parts of the scheduler around what is known (cluster.h) and how it is written
+ * (object.h).
+ *
+ *     kubernetes.c   the plugin: options, life, the watches that fill the cluster
+ *     shape.c        which shape of workload the server can take
+ *     verbs.c        resume, claim, stop, list, and prepare.c: one task each
+ *     task.c         the requests of a task, and its end
+ *     care.c         what an old server or a Deployment does not do by itself: deadlines, too many
+ *                    failures, why pods are refused
+ *
+ * Loop thread only.
+ */
+#ifndef KUBERNETES_KUBERNETES_H
+#define KUBERNETES_KUBERNETES_H
+
+#include <squall/plugin.h>
+
+#include "api.h"
+#include "cluster.h"
+#include "object.h"
+#include "watch.h"
+
+enum workload_choice { WORKLOAD_AUTO, WORKLOAD_JOB, WORKLOAD_DEPLOYMENT };
+
+struct kubernetes_conf {
+	const char *ns, *image, *image_pull_policy, *service_account;
+	int workload; /* enum workload_choice */
+	const char *api_server, *ca, *cert, *key, *token_file, *token;
+	const char *pod, *container, *annotations; /* JSON */
+	const char *const *env;
+	bool network_policy;
+	int64_t grace;
+};
+
+struct kubernetes {
+	uint32_t magic;
+	const struct sq_host *host;
+	const struct kubernetes_conf *conf;
+	struct api api;
+	struct object_style style;
+	bool shaped; /* the server was asked what it can take */
+	struct api_call version;
+	struct sq_timer ask_again;
+	struct cluster cluster;
+	struct watch workloads, pods;
+	char workloads_path[200], pods_path[200];
+	struct link tasks; /* verbs under way */
+	struct sq_op *list_ops; /* of struct sq_job_list, linked by op.driver */
+	struct sq_post answer; /* lists that can be answered */
+	struct sq_timer care;
+	struct sq_op *drain;
+};
+
+static inline int64_t kubernetes_now(const struct kubernetes *k)
+{
+	return k->host->now(k->host->ctx);
+}
+
+/* All that exists is known. */
+static inline bool kubernetes_synced(const struct kubernetes *k)
+{
+	return k->shaped && k->workloads.up && k->pods.up;
+}
+
+/* shape.c: asks the server for its version, then calls shaped() once. */
+void shape_ask(struct kubernetes *k);
+void kubernetes_shaped(struct kubernetes *k);
+
+/* verbs.c */
+int verb_prepare(void *self, struct sq_job_rq *rq);
+int verb_resume(void *self, struct sq_job_rq *rq);
+int verb_claim(void *self, struct sq_job_rq *rq);
+int verb_stop(void *self, struct sq_job_rq *rq);
+int verb_list(void *self, struct sq_job_list *rq);
+int verb_cancel(void *self, struct sq_op *op);
+void verbs_begin(struct kubernetes *k); /* shaped: those that waited for it */
+void verbs_look(struct kubernetes *k); /* something changed that a task may wait for */
+void verbs_answer(struct sq_post *p); /* of answer */
+void verbs_free(struct kubernetes *k);
+
+/* care.c */
+void care_start(struct kubernetes *k);
+void care_stop(struct kubernetes *k);
+void care_forget(struct kubernetes *k, struct job *j);
+
+/* "/apis/batch/v1/namespaces/NS/jobs/NAME"; name NULL: the collection. */
+void kubernetes_path(const struct kubernetes *k, struct buf *out, const char *name);
+struct kubernetes *kubernetes_of(void *self);
+
+#endif

@@ -1,0 +1,193 @@
+/* object_read.c - objects as documents: read back. What is missing or odd reads as absent. */
+#include "object.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <json-c/json_pointer.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "object_keys.h"
+
+static struct json_object *at(struct json_object *o, const char *path)
+{
+	struct json_object *v = NULL;
+
+	return o && json_pointer_get(o, path, &v) == 0 ? v : NULL;
+}
+
+static const char *text(struct json_object *o, const char *path)
+{
+	struct json_object *v = at(o, path);
+
+	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+}
+
+static int64_t number(struct json_object *o, const char *path, int64_t otherwise)
+{
+	struct json_object *v = at(o, path);
+
+	return json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : otherwise;
+}
+
+static uint64_t digits(struct json_object *o, const char *path)
+{
+	const char *s = text(o, path);
+	char *end;
+	unsigned long long n = strtoull(s, &end, 10);
+
+	return *s >= '0' && *s <= '9' && *end == '\0' ? n : 0;
+}
+
+static void copy(char *out, size_t size, const char *s)
+{
+	snprintf(out, size, "%s", s);
+}
+
+static struct json_object *item(struct json_object *list, size_t i)
+{
+	return json_object_is_type(list, json_type_array) && i < json_object_array_length(list)
+	           ? json_object_array_get_idx(list, i)
+	           : NULL;
+}
+
+static struct json_object *condition(struct json_object *o, const char *type, const char *status)
+{
+	struct json_object *list = at(o, "/status/conditions"), *c;
+
+	for (size_t i = 0; (c = item(list, i)) != NULL; i++)
+		if (strcmp(text(c, "/type"), type) == 0 && strcmp(text(c, "/status"), status) == 0)
+			return c;
+	return NULL;
+}
+
+/* "Reason: message", as far as there are. */
+static void explain(struct json_object *o, char *out, size_t size)
+{
+	const char *reason = text(o, "/reason"), *message = text(o, "/message");
+
+	snprintf(out, size, "%s%s%s", reason, *reason && *message ? ": " : "", message);
+}
+
+/* --- workloads ------------------------------------------------------------------------------- */
+
+static int64_t unix_seconds(const char *stamp)
+{
+	struct tm tm = {0};
+
+	return strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
+}
+
+static enum shape shape_of(struct json_object *o)
+{
+	if (strcmp(text(o, "/kind"), "Deployment") == 0)
+		return SHAPE_DEPLOYMENT;
+	return at(o, "/spec/suspend") ? SHAPE_JOB : SHAPE_JOB_PLAIN;
+}
+
+static void read_end(struct json_object *o, struct workload *w)
+{
+	struct json_object *failed = condition(o, "Failed", "True"),
+	                   *short_of = condition(o, "ReplicaFailure", "True");
+
+	w->ended = failed || condition(o, "Complete", "True") || at(o, NOTE(KEY_ENDED));
+	if (at(o, NOTE(KEY_ENDED)))
+		copy(w->reason, sizeof w->reason, text(o, NOTE(KEY_ENDED)));
+	else if (failed)
+		explain(failed, w->reason, sizeof w->reason);
+	else if (short_of)
+		explain(short_of, w->reason, sizeof w->reason);
+}
+
+int workload_read(struct json_object *o, struct workload *out)
+{
+	struct workload w = {.shape = shape_of(o)};
+	int64_t resumed;
+
+	copy(w.name, sizeof w.name, text(o, "/metadata/name"));
+	copy(w.id, sizeof w.id, text(o, NOTE(KEY_TEST_ID)));
+	copy(w.uid, sizeof w.uid, text(o, "/metadata/uid"));
+	copy(w.version, sizeof w.version, text(o, "/metadata/resourceVersion"));
+	copy(w.plan_sha256, sizeof w.plan_sha256, text(o, NOTE(KEY_PLAN)));
+	w.fence = digits(o, NOTE(KEY_FENCE));
+	w.workers = (uint32_t)digits(o, NOTE(KEY_WORKERS));
+	w.max_failed = (uint32_t)digits(o, NOTE(KEY_MAX_FAILED));
+	w.deadline = (int64_t)digits(o, NOTE(KEY_DEADLINE)) * SQ_MS;
+	w.created = unix_seconds(text(o, "/metadata/creationTimestamp"));
+	resumed = (int64_t)digits(o, NOTE(KEY_RESUMED));
+	w.resumed = resumed > 0;
+	w.expires = resumed > 0 && w.deadline > 0 ? resumed + w.deadline / SQ_MS : 0;
+	w.terminating = *text(o, "/metadata/deletionTimestamp") != '\0';
+	read_end(o, &w);
+	if (!*w.name || !*w.id || !*w.uid || !*w.version || !w.fence || !w.workers ||
+	    strcmp(text(o, "/metadata/labels/app.kubernetes.io~1managed-by"), "squall") != 0)
+		return -EBADMSG;
+	*out = w;
+	return 0;
+}
+
+void object_dropped(struct json_object *asked, struct json_object *got, char *out, size_t size)
+{
+	struct json_object *want = at(asked, "/spec"), *have = at(got, "/spec");
+	size_t n = 0;
+
+	*out = '\0';
+	if (!json_object_is_type(want, json_type_object) || !json_object_is_type(have, json_type_object))
+		return;
+	json_object_object_foreach(want, name, value)
+	{
+		(void)value;
+		if (!json_object_object_get_ex(have, name, NULL) && n < size)
+			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", name);
+	}
+}
+
+/* --- pods ------------------------------------------------------------------------------------ */
+
+static void read_gone(struct json_object *o, struct json_object *terminated, struct pod *p)
+{
+	p->phase = SQ_W_GONE;
+	p->exit_code = (int32_t)number(terminated, "/exitCode", INT32_MIN);
+	if (terminated && number(terminated, "/exitCode", 1) != 0)
+		explain(terminated, p->reason, sizeof p->reason);
+	if (!terminated && *text(o, "/status/reason"))
+		snprintf(p->reason, sizeof p->reason, "%s: %s", text(o, "/status/reason"),
+		         text(o, "/status/message"));
+}
+
+static void read_waiting(struct json_object *o, struct json_object *container, struct pod *p)
+{
+	struct json_object *unscheduled = condition(o, "PodScheduled", "False");
+	const char *why = text(container, "/state/waiting/reason");
+
+	if (unscheduled)
+		explain(unscheduled, p->reason, sizeof p->reason);
+	else if (*why && strcmp(why, "ContainerCreating") != 0 && strcmp(why, "PodInitializing") != 0)
+		explain(at(container, "/state/waiting"), p->reason, sizeof p->reason);
+}
+
+/* A container that was started again is not the worker that it was: that one is gone. */
+int pod_read(struct json_object *o, struct pod *out)
+{
+	struct json_object *container = item(at(o, "/status/containerStatuses"), 0);
+	struct json_object *last = at(container, "/lastState/terminated"),
+	                   *now = at(container, "/state/terminated");
+	const char *phase = text(o, "/status/phase");
+	struct pod p = {.phase = SQ_W_PENDING, .exit_code = INT32_MIN};
+
+	copy(p.name, sizeof p.name, text(o, "/metadata/name"));
+	copy(p.uid, sizeof p.uid, text(o, "/metadata/uid"));
+	copy(p.workload, sizeof p.workload, text(o, "/metadata/labels/" KEY_WORKLOAD));
+	if (!*p.name || !*p.workload)
+		return -EBADMSG;
+	if (now || last || strcmp(phase, "Failed") == 0 || strcmp(phase, "Succeeded") == 0)
+		read_gone(o, last ? last : now, &p);
+	else if (at(container, "/state/running"))
+		p.phase = SQ_W_RUNNING;
+	else
+		read_waiting(o, container, &p);
+	*out = p;
+	return 0;
+}

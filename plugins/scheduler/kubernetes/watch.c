@@ -1,0 +1,205 @@
+/* watch.c - list, then watch, for ever. */
+#include "watch.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <json-c/json_pointer.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugins/common/doc.h"
+
+#define ROUND 240 /* s: how long the server keeps one watch open */
+#define SILENCE (60 * SQ_S) /* bookmarks come about once a minute; the end of a round within it */
+#define EVENT_MAX (4u << 20)
+#define DEPTH 64
+
+static void go_on(struct watch *w, int64_t after)
+{
+	const struct sq_host *h = w->api->host;
+
+	h->timer_start(h->ctx, &w->timer, after);
+}
+
+static void set_state(struct watch *w, bool up, const char *why)
+{
+	if (w->up != up || !up)
+		w->calls->state(w, up, why);
+	w->up = up;
+}
+
+static void note_version(struct watch *w, struct json_object *o)
+{
+	struct json_object *v = NULL;
+
+	if (json_pointer_get(o, "/metadata/resourceVersion", &v) == 0 &&
+	    json_object_is_type(v, json_type_string))
+		snprintf(w->version, sizeof w->version, "%s", json_object_get_string(v));
+}
+
+/* --- list ------------------------------------------------------------------------------------ */
+
+static void take_list(struct watch *w, struct json_object *answer)
+{
+	struct json_object *items = NULL;
+
+	w->calls->begin(w);
+	json_object_object_get_ex(answer, "items", &items);
+	for (size_t i = 0; json_object_is_type(items, json_type_array) && i < json_object_array_length(items);
+	     i++)
+		w->calls->changed(w, json_object_array_get_idx(items, i), false);
+	note_version(w, answer);
+	w->calls->end(w);
+}
+
+static void listed(struct api_call *c, int status, struct json_object *answer)
+{
+	struct watch *w = sq_container(c, struct watch, list);
+
+	if (status < 0) {
+		set_state(w, false, c->why);
+		go_on(w, backoff_next(&w->backoff));
+		return;
+	}
+	backoff_reset(&w->backoff);
+	take_list(w, answer);
+	set_state(w, *w->version, "the list names no version");
+	go_on(w, *w->version ? 0 : SILENCE);
+}
+
+static void ask_list(struct watch *w)
+{
+	w->list.method = "GET";
+	buf_printf(&w->list.path, "%s?labelSelector=%s", w->path, w->selector);
+	w->list.done = listed;
+	api_call(w->api, &w->list);
+}
+
+/* --- watch ----------------------------------------------------------------------------------- */
+
+static void take_error(struct watch *w, struct json_object *object)
+{
+	struct json_object *code = NULL;
+
+	json_object_object_get_ex(object, "code", &code);
+	w->told = code ? json_object_get_int(code) : 500;
+}
+
+static void take_event(struct watch *w, struct sq_slice line)
+{
+	struct json_object *event = NULL, *type = NULL, *object = NULL;
+	const char *word;
+
+	if (doc_parse(line, DEPTH, &event, NULL) < 0)
+		return; /* cut off by the end of the connection: comes again from the last version */
+	json_object_object_get_ex(event, "type", &type);
+	json_object_object_get_ex(event, "object", &object);
+	word = type ? json_object_get_string(type) : "";
+	if (strcmp(word, "ERROR") == 0) {
+		take_error(w, object);
+	} else if (object) {
+		note_version(w, object);
+		if (strcmp(word, "BOOKMARK") != 0)
+			w->calls->changed(w, object, strcmp(word, "DELETED") == 0);
+	}
+	json_object_put(event);
+}
+
+/* Events are lines. */
+static void take_piece(struct fetch *rq, struct sq_slice bytes)
+{
+	struct watch *w = sq_container(rq, struct watch, stream);
+	char *end;
+
+	buf_add(&w->line, bytes.data, bytes.len);
+	while (w->streaming && w->line.len > 0 && (end = memchr(w->line.data, '\n', w->line.len)) != NULL) {
+		size_t len = (size_t)(end - w->line.data);
+
+		take_event(w, (struct sq_slice){w->line.data, len});
+		buf_drop(&w->line, len + 1);
+	}
+	if (w->line.len > EVENT_MAX || buf_failed(&w->line)) {
+		*w->version = '\0'; /* what was in it is read from a list */
+		buf_free(&w->line);
+	}
+}
+
+static void ended(struct sq_op *op, int status)
+{
+	struct watch *w = sq_container(op, struct watch, stream.op);
+	int http = w->told ? w->told : w->stream.status;
+
+	w->streaming = false;
+	buf_reset(&w->line);
+	if (http == 410)
+		*w->version = '\0';
+	if (http >= 200 && http < 300) {
+		backoff_reset(&w->backoff); /* a round is over, or the connection was lost */
+		go_on(w, status < 0 ? backoff_next(&w->backoff) : 0);
+		return;
+	}
+	if (http != 410)
+		set_state(w, false, http ? "the watch was refused" : w->stream.why);
+	go_on(w, http == 410 ? 0 : backoff_next(&w->backoff));
+}
+
+static void begin_stream(struct watch *w)
+{
+	int r;
+
+	buf_reset(&w->url);
+	buf_printf(
+	    &w->url,
+	    "%s%s?labelSelector=%s&watch=1&allowWatchBookmarks=true&timeoutSeconds=%d&resourceVersion=%s",
+	    w->api->server, w->path, w->selector, ROUND, w->version);
+	api_authorize(w->api, w->headers);
+	w->told = 0;
+	w->stream = (struct fetch){.op = {.done = ended, .timeout = (ROUND + 60) * SQ_S},
+	                           .method = "GET",
+	                           .url = w->url.data,
+	                           .headers = w->headers,
+	                           .connect_timeout = 10 * SQ_S,
+	                           .tls = &w->api->tls,
+	                           .piece = take_piece,
+	                           .idle_timeout = SILENCE + 30 * SQ_S};
+	r = buf_failed(&w->url) ? -ENOMEM : fetch_start(w->api->fetcher, &w->stream);
+	w->streaming = r == 0;
+	if (r < 0)
+		go_on(w, backoff_next(&w->backoff));
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void next_step(struct sq_timer *t)
+{
+	struct watch *w = sq_container(t, struct watch, timer);
+
+	if (*w->version)
+		begin_stream(w);
+	else
+		ask_list(w);
+}
+
+void watch_start(struct watch *w, struct api *api, const struct watch_calls *calls, const char *path,
+                 const char *selector)
+{
+	*w = (struct watch){.api = api, .calls = calls, .path = path, .selector = selector};
+	w->timer.fire = next_step;
+	w->backoff = (struct backoff){
+	    .base = 200 * SQ_MS, .ceiling = 10 * SQ_S, .seed = (uint64_t)(uintptr_t)w};
+	go_on(w, 0);
+}
+
+void watch_stop(struct watch *w)
+{
+	if (!w->api)
+		return;
+	w->api->host->timer_stop(w->api->host->ctx, &w->timer);
+	api_forget(&w->list);
+	if (w->streaming)
+		fetch_forget(&w->stream);
+	w->streaming = false;
+	buf_free(&w->url);
+	buf_free(&w->line);
+	w->api = NULL;
+}

@@ -1,0 +1,82 @@
+"""control_lag.py ROUNDS RATE BUILD - what control_lag.sh runs."""
+import json
+import os
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROUNDS, RATE, BUILD = int(sys.argv[1]), int(sys.argv[2]), os.path.abspath(sys.argv[3])
+os.environ["top_builddir"] = BUILD
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../integration"))
+from squall import PLUGINS, PROGRAM, Squalld, environment, free_port  # noqa: E402
+
+SECONDS, RATIO, DIFFERENCE = 8, 1.25, 0.05
+# What else runs on this machine must not be what is measured.
+APART = ("nice", "-n", "-15") if os.geteuid() == 0 else ()
+TARGET = free_port()
+URL = "http://127.0.0.1:%d/hit" % TARGET
+CONF = """
+state_dir = "%(state)s";
+transport = { plugin = "local"; }; store = { plugin = "local"; }; scheduler = { plugin = "fake"; };
+roles = ( { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "%(url)s"; },
+          { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "%(url)s"; },
+          { plugin = "target"; listen = "127.0.0.1:%(target)d"; } );
+"""
+
+
+def worker(state, env):
+    """One worker process on a core of its own, to its end; what it prints."""
+    conf = os.path.join(state, "worker.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write('roles = ( { plugin = "worker"; output = "json"; allow_invalid = true; } );\n')
+    return subprocess.run([*APART, "taskset", "-c", "1", PROGRAM, "-c", conf, "-p", PLUGINS], env=environment(env),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120).stdout
+
+
+def alone(state):
+    return json.loads(worker(state, {"TARGET_URL": URL, "HITS_PER_SEC": str(RATE), "DURATION_SEC": str(SECONDS)}))
+
+
+def under_control(state, d):
+    plan = {"hits_per_sec": RATE, "duration_sec": SECONDS, "workers": 1, "method": "POST", "url": URL}
+    test_id = d.post("/tests", plan, headers={"Content-Type": "application/json"}, role="gateway").json["test_id"]
+    for _ in range(100):
+        with sqlite3.connect(os.path.join(state, "store.db")) as db:
+            row = db.execute("select data from parts where name = 'secret.token'").fetchone()
+        if row:
+            break
+        time.sleep(0.1)
+    worker(state, {"SQUALL_CONTROL_URL": d.url("orchestrator"), "SQUALL_TEST_ID": test_id,
+                   "SQUALL_TOKEN": row[0].decode()})
+    for _ in range(100):
+        test = d.get("/tests/" + test_id, role="gateway").json
+        if test["state"] in ("completed", "failed"):
+            return test
+        time.sleep(0.1)
+    raise TimeoutError("%s is %s" % (test_id, test["state"]))
+
+
+def main():
+    ratios, differences = [], []
+    print("round   alone p50 / p99.9   under control p50 / p99.9    ms of pickup")
+    with tempfile.TemporaryDirectory() as state, Squalld(
+            CONF % {"state": state, "url": URL, "target": TARGET}, wrapper=("taskset", "-c", "0")) as d:
+        for i in range(ROUNDS):
+            runs = [("alone", lambda: alone(state)), ("control", lambda: under_control(state, d))]
+            got = {name: run()["latency_ms"]["pickup"] for name, run in (runs if i % 2 else runs[::-1])}
+            a, c = got["alone"], got["control"]
+            assert a["count"] == c["count"] == RATE * SECONDS, (a["count"], c["count"])
+            ratios.append(c["p99_9"] / a["p99_9"])
+            differences.append(c["p99_9"] - a["p99_9"])
+            print("%5d   %9.3f / %7.3f   %9.3f / %7.3f" % (i + 1, a["p50"], a["p99_9"], c["p50"], c["p99_9"]))
+    ratio, difference = statistics.median(ratios), statistics.median(differences)
+    good = ratio <= RATIO or difference <= DIFFERENCE
+    print("p99.9 under control: %.2f times that of a worker on its own, %+.3f ms (medians of %d rounds): %s"
+          % (ratio, difference, ROUNDS, "it does not show" if good else "IT SHOWS"))
+    sys.exit(0 if good else 1)
+
+
+main()

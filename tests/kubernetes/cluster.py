@@ -1,0 +1,81 @@
+"""cluster.py - the Kubernetes that tests run against: a running one, or why there is none.
+
+tests/kubernetes/cluster/up.sh starts a real one; its run/env says where it is. SQUALL_K8S names the folder with
+its binaries; without a cluster tests skip, unless SQUALL_K8S_REQUIRED=1.
+"""
+import json
+import os
+import subprocess
+import sys
+
+HOME = os.environ.get("SQUALL_K8S") or os.environ.get("K8S_HOME") or "/var/cache/squall-k8s"
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAMESPACE = "load-testing"
+
+
+def environment():
+    """What run/env exports, or None."""
+    try:
+        with open(os.path.join(HOME, "run", "env"), encoding="utf-8") as f:
+            lines = [line.strip()[7:].split("=", 1) for line in f if line.startswith("export ")]
+    except OSError:
+        return None
+    env = dict(os.environ)
+    env.update({name: value.replace("$PATH", os.environ["PATH"]) for name, value in lines})
+    return env
+
+
+class Cluster:
+    """kubectl as its administrator, and a token with just the rights of role.yaml."""
+
+    def __init__(self):
+        self.env = environment()
+        if self.env is None or self.kubectl("version", "--request-timeout=5s", check=False).returncode != 0:
+            self.missing = "no Kubernetes is running (tests/kubernetes/cluster/up.sh starts one)"
+            return
+        self.missing = None
+        self.apply(open(os.path.join(HERE, "role.yaml"), encoding="utf-8").read())
+        self.kubectl("-n", NAMESPACE, "create", "serviceaccount", "squall-orchestrator", check=False)
+        self.kubectl("-n", NAMESPACE, "create", "rolebinding", "squall-orchestrator", "--role=squall-orchestrator",
+                     "--serviceaccount=%s:squall-orchestrator" % NAMESPACE, check=False)
+
+    def kubectl(self, *args, check=True, stdin=None):
+        done = subprocess.run(["kubectl", *args], env=self.env, input=stdin, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if check and done.returncode != 0:
+            raise RuntimeError("kubectl %s: %s" % (" ".join(args), done.stderr))
+        return done
+
+    def apply(self, text):
+        self.kubectl("apply", "-f", "-", stdin=text)
+
+    def get(self, *args):
+        return json.loads(self.kubectl("-n", NAMESPACE, "get", *args, "-o", "json").stdout)
+
+    def names(self, kind):
+        return [o["metadata"]["name"] for o in self.get(kind, "-l", "app=load-worker")["items"]]
+
+    def token(self, path):
+        """Writes a fresh token of the orchestrator's account to path."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
+        url = "/api/v1/namespaces/%s/serviceaccounts/squall-orchestrator/token" % NAMESPACE
+        answer = self.kubectl("create", "--raw", url, "-f", "-", stdin=json.dumps(body)).stdout
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(json.loads(answer)["status"]["token"])
+
+    @property
+    def api(self):
+        return self.env["K8S_API"]
+
+    @property
+    def ca(self):
+        return self.env["K8S_CA"]
+
+
+def required_or_skip(tap, name, why):
+    """One skipped test, or a failure where a cluster has to be."""
+    if os.environ.get("SQUALL_K8S_REQUIRED") == "1":
+        tap.ok(False, "%s: %s" % (name, why))
+    else:
+        tap.skip(name, why)
+    sys.stdout.flush()

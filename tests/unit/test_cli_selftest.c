@@ -1,0 +1,84 @@
+/* test_cli_selftest.c - what a stall must look like, and what is made of results that do or do not. */
+#include <json-c/json.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/cli/selftest.h"
+#include "tests/tap.h"
+
+static int compare(const void *a, const void *b)
+{
+	return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
+}
+
+/* The theory against a simulation: 4000 requests of 1000/s, frozen for 500 ms from 1500 ms on. */
+static void test_theory(void)
+{
+	static double times[4000];
+
+	for (int i = 0; i < 4000; i++)
+		times[i] = i >= 1500 && i < 2000 ? 2000 - i : 0;
+	qsort(times, 4000, sizeof *times, compare);
+	ok(fabs(times[3799] - selftest_theory(500, 4000, 95)) < 2, "p95 is 300 ms");
+	ok(fabs(times[3959] - selftest_theory(500, 4000, 99)) < 2, "p99 is 460 ms");
+	ok(times[3999] == 500 && selftest_theory(500, 4000, 100) == 500, "the largest is the stall");
+	ok(selftest_theory(500, 4000, 50) == 0, "the median does not see it");
+	ok(selftest_agrees(485, 460, 500) && !selftest_agrees(486, 460, 500),
+	   "agreeing means within a twentieth of the stall");
+}
+
+static struct json_object *run(const char *response, const char *pickup, const char *validity)
+{
+	char text[1024];
+
+	snprintf(text, sizeof text,
+	         "{\"ledger\": {\"balanced\": true}, \"validity\": %s, \"latency_ms\": {\"response\": %s, "
+	         "\"pickup\": %s}, "
+	         "\"rate\": {\"ok\": 40000}, \"generator\": {\"requests_per_core_second\": 60000}}",
+	         validity, response, pickup);
+	return json_tokener_parse(text);
+}
+
+static void judged(const char *response, const char *pickup, const char *validity, const char *verdict,
+                   const char *problem)
+{
+	struct json_object *a = run(response, pickup, validity), *doc = selftest_judge(a, a, 500, 2),
+	                   *problems;
+
+	is_str(json_object_get_string(json_object_object_get(doc, "verdict")), verdict, "the verdict");
+	problems = json_object_object_get(doc, "problems");
+	if (problem)
+		is_str(json_object_get_string(json_object_array_get_idx(problems, 0)), problem, "the reason");
+	else
+		ok(json_object_array_length(problems) == 0, "without a reason");
+	is_int(json_object_get_int64(
+	           json_object_object_get(json_object_object_get(doc, "ceiling"), "advised_per_worker")),
+	       30000, "half of what a core can do is advised");
+	json_object_put(doc);
+	json_object_put(a);
+}
+
+#define GOOD "{\"p95\": 300, \"p99\": 461.5, \"max\": 502}"
+#define ON_TIME "{\"p50\": 0.01, \"p99\": 0.2, \"max\": 3}"
+#define VALID "{\"status\": \"valid\", \"reasons\": []}"
+
+static void test_judge(void)
+{
+	judged(GOOD, ON_TIME, VALID, "pass", NULL);
+	judged("{\"p95\": 0.2, \"p99\": 0.3, \"max\": 501}", ON_TIME, VALID, "fail",
+	       "the stall shows as 0 ms at p95 instead of 300 ms");
+	judged(GOOD, "{\"p50\": 0.01, \"p99\": 1.5, \"max\": 3}", VALID, "fail",
+	       "requests leave 1.5 ms late at p99 (limit 1 ms): give squall a whole CPU, or stop what else "
+	       "runs here");
+	judged(GOOD, ON_TIME,
+	       "{\"status\": \"invalid\", \"reasons\": [{\"what\": \"the container was throttled for\", "
+	       "\"value\": \"31 %\"}]}",
+	       "fail", "generator invalid: the container was throttled for 31 %");
+}
+
+int main(void)
+{
+	test_theory();
+	test_judge();
+	return tap_done();
+}
