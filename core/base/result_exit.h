@@ -19,10 +19,11 @@ enum {
 
 /*
  * The exit code that this document asks for (design 12). The first that applies:
- *     97  the test was not completed: what it measured was not what was asked
+ *     97  the test was not completed, unless a threshold ended it: what it measured was not what was asked
  *     98  the generator is invalid, or the ledger does not balance; with strict suspect too; never
  *         with allow_invalid
- *     99  the verdict is "fail": no ok response, or a threshold
+ *     99  the verdict is "fail": no ok response, or a threshold; with allow_invalid also a threshold that
+ *         does not hold on numbers that are not trusted
  *     0
  * A member that is missing counts as the worst that it could say.
  */

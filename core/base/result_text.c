@@ -284,37 +284,20 @@ static void print_status(struct page *p, struct json_object *doc)
 	page_end(p);
 }
 
-/* Answers 3xx count as ok, and are seldom what was meant to be tested. */
-static void print_redirects(struct page *p, struct json_object *doc)
-{
-	struct json_object *statuses = member_get(doc, "status");
-	uint64_t redirects = 0, all = member_total(doc, "status");
-	struct json_object_iter it;
-
-	if (!json_object_is_type(statuses, json_type_object))
-		return;
-	json_object_object_foreachC(statuses, it)
-	{
-		if (*it.key == '3')
-			redirects += member_total(statuses, it.key);
-	}
-	if (redirects <= all / 2)
-		return;
-	page_begin(p, "", PAGE_LABELS, NULL);
-	page_say(p, "redirects are not followed: test the address that they lead to");
-}
-
 static void print_efficiency(struct page *p, struct json_object *generator)
 {
 	double cpu, requests;
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], each[TEXT_MAX];
 
 	if (!member_number(generator, "cpu_us_per_request", &cpu) || cpu < 0 || cpu > 1e6 ||
 	    !member_number(generator, "requests_per_core_second", &requests))
 		return;
 	page_begin(p, "efficiency", PAGE_LABELS + 2, NULL);
-	page_say(p, "%.*f us CPU per request, %s requests per core second", cpu < 9.95, cpu,
-	         text_number(text, requests));
+	if (cpu < 9.95)
+		snprintf(each, sizeof each, "%.1f", cpu);
+	else
+		text_count(each, (uint64_t)(cpu + 0.5));
+	page_say(p, "%s us CPU per request, %s requests per core second", each, text_number(text, requests));
 }
 
 static void print_saturation(struct page *p, struct json_object *doc)
@@ -370,7 +353,6 @@ void result_text(struct json_object *doc, bool color, struct buf *out)
 	result_requests(&p, doc);
 	print_audit(&p, member_get(doc, "audit"));
 	print_status(&p, doc);
-	print_redirects(&p, doc);
 	result_thresholds(&p, doc, false);
 	print_saturation(&p, doc);
 	print_workers(&p, member_get(doc, "workers"));

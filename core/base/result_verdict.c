@@ -29,48 +29,61 @@ static void print_state(struct page *p, struct json_object *doc)
 		}
 }
 
-/* Times are in ms, rates and counts have no unit. A bare expression is about a time. */
-static bool is_time(const char *metric)
+static bool is_false(struct json_object *row, const char *name)
 {
-	static const char *const words[] = {"time", "duration", "waiting", "connecting", "receiving"};
+	struct json_object *v = member_get(row, name);
 
-	for (size_t i = 0; i < SQ_LEN(words); i++)
-		if (strstr(metric, words[i]))
-			return true;
-	return *metric == '\0';
+	return json_object_is_type(v, json_type_boolean) && !json_object_get_boolean(v);
 }
 
+/* "was 412 ms in the window that ...", or why nobody can say. */
+static void describe_finding(struct json_object *row, char *out, size_t size)
+{
+	char value[TEXT_MAX] = "not measured", why[WORDS_MAX];
+	bool any = member_text(row, "why", why);
+	double v;
+
+	if (any && is_false(row, "decided")) {
+		snprintf(out, size, "cannot be decided: %s", why);
+		return;
+	}
+	if (member_number(row, "value", &v))
+		member_is(row, "unit", "ms") ? text_ms(value, v) : text_number(value, v);
+	snprintf(out, size, "was %s%s%s", value, any ? " " : "", why);
+}
+
+/* The metric stands first, but for the one that is meant when none is named: that one stands behind. */
 static void print_threshold(struct page *p, struct json_object *row, bool failed)
 {
-	char metric[WORDS_MAX], expression[WORDS_MAX], value[WORDS_MAX];
+	char metric[WORDS_MAX], expression[WORDS_MAX], finding[2 * WORDS_MAX], number[TEXT_MAX],
+	    span[64] = "";
+	bool bare;
 	double v;
 
 	if (!member_text(row, "expression", expression))
 		return;
-	member_text(row, "metric", metric);
-	if (strcmp(metric, "http_req_response_time") == 0) /* what a bare expression means */
-		*metric = '\0';
-	if (member_number(row, "value", &v))
-		is_time(metric) ? text_ms(value, v) : text_number(value, v);
-	else if (!member_text(row, "value", value))
-		strcpy(value, "not measured");
+	bare = !member_text(row, "metric", metric) || strcmp(metric, "http_req_response_time") == 0;
+	describe_finding(row, finding, sizeof finding);
+	if (member_number(row, "window_sec", &v) && v > 0 && v < 1e6)
+		snprintf(span, sizeof span, " in each %s", text_duration(number, (int64_t)(v * SQ_S)));
 	if (failed)
 		page_begin_fail(p);
 	else
 		page_begin(p, "threshold", PAGE_LABELS, NULL);
-	page_say(p, "%s%s%s: was %s", metric, *metric ? " " : "", expression, value);
+	page_say(p, "%s%s%s%s: %s%s%s%s%s", bare ? "" : metric, bare ? "" : " ", expression, span, finding,
+	         bare && *metric ? " (" : "", bare ? metric : "", bare && *metric ? ")" : "",
+	         member_get(row, "ok") ? "" : "; this does not count, as the generator is invalid");
 }
 
 void result_thresholds(struct page *p, struct json_object *doc, bool failed)
 {
-	struct json_object *rows = member_get(doc, "thresholds"), *row, *good;
+	struct json_object *rows = member_get(doc, "thresholds"), *row;
 
 	if (!json_object_is_type(rows, json_type_array))
 		return;
 	for (size_t i = 0; i < json_object_array_length(rows); i++) {
 		row = json_object_array_get_idx(rows, i);
-		good = member_get(row, "ok");
-		if (json_object_is_type(good, json_type_boolean) && json_object_get_boolean(good) != failed)
+		if (is_false(row, "ok") == failed)
 			print_threshold(p, row, failed);
 	}
 }
@@ -196,6 +209,47 @@ static void print_no_ok(struct page *p, struct json_object *doc, struct json_obj
 	         url);
 }
 
+/* Where one of the redirections among these samples leads. */
+static bool find_location(struct json_object *samples, char out[WORDS_MAX])
+{
+	static const char before[] = "Location: ";
+	size_t count = json_object_is_type(samples, json_type_array) ? json_object_array_length(samples) : 0;
+	char what[WORDS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		if (member_text(json_object_array_get_idx(samples, i), "what", what) &&
+		    strncmp(what, before, strlen(before)) == 0 && what[strlen(before)]) {
+			strcpy(out, what + strlen(before));
+			return true;
+		}
+	return false;
+}
+
+/* Answers 3xx count as ok unless the plan says otherwise, and are seldom what was meant to be tested. */
+static void print_redirects(struct page *p, struct json_object *doc)
+{
+	struct json_object *statuses = member_get(doc, "status"), *samples = member_get(doc, "samples");
+	uint64_t redirects = 0, all = member_total(doc, "status");
+	char location[WORDS_MAX], some[TEXT_MAX], every[TEXT_MAX];
+	struct json_object_iter it;
+
+	if (!json_object_is_type(statuses, json_type_object))
+		return;
+	json_object_object_foreachC(statuses, it)
+	{
+		if (*it.key == '3')
+			redirects += member_total(statuses, it.key);
+	}
+	if (redirects <= all / 2)
+		return;
+	if (!find_location(member_get(samples, "slowest"), location) &&
+	    !find_location(member_get(member_get(samples, "errors"), "http"), location))
+		strcpy(location, "the address that they lead to");
+	page_begin(p, "WARN", PAGE_MARGIN, PAGE_YELLOW);
+	page_say(p, "%s of %s answers were redirects; redirects are not followed: test %s",
+	         text_count(some, redirects), text_count(every, all), location);
+}
+
 /* "500.0/s as asked", or "412.3/s of 500.0/s asked". Less than a thousandth apart is as asked: the
  * last request of all may leave some ms late. */
 static void describe_rate(struct json_object *rate, char *out, size_t size)
@@ -272,5 +326,6 @@ void result_verdict(struct page *p, struct json_object *doc)
 	print_imbalance(p, ledger);
 	print_no_ok(p, doc, ledger);
 	print_headline(p, doc);
+	print_redirects(p, doc);
 	print_validity(p, doc, false);
 }

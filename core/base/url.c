@@ -68,14 +68,18 @@ static int read_ipv6(struct sq_slice text, struct url *u, struct sq_err *err)
 }
 
 /* Whether resolvers would take the name for an IPv4 address in one of its odd spellings (127.1,
- * 0x7f000001): its last label is a number. */
+ * 0x7f000001): its last label is a number, or the last but the dot that makes it absolute. */
 static bool ends_in_number(const char *host)
 {
-	const char *dot = strrchr(host, '.'), *last = dot ? dot + 1 : host;
+	size_t end = strlen(host), begin;
 
-	if (last[0] == '0' && last[1] == 'x')
-		return last[2 + strspn(last + 2, "0123456789abcdef")] == '\0';
-	return *last && last[strspn(last, "0123456789")] == '\0';
+	end -= end > 0 && host[end - 1] == '.';
+	begin = end;
+	while (begin > 0 && host[begin - 1] != '.')
+		begin--;
+	if (host[begin] == '0' && host[begin + 1] == 'x')
+		return begin + 2 + strspn(host + begin + 2, "0123456789abcdef") >= end;
+	return begin < end && begin + strspn(host + begin, "0123456789") >= end;
 }
 
 static int read_host(struct sq_slice text, struct url *u, struct sq_err *err)

@@ -134,7 +134,8 @@ static bool add_headers(struct call *c, const struct request *r)
 
 	snprintf(text, sizeof text, "Authorization: Bearer %s", c->api->key ? c->api->key : "");
 	return (!r->body || add_header(c, "Content-Type: application/json")) &&
-	       (!r->header || add_header(c, r->header)) && (!c->api->key || add_header(c, text)) &&
+	       (!r->header || add_header(c, r->header)) && (!r->more || add_header(c, r->more)) &&
+	       (!c->api->key || add_header(c, text)) &&
 	       add_header(c, r->stream ? "Accept: text/event-stream" : "Accept: application/json, */*");
 }
 

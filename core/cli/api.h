@@ -48,7 +48,7 @@ struct call {
 struct request {
 	const char *method, *path;
 	const char *body; /* NULL: none; JSON */
-	const char *header; /* "Name: value", or NULL */
+	const char *header, *more; /* "Name: value", or NULL */
 	bool stream; /* no limit to how long the answer takes */
 };
 

@@ -16,6 +16,8 @@
 #include "signals.h"
 
 #define TRIES 3 /* of a submission whose fate is not known */
+/* The test is cancelled when the gateway has not heard of us for so many seconds. */
+#define PRESENCE "X-Squall-Presence: 30"
 
 /* One key for all tries: the gateway makes one test of them. */
 static int make_key(char out[64])
@@ -51,13 +53,14 @@ static int take_id(const struct call *c, char id[64])
 	return RESULT_EXIT_STOPPED;
 }
 
-static int submit(struct api *api, struct json_object *plan, char id[64])
+static int submit(struct api *api, struct json_object *plan, const struct options *o, char id[64])
 {
 	char key[64];
 	const struct request r = {.method = "POST",
 	                          .path = "/tests",
 	                          .body = json_object_to_json_string_ext(plan, JSON_C_TO_STRING_PLAIN),
-	                          .header = key};
+	                          .header = key,
+	                          .more = o->detach ? NULL : PRESENCE};
 	struct call c = {0};
 	int code;
 
@@ -89,6 +92,7 @@ static void keep(struct source *s, const struct options *o)
 			r = runs_save(s->id, kinds[i], text.data ? text.data : "", text.len, &err);
 		buf_free(&text);
 	}
+	runs_prune();
 	if (r < 0)
 		say("the run is not kept: %s", err.text);
 	else if (!o->json)
@@ -105,9 +109,10 @@ static void point_to(const struct source *s, const struct options *o)
 
 static int run_at(struct api *api, struct json_object *plan, const struct options *o, struct daemon *d)
 {
-	const struct follow_how how = {.cancels = true, .alive = d->pid ? daemon_alive : NULL, .ctx = d};
+	const struct follow_how how = {
+	    .cancels = true, .stays = true, .alive = d->pid ? daemon_alive : NULL, .ctx = d};
 	struct source s = {.api = api};
-	int code = submit(api, plan, s.id);
+	int code = submit(api, plan, o, s.id);
 
 	if (code == 0 && o->detach) {
 		puts(s.id);
@@ -205,9 +210,9 @@ int command_run(const struct options *o)
 static int run_watched(struct api *api, struct json_object *plan, const struct options *o, struct daemon *d,
                        struct json_object **ret_doc)
 {
-	const struct follow_how how = {.cancels = true, .alive = daemon_alive, .ctx = d};
+	const struct follow_how how = {.cancels = true, .stays = true, .alive = daemon_alive, .ctx = d};
 	struct source s = {.api = api};
-	int code = submit(api, plan, s.id);
+	int code = submit(api, plan, o, s.id);
 
 	if (code == 0)
 		code = attend(&s, o, &how, false);

@@ -20,6 +20,7 @@
 
 struct exchange {
 	CURL *easy;
+	struct json_object *plan;
 	struct curl_slist *headers, *resolve, *connect_to;
 	struct buf body; /* the first BODY_SHOWN bytes of the answer's */
 	uint64_t body_len;
@@ -29,30 +30,30 @@ struct exchange {
 /* --- what is shown --------------------------------------------------------------------------- */
 
 /* A line of a head; values that others must not read are left out (plan_hide knows which). */
-static void print_head_line(char side, const char *line, size_t len)
+static void print_head_line(struct json_object *plan, char side, const char *line, size_t len)
 {
 	char text[512];
 
 	while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == '\n'))
 		len--;
 	text_safe(text, sizeof text, line, len);
-	if (plan_is_secret(line, strcspn(text, ":")))
+	if (plan_is_secret(plan, line, strcspn(text, ":")))
 		snprintf(text + strcspn(text, ":"), 16, ": (hidden)");
 	printf("%c %s\n", side, text);
 }
 
 static int take_trace(CURL *easy, curl_infotype kind, char *data, size_t len, void *user)
 {
+	struct exchange *x = user;
 	const char *end;
 
 	(void)easy;
-	(void)user;
 	if (kind == CURLINFO_HEADER_IN)
-		print_head_line('<', data, len);
+		print_head_line(x->plan, '<', data, len);
 	for (size_t at = 0; kind == CURLINFO_HEADER_OUT && at < len; at += (size_t)(end - (data + at)) + 1) {
 		end = memchr(data + at, '\n', len - at);
 		end = end ? end : data + len;
-		print_head_line('>', data + at, (size_t)(end - (data + at)));
+		print_head_line(x->plan, '>', data + at, (size_t)(end - (data + at)));
 	}
 	return 0;
 }
@@ -151,16 +152,17 @@ static bool set_body(struct exchange *x, struct json_object *plan, const char *m
 {
 	struct json_object *body = member_get(plan, "body");
 	bool any = json_object_is_type(body, json_type_string);
+	const char *text = any ? json_object_get_string(body) : "";
+	int len = any ? json_object_get_string_len(body) : 0, escaped = text[0] == '@'; /* @@ is @ */
 
 	if (!any && strcmp(method, "GET") == 0)
 		return true;
 	if (strcmp(method, "HEAD") == 0)
 		return curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
 	if ((any || strcmp(method, "POST") == 0) &&
-	    (curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-	                      (curl_off_t)(any ? json_object_get_string_len(body) : 0)) != CURLE_OK ||
-	     curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, any ? json_object_get_string(body) : "") !=
-	         CURLE_OK))
+	    (curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(len - escaped)) !=
+	         CURLE_OK ||
+	     curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, text + escaped) != CURLE_OK))
 		return false;
 	return curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
 }
@@ -229,6 +231,7 @@ static bool set_up(struct exchange *x, struct json_object *plan)
 	curl_easy_setopt(x->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(x->easy, CURLOPT_VERBOSE, 1L);
 	curl_easy_setopt(x->easy, CURLOPT_DEBUGFUNCTION, take_trace);
+	curl_easy_setopt(x->easy, CURLOPT_DEBUGDATA, x);
 	curl_easy_setopt(x->easy, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(x->easy, CURLOPT_WRITEDATA, x);
 	curl_easy_setopt(x->easy, CURLOPT_ERRORBUFFER, x->why);
@@ -293,7 +296,7 @@ static int perform(struct exchange *x, struct json_object *plan)
 
 int debug_request(struct json_object *plan)
 {
-	struct exchange x = {.easy = curl_easy_init()};
+	struct exchange x = {.easy = curl_easy_init(), .plan = plan};
 	int code = RESULT_EXIT_STOPPED;
 
 	if (x.easy && set_up(&x, plan))

@@ -16,6 +16,7 @@
 #define STREAMS_MAX 3 /* event streams that broke without one event before we ask instead */
 #define GIVE_UP (60 * SQ_S) /* without any word from the gateway */
 #define TURN_MS 500
+#define PRESENCE_EVERY (5 * SQ_S) /* of the 30 s after which the test would be cancelled */
 
 /* A request that is made again and again. */
 struct ask {
@@ -31,7 +32,7 @@ struct follow {
 	struct screen *screen;
 	const struct follow_how *how;
 	struct sse sse;
-	struct ask events, record, timeline, cancel;
+	struct ask events, record, timeline, cancel, presence;
 	struct backoff backoff;
 	unsigned broken; /* streams, since the last event */
 	bool polling; /* no events: ask instead */
@@ -195,6 +196,8 @@ static void start_due(struct follow *f, int64_t now)
 {
 	if (f->cancelling && !f->cancelled && !f->cancel.busy && now >= f->cancel.at)
 		start_ask(f, &f->cancel, "POST", "/cancel");
+	if (f->how->stays && !f->presence.busy && now >= f->presence.at)
+		start_ask(f, &f->presence, "POST", "/presence");
 	if (!f->polling && !f->events.busy && now >= f->events.at)
 		start_events(f);
 	if (wants_record(f, now))
@@ -264,10 +267,17 @@ static void end_cancel(struct follow *f)
 	f->cancel.at = monotonic() + PACE;
 }
 
+/* One that got lost is made good soon. */
+static void end_presence(struct follow *f)
+{
+	f->presence.at = monotonic() + (call_good(&f->presence.call) ? PRESENCE_EVERY : PACE);
+}
+
 static void take_ended(struct follow *f)
 {
-	static void (*const take[])(struct follow *) = {end_events, end_record, end_timeline, end_cancel};
-	struct ask *asks[] = {&f->events, &f->record, &f->timeline, &f->cancel};
+	static void (*const take[])(struct follow *) = {end_events, end_record, end_timeline, end_cancel,
+	                                                end_presence};
+	struct ask *asks[] = {&f->events, &f->record, &f->timeline, &f->cancel, &f->presence};
 
 	for (size_t i = 0; i < SQ_LEN(asks); i++)
 		if (asks[i]->busy && asks[i]->call.ended) {
@@ -356,6 +366,7 @@ enum follow_end follow(struct api *api, const char *id, struct view *view, struc
 	call_end(&f.record.call);
 	call_end(&f.timeline.call);
 	call_end(&f.cancel.call);
+	call_end(&f.presence.call);
 	sse_free(&f.sse);
 	return end;
 }

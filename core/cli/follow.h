@@ -19,6 +19,7 @@ enum follow_end {
 
 struct follow_how {
 	bool cancels; /* a signal cancels the test; else it detaches */
+	bool stays; /* tells the gateway that it is there, as the test was begun so */
 	/* Asked about twice a second; false ends it as lost (said by the callee). NULL: always fine. */
 	bool (*alive)(void *ctx);
 	void *ctx;

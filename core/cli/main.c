@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "command.h"
+#include "later.h"
 
 static int complain(const char *text)
 {
@@ -36,11 +37,6 @@ static int print_help(const char *name)
 	return printed(RESULT_EXIT_PASS);
 }
 
-static bool is_later(const char *word)
-{
-	return strcmp(word, "compare") == 0 || strcmp(word, "support") == 0;
-}
-
 /* The first word is no command: the most likely slip is a forgotten "run". */
 static int refuse_command(const char *word)
 {
@@ -53,8 +49,8 @@ static int refuse_command(const char *word)
 	names[n] = NULL;
 	text_safe(shown, sizeof shown, word, strlen(word));
 	near = text_nearest(word, names);
-	if (is_later(word))
-		snprintf(text, sizeof text, "%s is not in this version yet", word);
+	if (later_is(LATER_COMMAND, word))
+		snprintf(text, sizeof text, "%s " LATER_WORDS, word);
 	else if (*word == '-')
 		snprintf(text, sizeof text, "the command comes first: squall run URL %s ...", shown);
 	else if (strpbrk(word, ":/.") || strcmp(word, "localhost") == 0)

@@ -104,8 +104,6 @@ const struct option_row option_rows[] = {
 };
 /* clang-format on */
 
-#define LATER "is not in this version yet"
-
 /* Words of other tools (notes: wrk, hey, oha, vegeta, k6, ab, curl). A word stands before the letter
  * that it begins with. */
 const struct option_refusal option_refusals[] = {
@@ -134,6 +132,5 @@ const struct option_refusal option_refusals[] = {
     {"--threads", "is wrk's threads; squall has workers (-w) and connections (-c)"},
     {"--data", "is curl's body; squall has -b, and -d is the duration"},
     {"--location", "is curl's; squall follows no redirects: test the address that they lead to"},
-    {"--http2", LATER},
     {NULL, NULL},
 };

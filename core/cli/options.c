@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "later.h"
 
 #define ROWS_MAX 64
 
@@ -72,6 +73,9 @@ static int check_refusals(const struct options *o, const char *arg, struct sq_er
 	for (const struct option_refusal *f = option_refusals; o->command->bit == C_RUN && f->spelling; f++)
 		if (is_spelled(arg, f->spelling))
 			return sq_fail(err, -EINVAL, "%s %s", f->spelling, f->text);
+	for (const struct later_row *row = later_rows; row->name; row++)
+		if (row->kind == LATER_OPTION && is_spelled(arg, row->name))
+			return sq_fail(err, -EINVAL, "%s " LATER_WORDS, row->name);
 	return 0;
 }
 

@@ -2,8 +2,8 @@
  * options.h - the command line of squall.
  *
  * Every option is one row of a table. Parsing, --help and the man page are made of it; the rows of
- * a plan also know how they write their field. What other tools call by another name, and what a
- * later version will have, stands in a table of refusals with the line that is said about it.
+ * a plan also know how they write their field. What other tools call by another name stands in a table of
+ * refusals with the line that is said about it; what a later version will have, in later.h.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H

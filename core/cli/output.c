@@ -8,6 +8,7 @@
 
 #include "core/base/result_exit.h"
 #include "core/base/result_text.h"
+#include "later.h"
 #include "say.h"
 #include "screen.h"
 
@@ -29,16 +30,14 @@ static bool is_one_of(const char *word, const char *const *words)
 int output_check(const struct options *o)
 {
 	static const char *const kinds[] = {"json", "txt", "csv", "hgrm", NULL};
-	static const char *const later[] = {"html", "xml", "md", NULL};
 
 	for (size_t i = 0; i < o->output_count; i++) {
 		const char *path = o->outputs[i], *kind = ending(path);
 
 		if (is_one_of(kind, kinds))
 			continue;
-		if (is_one_of(kind, later))
-			say("-o %s: .%s is not in this version yet; there are .json, .txt, .csv and .hgrm",
-			    path, kind);
+		if (later_is(LATER_OUTPUT, kind))
+			say("-o %s: .%s " LATER_WORDS "; there are .json, .txt, .csv and .hgrm", path, kind);
 		else
 			say("-o %s: the ending says what is written: .json, .txt, .csv or .hgrm", path);
 		return RESULT_EXIT_USAGE;

@@ -130,7 +130,7 @@ int plan_build(const struct options *o, struct json_object **ret, struct sq_err 
 		r = sq_fail(err, -ENOMEM, "no memory");
 	if (r < 0)
 		return r;
-	r = plan_expand_files(plan, err);
+	r = plan_expand_files(plan, o->plan_file, err);
 	if (r == 0 && o->operand)
 		r = put_url(plan, o->operand, err);
 	if (r == 0)
@@ -138,7 +138,9 @@ int plan_build(const struct options *o, struct json_object **ret, struct sq_err 
 	if (r == 0)
 		r = put_defaults(plan, o, err);
 	if (r == 0)
-		r = plan_expand(plan, err);
+		r = plan_expand_env(plan, err);
+	if (r == -ENOMEM)
+		sq_fail(err, r, "no memory");
 	if (r < 0)
 		json_object_put(plan);
 	else
@@ -179,31 +181,58 @@ int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration
 	return 0;
 }
 
-bool plan_is_secret(const char *name, size_t len)
+static bool is_named(struct json_object *list, const char *name, size_t len)
 {
-	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
+	for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list);
+	     i++) {
+		struct json_object *v = json_object_array_get_idx(list, i);
 
-	for (size_t i = 0; i < SQ_LEN(secret); i++)
-		if (strlen(secret[i]) == len && strncasecmp(secret[i], name, len) == 0)
+		if (json_object_is_type(v, json_type_string) &&
+		    (size_t)json_object_get_string_len(v) == len &&
+		    strncasecmp(json_object_get_string(v), name, len) == 0)
 			return true;
+	}
 	return false;
 }
 
-int plan_hide(struct json_object *plan)
+bool plan_is_secret(struct json_object *plan, const char *name, size_t len)
 {
-	struct json_object *headers = member_get(plan, "headers"), *tls = member_get(plan, "tls"),
-	                   *key = json_object_is_type(tls, json_type_object) ? member_get(tls, "key") : NULL;
+	static const char *const always[] = {"Authorization", "Proxy-Authorization", "Cookie"};
+
+	for (size_t i = 0; i < SQ_LEN(always); i++)
+		if (strlen(always[i]) == len && strncasecmp(always[i], name, len) == 0)
+			return true;
+	return is_named(member_get(plan, "secret_headers"), name, len);
+}
+
+/* headers: of the plan or of one of its requests. */
+static int hide_headers(struct json_object *plan, struct json_object *headers)
+{
 	struct json_object_iter it;
 
-	if (json_object_is_type(key, json_type_string) && !json_object_set_string(key, "(hidden)"))
-		return -ENOMEM;
 	if (!json_object_is_type(headers, json_type_object))
 		return 0;
 	json_object_object_foreachC(headers, it)
 	{
-		if (plan_is_secret(it.key, strlen(it.key)) && json_object_is_type(it.val, json_type_string) &&
+		if (plan_is_secret(plan, it.key, strlen(it.key)) &&
+		    json_object_is_type(it.val, json_type_string) &&
 		    !json_object_set_string(it.val, "(hidden)"))
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+int plan_hide(struct json_object *plan)
+{
+	struct json_object *tls = member_get(plan, "tls"), *requests = member_get(plan, "requests"),
+	                   *key = json_object_is_type(tls, json_type_object) ? member_get(tls, "key") : NULL;
+	size_t count = json_object_is_type(requests, json_type_array) ? json_object_array_length(requests)
+	                                                              : 0;
+	int r = hide_headers(plan, member_get(plan, "headers"));
+
+	if (json_object_is_type(key, json_type_string) && !json_object_set_string(key, "(hidden)"))
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = hide_headers(plan, member_get(json_object_array_get_idx(requests, i), "headers"));
+	return r;
 }

@@ -17,12 +17,19 @@ struct json_object;
 /* *ret is the caller's to put; written only on success. 0, or a negative errno with the reason. */
 int plan_build(const struct options *o, struct json_object **ret, struct sq_err *err);
 
+/* Puts the files in the places of bodies, those of requests as well, that are @FILE; plan_file: beside which
+ * they are looked for, or NULL. A body that begins with @ is written @@ in a plan. */
+int plan_expand_files(struct json_object *plan, const char *plan_file, struct sq_err *err);
+/* Puts variables in the place of each {{env NAME}}; other {{...}} are left to the workers. */
+int plan_expand_env(struct json_object *v, struct sq_err *err);
+
 /* The constant load that a plan asks for. 1: it asks for another kind; or a negative errno with the reason.
  */
 int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err);
 
-/* Headers whose values others must not read: name of len bytes, in any case of letters. */
-bool plan_is_secret(const char *name, size_t len);
+/* Headers whose values others must not read: name of len bytes, in any case of letters; always, or as the
+ * plan's secret_headers says. */
+bool plan_is_secret(struct json_object *plan, const char *name, size_t len);
 /* Replaces their values, for showing a plan. 0 or -ENOMEM: then it must not be shown. */
 int plan_hide(struct json_object *plan);
 

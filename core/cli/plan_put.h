@@ -37,6 +37,9 @@ int plan_put_body(struct json_object *plan, const struct option_row *row, const 
 int plan_put_threshold(struct json_object *plan, const struct option_row *row, const char *value,
                        struct sq_err *err);
 
+/* The whole of a file as the text of a field, as plans write bodies. */
+int plan_put_file(struct json_object *plan, const char *field, const char *path, struct sq_err *err);
+
 int plan_put_tls_flag(struct json_object *plan, const struct option_row *row, const char *value,
                       struct sq_err *err);
 int plan_put_pem(struct json_object *plan, const struct option_row *row, const char *value,
@@ -58,12 +61,6 @@ int plan_put_check(struct json_object *plan, const struct option_row *row, const
                    struct sq_err *err);
 int plan_put_data(struct json_object *plan, const struct option_row *row, const char *value,
                   struct sq_err *err);
-
-/* plan_env.c: puts the values of variables in the places of {{env NAME}}, in every text below v. 0, -ENOMEM,
- * or -EINVAL with the reason. */
-int plan_expand(struct json_object *v, struct sq_err *err);
-/* The same for bodies of the plan's file that are @FILE: what the file holds. */
-int plan_expand_files(struct json_object *plan, struct sq_err *err);
 
 /* The whole of a file, "-" for standard input, at most limit bytes; appended to out. */
 int file_read(const char *path, size_t limit, struct buf *out, struct sq_err *err);

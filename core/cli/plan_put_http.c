@@ -127,19 +127,33 @@ int plan_put_user(struct json_object *plan, const struct option_row *row, const 
 	return r;
 }
 
+int plan_put_file(struct json_object *plan, const char *field, const char *path, struct sq_err *err)
+{
+	struct buf body = {0};
+	int r = file_read(path, BODY_MAX, &body, err);
+
+	if (r == 0 && *body.data == '@') {
+		struct buf escaped = {0};
+
+		buf_str(&escaped, "@");
+		buf_add(&escaped, body.data, body.len);
+		buf_free(&body);
+		body = escaped;
+		r = buf_failed(&body) ? -ENOMEM : 0;
+	}
+	if (r == 0)
+		r = json_put(plan, field, json_object_new_string_len(body.data, (int)body.len));
+	buf_free(&body);
+	return r;
+}
+
+/* @@ begins a text that begins with @. */
 int plan_put_body(struct json_object *plan, const struct option_row *row, const char *value,
                   struct sq_err *err)
 {
-	struct buf body = {0};
-	int r;
-
-	if (*value != '@')
+	if (value[0] != '@' || value[1] == '@')
 		return json_put_text(plan, row->field, value);
-	r = file_read(value + 1, BODY_MAX, &body, err);
-	if (r == 0)
-		r = json_put(plan, row->field, json_object_new_string_len(body.data, (int)body.len));
-	buf_free(&body);
-	return r;
+	return plan_put_file(plan, row->field, value + 1, err);
 }
 
 /* Whether the expression begins at once: with what is computed, not with a metric. */

@@ -14,7 +14,9 @@
 #include "plan_put.h"
 
 #define RUN_MAX (64 << 20) /* bytes of a result document */
+#define RUNS_KEPT 200 /* documents; older ones go when another comes */
 #define ENDING ".json"
+#define ID_LENGTH 36 /* of a UUID */
 
 /* The XDG Base Directory Specification: a relative path counts as none. */
 static int runs_folder(char out[PATH_MAX], struct sq_err *err)
@@ -264,4 +266,34 @@ struct json_object *runs_list(struct sq_err *err)
 	}
 	free(runs);
 	return all;
+}
+
+/* --- pruning --------------------------------------------------------------------------------- */
+
+/* ID.json and what lies beside it: the document last, so that what is left half is found again. */
+static void remove_run(const char *folder, const char *name)
+{
+	static const char *const endings[] = {".csv", ".hgrm", ENDING};
+	char path[PATH_MAX + NAME_MAX + 8];
+	int stem = (int)(strlen(name) - strlen(ENDING));
+
+	for (size_t i = 0; i < SQ_LEN(endings); i++) {
+		snprintf(path, sizeof path, "%s/%.*s%s", folder, stem, name, endings[i]);
+		unlink(path);
+	}
+}
+
+void runs_prune(void)
+{
+	char folder[PATH_MAX];
+	struct run *runs;
+	size_t count;
+
+	if (runs_folder(folder, NULL) < 0 || scan(folder, &runs, &count, NULL) < 0)
+		return;
+	for (size_t i = RUNS_KEPT; i < count; i++)
+		if (strspn(runs[i].name, "0123456789abcdef-") ==
+		    ID_LENGTH) /* and not what somebody put there */
+			remove_run(folder, runs[i].name);
+	free(runs);
 }

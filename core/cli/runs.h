@@ -15,6 +15,9 @@ struct json_object;
 /* Writes ID.ENDING, whole or not at all. */
 int runs_save(const char *id, const char *ending, const char *data, size_t len, struct sq_err *err);
 
+/* Removes the oldest ones when there are more than 200. */
+void runs_prune(void);
+
 /* The file of a run: "last", an id, the beginning of one, or a path. Else -ENOENT with the reason. */
 int runs_find(const char *which, char ret[PATH_MAX], struct sq_err *err);
 

@@ -12,7 +12,7 @@
 
 void view_init(struct view *v)
 {
-	*v = (struct view){.lag_p99 = -1, .response = hist_new(), .part = hist_new()};
+	*v = (struct view){.lag_p99 = -1, .cpu = -1, .response = hist_new(), .part = hist_new()};
 }
 
 void view_free(struct view *v)
@@ -172,6 +172,8 @@ bool view_point(struct view *v, struct json_object *point)
 	v->errors += member_total(point, "errors");
 	if (!member_number(point, "lag_p99", &v->lag_p99))
 		v->lag_p99 = -1;
+	if (!member_number(point, "cpu", &v->cpu))
+		v->cpu = -1;
 	merge_latencies(v, json_text(point, "hist"));
 	return true;
 }

@@ -31,7 +31,8 @@ struct view {
 
 	int64_t next; /* second of the next point */
 	uint64_t sent, errors;
-	double second_rate, lag_p99; /* of the last point; lag in ms, negative = not known */
+	double second_rate, lag_p99,
+	    cpu; /* of the last point; lag in ms, cpu in percent; negative = not known */
 	double rates[VIEW_SPARKS]; /* a ring */
 	unsigned rate_count; /* points so far */
 	struct hist *response, *part; /* NULL without memory: no percentiles */

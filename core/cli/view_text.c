@@ -170,17 +170,22 @@ static void put_latencies(struct line *l, const struct view *v, bool few)
 	put(l, "max %s", text_duration(text, v->response->max));
 }
 
-static void put_generator(struct line *l, const struct view *v)
+static void put_generator(struct line *l, const struct view *v, const struct look *look)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], cpu[TEXT_MAX] = "";
 
-	if (v->note)
+	if (v->note) {
 		put(l, "  %s", v->note);
-	else if (v->lag_p99 >= 0)
+	} else if (v->lag_p99 >= 0) {
 		put(l, "  generator %s: lag p99 %s", v->lag_p99 <= LATE_MS ? "ok" : "late",
 		    text_ms(text, v->lag_p99));
-	else
+		if (v->cpu >= 0 && v->cpu < 1e6)
+			snprintf(cpu, sizeof cpu, ", cpu %.0f %%", v->cpu);
+		if (l->column + strlen(cpu) <= look->width)
+			put(l, "%s", cpu);
+	} else {
 		put(l, "  %s", v->state);
+	}
 }
 
 /* "provisioning 12 s (deadline 10 min): 3/5 ready, pod load-7f3k-2 ImagePullBackOff" */
@@ -229,7 +234,7 @@ void view_block(const struct view *v, const struct look *look, int64_t now, stru
 		put(&l, "  ");
 		put_state(&l, v, now);
 	} else {
-		put_generator(&l, v);
+		put_generator(&l, v, look);
 	}
 	put_right(&l, look, v->hint ? v->hint : "");
 	end_line(&l, look, out);

@@ -12,8 +12,9 @@
 
 #include "conf.h"
 #include "host.h"
+#include "probe.h"
 
-enum { OPT_EFFECTIVE = 256, OPT_DESCRIBE, OPT_FORMAT, OPT_LIFELINE };
+enum { OPT_EFFECTIVE = 256, OPT_DESCRIBE, OPT_FORMAT, OPT_LIFELINE, OPT_CONNECT };
 
 enum mode { MODE_RUN, MODE_TEST, MODE_EFFECTIVE, MODE_DESCRIBE, MODE_DONE };
 
@@ -22,11 +23,13 @@ struct arguments {
 	const char *conf, *plugin_dir, *which;
 	enum conf_doc format;
 	int lifeline;
+	bool connect;
 };
 
 static const struct option options[] = {
     {"config", required_argument, NULL, 'c'},
     {"test", no_argument, NULL, 't'},
+    {"connect", no_argument, NULL, OPT_CONNECT},
     {"plugin-dir", required_argument, NULL, 'p'},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
@@ -40,6 +43,9 @@ static const struct option options[] = {
 static const char help[] =
     "usage: squalld -c FILE            run what FILE describes\n"
     "       squalld -c FILE -t         check FILE and the plugins it names, start nothing\n"
+    "       squalld -c FILE -t --connect\n"
+    "                                  try also whether what it names is there: store, queue,\n"
+    "                                  scheduler, target; one line each, nothing is changed\n"
     "       squalld -c FILE --effective\n"
     "                                  print every option with its value and where it comes from\n"
     "       squalld --describe[=PLUGIN] [--format text|markdown|conf|man]\n"
@@ -47,6 +53,7 @@ static const char help[] =
     "\n"
     "  -c, --config FILE      configuration file\n"
     "  -t, --test             check only; exit status 0 when FILE is good, else 2\n"
+    "      --connect          with -t: exit status 1 when something cannot be reached\n"
     "  -p, --plugin-dir DIR   folders with plugins, separated by ':' (overrides plugin_dir)\n"
     "      --lifeline FD      stop when descriptor FD reaches its end of file\n"
     "  -V, --version\n"
@@ -98,6 +105,9 @@ static int parse_one(struct arguments *a, int option)
 	case 't':
 		a->mode = MODE_TEST;
 		return 0;
+	case OPT_CONNECT:
+		a->connect = true;
+		return 0;
 	case OPT_EFFECTIVE:
 		a->mode = MODE_EFFECTIVE;
 		return 0;
@@ -134,6 +144,8 @@ static int parse(struct arguments *a, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage("unexpected argument ", argv[optind]);
+	if (a->connect && a->mode != MODE_TEST)
+		return usage("--connect goes with -t", "");
 	if (a->mode != MODE_DESCRIBE && !a->conf)
 		return usage("a configuration is needed (-c FILE)", "");
 	return 0;
@@ -166,12 +178,20 @@ static int describe(const struct arguments *a)
 	return printed();
 }
 
+/* Unlike a mere check it needs the secrets. */
+static int try(struct conf *c)
+{
+	int code = conf_resolve(c, stderr) < 0 ? EXIT_CONF : host_probe(c, stdout), r = printed();
+
+	return code ? code : r;
+}
+
 static int with_conf(const struct arguments *a, struct conf *c)
 {
 	switch (a->mode) {
 	case MODE_TEST:
 		printf("%s: ok\n", a->conf);
-		return printed();
+		return a->connect ? try(c) : printed();
 	case MODE_EFFECTIVE:
 		conf_print_effective(c, stdout);
 		return printed();

@@ -64,8 +64,9 @@ struct sq_plugin {
 	void (*drain)(void *self, struct sq_op *op);
 	void (*destroy)(void *self);
 
-	/* squalld -t --connect: after create(), without start(): connect, look, change nothing. On
-	 * failure err (valid until op.done) says what and the cure. May be NULL. */
+	/* squalld -t --connect: after create(), without start(): connect, look, change nothing, and give up
+	 * within 10 s. On failure err (valid until op.done) says what and the cure; else it may say what
+	 * was reached. drain() and destroy() follow. May be NULL. */
 	void (*probe)(void *self, struct sq_op *op, struct sq_err *err);
 
 	union {

@@ -52,16 +52,41 @@ static void put_v4(uint8_t ip[16], const void *v4)
 	memcpy(ip, mapped, sizeof mapped);
 }
 
-/* An IPv4 address behind NAT64 (64:ff9b::/96, RFC 6052) or 6to4 (2002::/16, RFC 3056) counts as that
- * one: it is where the packets go. */
+/* Prefixes that an IPv4 address stands behind: NAT64 (RFC 6052, 8215), translated (RFC 2765) and compatible
+ * ones (RFC 4291, 2.5.5.1). */
+static const struct range carriers[] = {
+    {{0, 0x64, 0xff, 0x9b}, 96},
+    {{0, 0x64, 0xff, 0x9b, 0, 1}, 48},
+    {{[8] = 0xff, [9] = 0xff}, 96},
+    {{0}, 96},
+};
+
+static bool has(const struct range *r, const uint8_t ip[16])
+{
+	unsigned whole = r->bits / 8, rest = r->bits % 8;
+
+	if (memcmp(r->ip, ip, whole) != 0)
+		return false;
+	return rest == 0 || ((r->ip[whole] ^ ip[whole]) >> (8 - rest)) == 0;
+}
+
+/* Such an address, or one of 6to4 (2002::/16, RFC 3056), counts as the IPv4 address in it: it is where the
+ * packets go. But :: and ::1 are themselves. */
 static void unwrap(uint8_t ip[16])
 {
-	static const struct range nat64 = {{0, 0x64, 0xff, 0x9b}, 96};
+	static const struct range own = {{0}, 127};
 
-	if (memcmp(ip, nat64.ip, 12) == 0)
-		put_v4(ip, ip + 12);
-	else if (ip[0] == 0x20 && ip[1] == 0x02)
+	if (has(&own, ip))
+		return;
+	if (ip[0] == 0x20 && ip[1] == 0x02) {
 		put_v4(ip, ip + 2);
+		return;
+	}
+	for (size_t i = 0; i < SQ_LEN(carriers); i++)
+		if (has(&carriers[i], ip)) {
+			put_v4(ip, ip + 12);
+			return;
+		}
 }
 
 static void bytes_of(const struct sockaddr *sa, uint8_t ip[16])
@@ -72,15 +97,6 @@ static void bytes_of(const struct sockaddr *sa, uint8_t ip[16])
 		memcpy(ip, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
 		unwrap(ip);
 	}
-}
-
-static bool has(const struct range *r, const uint8_t ip[16])
-{
-	unsigned whole = r->bits / 8, rest = r->bits % 8;
-
-	if (memcmp(r->ip, ip, whole) != 0)
-		return false;
-	return rest == 0 || ((r->ip[whole] ^ ip[whole]) >> (8 - rest)) == 0;
 }
 
 bool range_has(const struct range *r, const struct sockaddr *sa)

@@ -35,13 +35,9 @@ const char *const plan_loss_name[] = {"abort", "degrade", "redistribute", NULL};
 	{                                                            \
 		.name = key, .type = kind, .help = text, .max = most \
 	}
-#define WIRE(key, text)                                      \
-	{                                                    \
+#define WIRE(key, text)                                        \
+	{                                                      \
 		.name = key, .type = PLAN_T_WIRE, .help = text \
-	}
-#define LATER(key)                                \
-	{                                         \
-		.name = key, .type = PLAN_T_LATER \
 	}
 
 /*
@@ -86,8 +82,14 @@ const struct plan_field plan_fields[] = {
     TEXT("requests", PLAN_T_REQUESTS, 0, "a list of requests"), /* after all that it inherits */
     TEXT("data", PLAN_T_DATA, 0, "a list of objects with the same members, for {{row.NAME}}"),
     WORD("timer", timer, plan_timer_name, PLAN_TIMER_AUTO, "auto, precise, balanced or economy"),
+    TEXT("labels", PLAN_T_LABELS, 256, "an object of names and texts"),
+    TEXT("thresholds", PLAN_T_THRESHOLDS, 0, "an object of metrics with lists of expressions"),
+    TEXT("auto_stop", PLAN_T_AUTO_STOP, 0,
+         "false, or an object like {\"error_rate\": 0.9, \"window_sec\": 60}"),
     WORD("on_worker_loss", on_worker_loss, plan_loss_name, PLAN_LOSS_DEGRADE,
          "abort, degrade or redistribute"),
+    TEXT("secret_headers", PLAN_T_SECRET_HEADERS, 0,
+         "a list of names of headers"), /* after headers and requests */
     NUMBER("requests_per_connection", wire.requests_per_connection, 0, 0, 1000000000, 0,
            "requests after which a connection is closed, 0 for as many as the target allows"),
     NUMBER("dns_ttl_sec", wire.dns_ttl, 9, 0, 86400 * SQ_S, 30 * SQ_S,
@@ -97,11 +99,7 @@ const struct plan_field plan_fields[] = {
     WIRE("connect_to", "a list of HOST1:PORT1:HOST2:PORT2"),
     WIRE("unix_socket", "the path of a socket to connect to"),
     WIRE("allowed_targets", "the address policy, which only an orchestrator adds"),
-    LATER("labels"),
-    LATER("thresholds"),
-    LATER("auto_stop"),
-    LATER("secret_headers"),
-    {.type = PLAN_T_LATER},
+    {.name = NULL},
 };
 
 _Static_assert(SQ_LEN(plan_fields) <= PLAN_FIELDS_MAX, "PLAN_FIELDS_MAX is too small");
@@ -114,15 +112,25 @@ const struct plan_field *plan_field(const char *name)
 	return NULL;
 }
 
+static void free_headers(struct plan_header *list, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		free(list[i].name);
+		free(list[i].value);
+	}
+	free(list);
+}
+
 void plan_free(struct plan *p)
 {
 	if (!p)
 		return;
-	for (uint32_t i = 0; i < p->header_count; i++) {
-		free(p->headers[i].name);
-		free(p->headers[i].value);
-	}
-	free(p->headers);
+	free_headers(p->headers, p->header_count);
+	free_headers(p->labels, p->label_count);
+	for (uint32_t i = 0; i < p->secret_header_count; i++)
+		free(p->secret_headers[i]);
+	free(p->secret_headers);
+	free(p->thresholds);
 	free(p->name);
 	free(p->method);
 	free(p->body);
@@ -148,8 +156,7 @@ struct json_object *plan_write_headers(const struct plan_header *headers, uint32
 
 static bool write_body(const struct plan *p, struct json_object *o, const char *name)
 {
-	return p->body ? doc_put(o, name, json_object_new_string_len(p->body, (int)p->body_len))
-	               : doc_put_null(o, name);
+	return p->body ? doc_put(o, name, plan_write_body(p->body, p->body_len)) : doc_put_null(o, name);
 }
 
 static bool write_field(const struct plan *p, const struct plan_field *f, struct json_object *o)
@@ -169,6 +176,14 @@ static bool write_field(const struct plan *p, const struct plan_field *f, struct
 		return write_body(p, o, f->name);
 	case PLAN_T_WORD:
 		return doc_put_text(o, f->name, f->words[*(const int *)((const char *)p + f->off)]);
+	case PLAN_T_LABELS:
+		return doc_put(o, f->name, plan_write_headers(p->labels, p->label_count));
+	case PLAN_T_THRESHOLDS:
+		return doc_put(o, f->name, plan_write_thresholds(p));
+	case PLAN_T_AUTO_STOP:
+		return doc_put(o, f->name, plan_write_auto_stop(p));
+	case PLAN_T_SECRET_HEADERS:
+		return doc_put(o, f->name, plan_write_secret_headers(p));
 	case PLAN_T_WIRE:
 		return plan_write_wire(p, f, o);
 	case PLAN_T_STAGES:
@@ -179,8 +194,6 @@ static bool write_field(const struct plan *p, const struct plan_field *f, struct
 		return doc_put(o, f->name, plan_write_requests(p));
 	case PLAN_T_DATA:
 		return doc_put(o, f->name, plan_write_data(p));
-	case PLAN_T_LATER:
-		break;
 	}
 	return true;
 }

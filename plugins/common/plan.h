@@ -21,6 +21,7 @@
 #include "schedule.h"
 
 struct json_object;
+struct threshold;
 
 /* Rates are millionths of a request per second, so that 0.1/s and 10007/s are both exact. */
 #define PLAN_RATE_ONE 1000000LL
@@ -43,6 +44,13 @@ extern const char *const plan_loss_name[];
 
 struct plan_header {
 	char *name, *value;
+};
+
+/* The test is stopped when so many of the requests that ended in a span ended otherwise than ok. */
+struct plan_auto_stop {
+	bool off;
+	int64_t share; /* millionths */
+	int64_t span; /* ns */
 };
 
 /* What an answer has to be like; several conditions of one check all have to hold. */
@@ -118,7 +126,14 @@ struct plan {
 	uint32_t request_count; /* 0: one, without a name, of the plan's own fields */
 	struct plan_data *data; /* NULL for none */
 	int timer; /* enum plan_timer */
+	struct plan_header *labels; /* names and values for people and their tools */
+	uint32_t label_count;
+	struct threshold *thresholds; /* those of one metric stand together */
+	uint32_t threshold_count;
+	struct plan_auto_stop auto_stop;
 	int on_worker_loss; /* enum plan_loss */
+	char **secret_headers; /* names of headers whose values nobody is shown */
+	uint32_t secret_header_count;
 	struct plan_wire wire;
 };
 
@@ -160,8 +175,8 @@ void plan_free(struct plan *p);
 /* Every field with its value; reading it again gives an equal plan. NULL without memory. */
 struct json_object *plan_write(const struct plan *p);
 
-/* Replaces the values of Authorization, Cookie and the like in a plan's document, which others may
- * read then. False without memory: the document must not be shown. */
+/* Replaces the values of Authorization, Cookie and those that secret_headers names in a plan's document,
+ * which others may read then. False without memory: the document must not be shown. */
 bool plan_hide_secrets(struct json_object *doc);
 
 #endif

@@ -12,12 +12,15 @@ enum plan_type {
 	PLAN_T_HEADERS,
 	PLAN_T_BODY,
 	PLAN_T_WORD, /* int: the place of a word in a list */
+	PLAN_T_LABELS,
+	PLAN_T_THRESHOLDS,
+	PLAN_T_AUTO_STOP,
+	PLAN_T_SECRET_HEADERS,
 	PLAN_T_WIRE, /* plan_wire.c reads and writes it */
 	PLAN_T_STAGES,
 	PLAN_T_CHECKS,
 	PLAN_T_REQUESTS,
 	PLAN_T_DATA,
-	PLAN_T_LATER, /* known, and refused by this version */
 };
 
 struct plan_field {
@@ -86,5 +89,28 @@ void plan_check_load(const struct plan *p, struct plan_problems *problems); /* w
 
 int plan_read_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
                       struct plan_problems *problems);
+/* A body that begins with @ is written @@, as squall's own plan files put a file in the place of @FILE. */
+int plan_read_body(struct json_object *v, const struct plan_field *f, struct plan *p,
+                   struct plan_problems *problems);
+struct json_object *plan_write_body(const char *body, size_t len);
+bool plan_is_header_name(const char *s, size_t len);
+
+/* plan_local.c: what only squall run can put in its place. */
+void plan_refuse_local(struct json_object *doc, struct plan_problems *problems);
+
+/* plan_label.c */
+int plan_read_labels(struct json_object *v, const struct plan_field *f, struct plan *p,
+                     struct plan_problems *problems);
+/* plan_secret.c; after the headers and requests, as what it names must be there. */
+int plan_read_secret_headers(struct json_object *v, const struct plan_field *f, struct plan *p,
+                             struct plan_problems *problems);
+struct json_object *plan_write_secret_headers(const struct plan *p);
+/* plan_judge.c: what the test is judged by, and what ends it early. v may be NULL: the default. */
+int plan_read_thresholds(struct json_object *v, const struct plan_field *f, struct plan *p,
+                         struct plan_problems *problems);
+struct json_object *plan_write_thresholds(const struct plan *p);
+void plan_read_auto_stop(struct json_object *v, const struct plan_field *f, struct plan *p,
+                         struct plan_problems *problems);
+struct json_object *plan_write_auto_stop(const struct plan *p);
 
 #endif

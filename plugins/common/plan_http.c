@@ -28,8 +28,8 @@ static const struct {
     {"X-Squall-Test", "the target's count of this test goes by it"},
 };
 
-/* A token (RFC 9110, 5.6.2). */
-static bool is_token(const char *s, size_t len)
+/* A token (RFC 9110, 5.6.2), as methods are as well. */
+bool plan_is_header_name(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)s[i] >= 0x80 ||
@@ -71,7 +71,7 @@ int plan_read_method(struct json_object *v, const struct plan_field *f, struct p
 	r = plan_read_string(v, f, &p->method, &len, problems);
 	if (r < 0 || !p->method)
 		return r;
-	if (!is_token(p->method, len))
+	if (!plan_is_header_name(p->method, len))
 		plan_problem(problems, f->name, "is not a method: use letters, like GET");
 	else if (meant_method(p->method))
 		plan_problem(problems, f->name, "methods are case-sensitive; did you mean %s?",
@@ -79,6 +79,39 @@ int plan_read_method(struct json_object *v, const struct plan_field *f, struct p
 	else if (strcmp(p->method, "CONNECT") == 0)
 		plan_problem(problems, f->name, "CONNECT opens a tunnel, which is not supported");
 	return 0;
+}
+
+int plan_read_body(struct json_object *v, const struct plan_field *f, struct plan *p,
+                   struct plan_problems *problems)
+{
+	int r = plan_read_string(v, f, &p->body, &p->body_len, problems);
+
+	if (r < 0 || !p->body || *p->body != '@')
+		return r;
+	if (p->body[1] == '@') /* with its NUL */
+		memmove(p->body, p->body + 1, p->body_len--);
+	else
+		plan_problem(
+		    problems, f->name,
+		    "@FILE is for plans that squall run reads; a body that begins with @ is written @@");
+	return 0;
+}
+
+struct json_object *plan_write_body(const char *body, size_t len)
+{
+	struct json_object *o;
+	char *text;
+
+	if (*body != '@')
+		return json_object_new_string_len(body, (int)len);
+	text = malloc(len + 1);
+	if (!text)
+		return NULL;
+	*text = '@';
+	memcpy(text + 1, body, len);
+	o = json_object_new_string_len(text, (int)len + 1);
+	free(text);
+	return o;
 }
 
 static const char *why_forbidden(const char *name)
@@ -104,7 +137,7 @@ static bool refuse_header(const struct plan_field *f, const struct plan *p, cons
 	const char *why = why_forbidden(name), *wrong = NULL;
 	char shown[64];
 
-	if (!is_token(name, strlen(name)))
+	if (!plan_is_header_name(name, strlen(name)))
 		wrong = "is not a header name";
 	else if (!json_object_is_type(v, json_type_string))
 		wrong = "must have a string as its value";
@@ -165,36 +198,4 @@ int plan_read_headers(struct json_object *v, const struct plan_field *f, struct 
 		plan_problem(problems, f->name, "are %zu bytes long; the most is %lld", bytes,
 		             (long long)f->max);
 	return 0;
-}
-
-static bool hide_headers(struct json_object *headers)
-{
-	static const char *const secret[] = {"Authorization", "Proxy-Authorization", "Cookie"};
-	struct json_object_iter it;
-
-	if (!json_object_is_type(headers, json_type_object))
-		return true;
-	json_object_object_foreachC(headers, it)
-	{
-		for (size_t i = 0; i < SQ_LEN(secret); i++)
-			if (strcasecmp(it.key, secret[i]) == 0 && !json_object_set_string(it.val, "(hidden)"))
-				return false;
-	}
-	return true;
-}
-
-bool plan_hide_secrets(struct json_object *doc)
-{
-	struct json_object *requests = json_object_object_get(doc, "requests");
-	size_t count = json_object_is_type(requests, json_type_array) ? json_object_array_length(requests)
-	                                                              : 0;
-	bool good = hide_headers(json_object_object_get(doc, "headers"));
-
-	for (size_t i = 0; good && i < count; i++) {
-		struct json_object *request = json_object_array_get_idx(requests, i);
-
-		good = !json_object_is_type(request, json_type_object) ||
-		       hide_headers(json_object_object_get(request, "headers"));
-	}
-	return good && plan_hide_wire(doc);
 }

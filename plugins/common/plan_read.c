@@ -10,7 +10,7 @@
 #include "decimal.h"
 #include "doc.h"
 #include "plan_field.h"
-
+#include "threshold.h"
 
 static int64_t *number_of(struct plan *p, size_t off)
 {
@@ -160,13 +160,22 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 	case PLAN_T_URL:
 		return read_url(v, f, default_url, p, problems);
 	case PLAN_T_BODY:
-		return v ? plan_read_string(v, f, &p->body, &p->body_len, problems) : 0;
+		return v ? plan_read_body(v, f, p, problems) : 0;
 	case PLAN_T_METHOD:
 		return plan_read_method(v, f, p, !json_object_object_get(doc, "url"), problems);
 	case PLAN_T_HEADERS:
 		return v ? plan_read_headers(v, f, p, problems) : 0;
 	case PLAN_T_WORD:
 		return read_word(v, f, p, problems);
+	case PLAN_T_LABELS:
+		return v ? plan_read_labels(v, f, p, problems) : 0;
+	case PLAN_T_THRESHOLDS:
+		return v ? plan_read_thresholds(v, f, p, problems) : 0;
+	case PLAN_T_AUTO_STOP:
+		plan_read_auto_stop(v, f, p, problems);
+		return 0;
+	case PLAN_T_SECRET_HEADERS:
+		return v ? plan_read_secret_headers(v, f, p, problems) : 0;
 	case PLAN_T_WIRE:
 		return plan_read_wire(v, f, p, problems);
 	case PLAN_T_STAGES:
@@ -177,8 +186,6 @@ static int read_field(struct json_object *doc, const struct plan_field *f, const
 		return v ? plan_read_requests(v, f, p, problems) : 0;
 	case PLAN_T_DATA:
 		return v ? plan_read_data(v, f, p, problems) : 0;
-	case PLAN_T_LATER:
-		break;
 	}
 	return 0;
 }
@@ -189,8 +196,7 @@ static void refuse_unknown(const char *name, struct plan_problems *problems)
 	size_t n = 0;
 
 	for (const struct plan_field *f = plan_fields; f->name; f++)
-		if (f->type != PLAN_T_LATER)
-			names[n++] = f->name;
+		names[n++] = f->name;
 	names[n] = NULL;
 	near = text_nearest(name, names);
 	if (near)
@@ -205,12 +211,8 @@ static void check_names(struct json_object *doc, struct plan_problems *problems)
 
 	json_object_object_foreachC(doc, it)
 	{
-		const struct plan_field *f = plan_field(it.key);
-
-		if (!f)
+		if (!plan_field(it.key))
 			refuse_unknown(it.key, problems);
-		else if (f->type == PLAN_T_LATER && it.val)
-			plan_problem(problems, f->name, "is not supported by this version");
 	}
 }
 
@@ -229,6 +231,21 @@ void plan_drop_unknown(struct json_object *doc, struct buf *ret_names)
 	}
 }
 
+static bool has_checks(const struct plan *p)
+{
+	for (uint32_t i = 0; i < p->request_count; i++)
+		if (p->requests[i].check_count > 0)
+			return true;
+	return p->check_count > 0;
+}
+
+static void check_thresholds(const struct plan *p, struct plan_problems *problems)
+{
+	for (uint32_t i = 0; i < p->threshold_count && !has_checks(p); i++)
+		if (strcmp(threshold_metric_name(&p->thresholds[i]), "checks") == 0)
+			plan_problem(problems, "thresholds", "checks: the plan has no checks");
+}
+
 /* What no field can see alone. */
 static void check_together(const struct plan *p, struct plan_problems *problems)
 {
@@ -237,9 +254,11 @@ static void check_together(const struct plan *p, struct plan_problems *problems)
 		             "%lld is not a status: use 100 .. 999, or 0 for any of 200-399",
 		             (long long)p->expect_status);
 	if (p->mode == PLAN_CLOSED && p->on_worker_loss == PLAN_LOSS_REDISTRIBUTE)
-		plan_problem(problems, "on_worker_loss",
-		             "redistribute moves what is due by a schedule, which the closed model has not: use "
-		             "degrade or abort");
+		plan_problem(
+		    problems, "on_worker_loss",
+		    "redistribute moves what is due by a schedule, which the closed model has not: use "
+		    "degrade or abort");
+	check_thresholds(p, problems);
 	if (problems->count == 0)
 		plan_check_load(p, problems);
 }
@@ -258,6 +277,7 @@ int plan_read(struct json_object *doc, const char *default_url, struct plan **ou
 	if (!p)
 		return -ENOMEM;
 	check_names(doc, problems);
+	plan_refuse_local(doc, problems);
 	for (const struct plan_field *f = plan_fields; r == 0 && f->name; f++)
 		r = read_field(doc, f, default_url, p, problems);
 	if (r == 0)

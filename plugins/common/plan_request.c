@@ -131,7 +131,7 @@ static int read_content(struct json_object *o, const struct plan *p, struct plan
 	int status = 0;
 
 	if (body)
-		status = plan_read_string(body, like(&m, r, "body"), &part.body, &part.body_len, problems);
+		status = plan_read_body(body, like(&m, r, "body"), &part, problems);
 	else if (p->body && !json_object_object_get_ex(o, "body", NULL)) {
 		part.body = malloc(p->body_len + 1);
 		if (part.body)
@@ -255,14 +255,14 @@ static struct json_object *write_request(const struct plan_request *r)
 {
 	struct json_object *o = json_object_new_object();
 
-	return doc_close(
-	    o, doc_put_text(o, "name", r->name) && doc_put_count(o, "weight", (uint64_t)r->weight) &&
-	           doc_put_text(o, "method", r->method) && doc_put_text(o, "path", r->path) &&
-	           doc_put(o, "headers", plan_write_headers(r->headers, r->header_count)) &&
-	           (r->body ? doc_put(o, "body", json_object_new_string_len(r->body, (int)r->body_len))
-	                    : doc_put_null(o, "body")) &&
-	           doc_put_count(o, "expect_status", (uint64_t)r->expect_status) &&
-	           doc_put(o, "checks", plan_write_checks(r->checks, r->check_count)));
+	return doc_close(o, doc_put_text(o, "name", r->name) &&
+	                        doc_put_count(o, "weight", (uint64_t)r->weight) &&
+	                        doc_put_text(o, "method", r->method) && doc_put_text(o, "path", r->path) &&
+	                        doc_put(o, "headers", plan_write_headers(r->headers, r->header_count)) &&
+	                        (r->body ? doc_put(o, "body", plan_write_body(r->body, r->body_len))
+	                                 : doc_put_null(o, "body")) &&
+	                        doc_put_count(o, "expect_status", (uint64_t)r->expect_status) &&
+	                        doc_put(o, "checks", plan_write_checks(r->checks, r->check_count)));
 }
 
 struct json_object *plan_write_requests(const struct plan *p)

@@ -52,6 +52,8 @@ struct member {
 
 static const struct member cancel_members[] = {ROW("at", M_TIME, cancel.at, false),
                                                TEXT("by", cancel.by, false), END};
+static const struct member presence_members[] = {ROW("ttl", M_TIME, presence.ttl, false),
+                                                 ROW("until", M_TIME, presence.until, false), END};
 static const struct member t0_members[] = {
     ROW("epoch", M_COUNT, t0.epoch, false), ROW("unix_ns", M_NS, t0.unix_ns, false),
     ROW("until_tick", M_NS, t0.until_tick, false), ROW("moves", M_COUNT, t0.moves, false), END};
@@ -81,6 +83,7 @@ static const struct member members[] = {
     ROW("deadline_at", M_TIME, deadline_at, true),
     ROW("history", M_ARRAY, history, false),
     GROUP("cancel", cancel.set, cancel_members),
+    GROUP("presence", presence.set, presence_members),
     GROUP("t0", t0.set, t0_members),
     ROW("epoch", M_COUNT, epoch, false),
     ROW("adoptions", M_COUNT, adoptions, false),

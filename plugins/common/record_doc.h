@@ -51,6 +51,12 @@ struct test_record {
 		int64_t at;
 		char by[RECORD_DETAIL];
 	} cancel;
+	/* Who started it stays with it, and says so again and again: when that ends, so does the test. */
+	struct {
+		bool set;
+		int64_t ttl; /* ms */
+		int64_t until; /* when it counts as gone */
+	} presence;
 	struct {
 		bool set;
 		uint32_t epoch; /* of the arming attempt that it belongs to */
@@ -116,6 +122,9 @@ struct json_object *record_summary(const struct test_record *r);
  */
 #define RECORD_MESSAGE_MAX (64 << 10)
 void record_message(const struct test_record *r, struct buf *out);
+
+/* What its plan asks for, as in struct plan; 0 for what is not there. */
+void record_demand(const struct test_record *r, int64_t *ret_rate, int64_t *ret_workers);
 
 /* The fingerprint of what a plan asks for: SHA-256 of the effective plan's text. 0 or -ENOMEM. */
 int record_plan_hash(const struct plan *plan, char out[SHA256_TEXT]);

@@ -3,6 +3,7 @@
 #include <json-c/json.h>
 
 #include "core/base/text.h"
+#include "decimal.h"
 #include "doc.h"
 #include "record_doc.h"
 
@@ -111,4 +112,31 @@ void record_message(const struct test_record *r, struct buf *out)
 		status = write_message(r, false, out);
 	if (status < 0)
 		out->failed = true;
+}
+
+/* Of a plan or of a stage; 0 when there is none. */
+static int64_t rate_of(struct json_object *o)
+{
+	struct json_object *rate = json_object_object_get(o, "hits_per_sec");
+	const char *text = rate ? json_object_to_json_string_ext(rate, JSON_C_TO_STRING_PLAIN) : NULL;
+	int64_t n;
+
+	return text && decimal_parse(text, 6, &n) == 0 ? n : 0;
+}
+
+void record_demand(const struct test_record *r, int64_t *ret_rate, int64_t *ret_workers)
+{
+	struct json_object *workers = json_object_object_get(r->effective_plan, "workers"),
+	                   *stages = json_object_object_get(r->effective_plan, "stages");
+	size_t count = json_object_is_type(stages, json_type_array) ? json_object_array_length(stages) : 0;
+
+	*ret_workers = 0;
+	*ret_rate = rate_of(r->effective_plan);
+	for (size_t i = 0; i < count; i++) {
+		int64_t rate = rate_of(json_object_array_get_idx(stages, i));
+
+		*ret_rate = rate > *ret_rate ? rate : *ret_rate;
+	}
+	if (json_object_is_type(workers, json_type_int))
+		*ret_workers = json_object_get_int64(workers);
 }

@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "doc.h"
 #include "schedule.h"
+#include "threshold_watch.h"
 
 typedef unsigned __int128 u128;
 
@@ -175,13 +176,25 @@ static uint64_t offered_ticks(const struct result_input *in)
 	return s.closed ? in->books->ledger.scheduled : schedule_offered(&s, in->elapsed - 1);
 }
 
-static const char *verdict(const struct result_input *in, enum validity validity)
+/* What was found out of the whole. */
+struct findings {
+	struct load load;
+	enum validity validity;
+	bool failed; /* a threshold does not hold */
+	struct json_object *reasons, *thresholds;
+};
+
+static const char *verdict(const struct result_input *in, const struct findings *f)
 {
-	if (strcmp(in->state, "completed") != 0)
+	bool completed = strcmp(in->state, "completed") == 0;
+
+	if (!completed && (!in->reason || strcmp(in->reason, watch_reason[WATCH_THRESHOLD]) != 0))
 		return "none";
-	if (in->books->ledger.ok == 0)
+	if (completed && in->books->ledger.ok == 0)
 		return "fail";
-	return validity == INVALID || !books_closed(in->books) ? "none" : "pass";
+	if (f->validity == INVALID || !books_closed(in->books))
+		return "none";
+	return f->failed || !completed ? "fail" : "pass";
 }
 
 static bool put_time(struct json_object *o, const char *name, int64_t unix_ms)
@@ -192,12 +205,12 @@ static bool put_time(struct json_object *o, const char *name, int64_t unix_ms)
 }
 
 /* Who it was and how it ended. */
-static bool put_identity(struct json_object *o, const struct result_input *in, enum validity validity)
+static bool put_identity(struct json_object *o, const struct result_input *in, const struct findings *f)
 {
 	return doc_put_text(o, "schema", "squall.result/1") && doc_put_text(o, "test_id", in->test_id) &&
 	       doc_put_text(o, "name", in->plan->name) && doc_put_text(o, "state", in->state) &&
 	       doc_put_text(o, "reason", in->reason) && doc_put(o, "history", json_object_new_array()) &&
-	       doc_put_text(o, "verdict", verdict(in, validity));
+	       doc_put_text(o, "verdict", verdict(in, f));
 }
 
 static struct json_object *write_validity(enum validity validity, struct json_object *reasons)
@@ -306,28 +319,27 @@ static struct json_object *write_requests(const struct result_input *in)
 }
 
 /* What was counted and measured. */
-static bool put_measurements(struct json_object *o, const struct result_input *in, const struct load *load)
+static bool put_measurements(struct json_object *o, const struct result_input *in, const struct findings *f)
 {
 	const struct books *b = in->books;
 
 	return doc_put(o, "workers", write_workers(in)) && doc_put(o, "ledger", write_ledger(b)) &&
-	       doc_put(o, "audit", write_audit(in)) && doc_put(o, "rate", write_rate(in, load->offered)) &&
+	       doc_put(o, "audit", write_audit(in)) && doc_put(o, "rate", write_rate(in, f->load.offered)) &&
 	       (in->warmup ? doc_put(o, "warmup", write_warmup(in->warmup)) : doc_put_null(o, "warmup")) &&
-	       doc_put(o, "saturation", write_saturation(in, load)) &&
+	       doc_put(o, "saturation", write_saturation(in, &f->load)) &&
 	       doc_put(o, "latency_ms", write_hists(b, 0, H_PHASES)) &&
 	       doc_put(o, "phases_ms", write_hists(b, H_PHASES, H_COUNT)) &&
 	       doc_put(o, "status", ledger_write_statuses(b->status)) &&
 	       doc_put(o, "connections", write_connections(b)) &&
 	       doc_put(o, "bytes", write_pair("sent", b->bytes_sent, "received", b->bytes_received)) &&
 	       doc_put(o, "requests", write_requests(in)) && doc_put(o, "samples", write_samples(in)) &&
-	       doc_put(o, "thresholds", json_object_new_array()) &&
+	       doc_put(o, "thresholds", json_object_get(f->thresholds)) &&
 	       doc_put(o, "generator", write_generator(in));
 }
 
-struct json_object *result_write(const struct result_input *in)
+static void find(const struct result_input *in, struct findings *f)
 {
-	struct json_object *o = json_object_new_object(), *reasons, *judged;
-	const struct load load = {
+	f->load = (struct load){
 	    .offered = offered_ticks(in),
 	    .per_worker = in->planned ? (double)plan_peak_rate(in->plan) / PLAN_RATE_ONE / in->planned : 0,
 	    .workers = in->planned,
@@ -338,11 +350,22 @@ struct json_object *result_write(const struct result_input *in)
 	    .start_skew = in->start_skew,
 	    .closed = in->plan->mode == PLAN_CLOSED,
 	};
-	enum validity validity = validity_judge(in->books, in->health, &load, &reasons);
+
+	f->validity = validity_judge(in->books, in->health, &f->load, &f->reasons);
+	f->thresholds = thresholds_write(in->plan, in->watch, in->books, in->elapsed, f->validity != INVALID,
+	                                 &f->failed);
+}
+
+struct json_object *result_write(const struct result_input *in)
+{
+	struct json_object *o = json_object_new_object();
+	struct findings f;
 	bool good;
 
-	judged = write_validity(validity, reasons);
-	good = put_identity(o, in, validity);
-	good = doc_put(o, "validity", judged) && good;
-	return doc_close(o, good && put_plans(o, in) && put_measurements(o, in, &load));
+	find(in, &f);
+	good = put_identity(o, in, &f);
+	good = doc_put(o, "validity", write_validity(f.validity, f.reasons)) && good;
+	o = doc_close(o, good && f.thresholds && put_plans(o, in) && put_measurements(o, in, &f));
+	json_object_put(f.thresholds);
+	return o;
 }

@@ -16,6 +16,7 @@
 #include "validity.h"
 
 struct json_object;
+struct threshold_watch;
 
 struct result_input {
 	const char *test_id;
@@ -35,12 +36,14 @@ struct result_input {
 	int64_t clock_error, start_skew; /* as in struct load */
 	const char *audit; /* "equal" "within" "broken" "n/a" */
 	uint64_t audit_counted;
+	const struct threshold_watch *watch; /* NULL: nobody watched, windows are undecided */
 };
 
 /*
  * The verdict: "fail" for a run that was completed without one ok answer, whatever else; "none" for one
  * that was not completed, that the generator spoiled (validity "invalid"), or whose books do not
- * close; else "pass". "balanced" in the ledger is books_closed(). NULL without memory.
+ * close; else "fail" when a threshold does not hold, is undecided, or ended the test; else "pass". "balanced"
+ * in the ledger is books_closed(). NULL without memory.
  */
 struct json_object *result_write(const struct result_input *in);
 

@@ -52,9 +52,6 @@ static int read_expression(struct piece *p, const char *s, const struct plan_dat
 		r = read_random(p, s + 6, err);
 	else if (strncmp(s, "row.", 4) == 0)
 		r = read_row(p, s + 4, data, err);
-	else if (strncmp(s, "env ", 4) == 0)
-		r = sq_fail(err, -EINVAL, "{{%s}} is filled in by the command squall, not in a posted plan",
-		            s);
 	else
 		r = sq_fail(
 		    err, -EINVAL,

@@ -10,6 +10,8 @@
 /* Cumulative counts, so that a point is a difference. */
 struct counts {
 	uint64_t offered, sent, ok, errors;
+	uint64_t seconds; /* that are over */
+	int64_t cpu;
 };
 
 struct timeline {
@@ -54,6 +56,8 @@ static struct counts count(const struct timeline_now *now)
 	    .sent = ledger_sent(l),
 	    .ok = l->ok,
 	    .errors = ledger_unsent(l) + ledger_http_errors(l) + l->check_failed + ledger_errors(l),
+	    .seconds = now->second + 1,
+	    .cpu = now->cpu,
 	};
 }
 
@@ -61,6 +65,17 @@ static struct counts count(const struct timeline_now *now)
 static bool put_since(struct json_object *o, const char *name, uint64_t now, uint64_t before)
 {
 	return doc_put_count(o, name, now > before ? now - before : 0);
+}
+
+/* Of one CPU, each worker on average. */
+static bool put_cpu(struct json_object *o, const struct counts *now, const struct counts *before,
+                    uint32_t workers)
+{
+	int64_t used = now->cpu - before->cpu, had = (int64_t)(now->seconds - before->seconds) * workers;
+
+	if (now->cpu < 0 || used < 0 || had <= 0)
+		return doc_put_null(o, "cpu");
+	return doc_put_decimal(o, "cpu", used / (SQ_S / 1000) / had, 1);
 }
 
 static void interval(struct hist *out, const struct hist *now, const struct hist *before)
@@ -116,7 +131,8 @@ struct json_object *timeline_point(struct timeline *t, const struct timeline_now
 	       put_since(o, "sent", counts.sent, before->sent) && put_since(o, "ok", counts.ok, before->ok) &&
 	       put_since(o, "errors", counts.errors, before->errors) && put_latencies(o, t) &&
 	       doc_put_count(o, "in_flight", now->books->in_flight) &&
-	       doc_put_count(o, "workers", now->workers) && put_blob(o, t->response_now);
+	       doc_put_count(o, "workers", now->workers) && put_cpu(o, &counts, before, now->workers) &&
+	       put_blob(o, t->response_now);
 	if (good)
 		remember(t, &counts, now->books);
 	return doc_close(o, good);

@@ -19,15 +19,17 @@ struct timeline_now {
 	uint64_t offered; /* ticks that were due so far */
 	const struct books *books; /* merged, so far */
 	uint32_t workers; /* that take part */
+	int64_t cpu; /* ns of CPU that all workers used so far, negative = not known */
 };
 
 /*
  * The point for what happened since the last one:
  *     {"t","offered","sent","ok","errors","p50","p90","p95","p99","p99_9","max","lag_p99","in_flight",
- *      "workers","hist"}
+ *      "workers","cpu","hist"}
  * Latencies are response times in ms, null when nothing ended; errors are the requests that ended
- * otherwise than ok, sent or not, but for dropped ones; hist is the blob of the response times. NULL without
- * memory, and then it may be asked for again.
+ * otherwise than ok, sent or not, but for dropped ones; cpu is what each worker used of one CPU since the
+ * last point, in percent, or null; hist is the blob of the response times. NULL without memory, and then it
+ * may be asked for again.
  */
 struct json_object *timeline_point(struct timeline *t, const struct timeline_now *now);
 

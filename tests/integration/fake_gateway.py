@@ -40,7 +40,7 @@ class Test:
         self.history, self.points, self.events = [], [], []
         self.provisioning = self.result = None
         self.deadline = None
-        self.cancels = 0
+        self.cancels = self.presences = 0
         self.state = None
         self.step("queued")
         threading.Thread(target=self.play, daemon=True).start()
@@ -199,6 +199,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 over = test.state in FINAL
                 test.cancel()
                 self.reply(200 if over else 202, {"test_id": test.id, "state": test.state})
+
+        elif self.path.endswith("/presence"):
+            test = self.test()
+            if test:
+                test.presences += 1
+                self.reply(200, {"test_id": test.id, "state": test.state, "presence_until": None})
 
     def do_GET(self):
         gateway = self.server.gateway

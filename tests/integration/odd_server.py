@@ -165,6 +165,10 @@ class OddServer:
         raise Gone
 
     @staticmethod
+    def do_redirect(connection):
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://elsewhere.example/login?x=1\r\nContent-Length: 0\r\n\r\n")
+
+    @staticmethod
     def do_early_hints(connection):
         connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK)
 

@@ -109,6 +109,24 @@ with FakeGateway() as g:
             r = squall("show", folder + "/" + name if "/" in name or name.endswith("json") else name)
             tap.ok(r.returncode == 2 and part in r.stderr, "show of %s: %s" % (os.path.basename(name), part), r.stderr)
 
+    # --- two hundred are kept ---
+    olds = ["%08x-0000-4000-8000-000000000000" % i for i in range(205)]
+    for i, name in enumerate(olds + ["mine"]):
+        for ending in ".json", ".csv", ".hgrm":
+            path = os.path.join(RUNS, name + ending)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write("{}")
+            os.utime(path, (i, i))
+    squall("run", URL, env=ALONE)
+    names = os.listdir(RUNS)
+    tap.equal((len([n for n in names if n.endswith(".json")]), "mine.json" in names), (200, True), "the last 200 runs are kept, and what is none")
+    tap.ok(all((olds[i] + e in names) == (i >= 9) for i in range(205) for e in (".json", ".csv", ".hgrm")),
+           "the oldest went, with what lay beside them", sorted(names)[:20])
+    for name in olds:
+        for ending in ".json", ".csv", ".hgrm":
+            if os.path.exists(os.path.join(RUNS, name + ending)):
+                os.unlink(os.path.join(RUNS, name + ending))
+
     # --- kept elsewhere, or not at all ---
     r = squall("run", URL, env=dict(ALONE, XDG_STATE_HOME=""))
     tap.equal(len(os.listdir(os.path.join(HOME.name, ".local/state/squall/runs"))), 3, "~/.local/state without XDG_STATE_HOME")

@@ -188,6 +188,35 @@ with tempfile.TemporaryDirectory() as folder:
         f.write('{"headers": [], "url": "http://a/", "thresholds": {"x": 1}}')
     refused(["run", "-f", path, "-H", "A: b"], "headers of the plan must be an object")
     refused(["run", "-f", path, "--threshold", "x p(9)<1"], "thresholds of the plan must be lists")
+# --- what is of this machine ---
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "plan.json")
+
+    def planned(doc, *args, env=None):
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(dict({"url": "http://a/"}, **doc), f)
+        r = squall("run", "-f", path, *args, "--dry-run", "--json", env=env)
+        return json.loads(r.stdout)["plan"] if r.returncode == 0 else r.stderr
+
+    with open(os.path.join(folder, "body.txt"), "w", encoding="utf-8") as f:
+        f.write("of {{env WHO}}\n")
+    with open(os.path.join(folder, "at.txt"), "w", encoding="utf-8") as f:
+        f.write("@home")
+    who = {"WHO": "me {{env WHO}}", "EMPTY": ""}
+    tap.equal(planned({"body": "@body.txt"}, env=who)["body"], "of me {{env WHO}}\n", "@FILE beside the plan; what is put in is left alone")
+    tap.equal(planned({"body": "@" + folder + "/at.txt"})["body"], "@@home", "a body that begins with @ is written @@")
+    tap.equal(planned({"body": "@@home"})["body"], "@@home", "also by hand")
+    tap.equal(planned({}, "-b", "@" + folder + "/at.txt")["body"], "@@home", "and with -b")
+    tap.equal(planned({"headers": {"A": "{{env EMPTY}}{{ env  WHO }}{{seq}}{{env}}{{"}, "labels": {"l": "x{{env EMPTY}}y"}}, env=who),
+              {"url": "http://a/", "headers": {"A": "me {{env WHO}}{{seq}}{{env}}{{"}, "labels": {"l": "xy"}, "hits_per_sec": 10,
+               "duration_sec": 10, "workers": 1}, "{{env NAME}} in any text")
+    tap.equal(planned({}, "-H", "X: {{env WHO}}", env=who)["headers"], {"X": "me {{env WHO}}"}, "in options as well")
+    tap.contains(planned({"name": "{{env NOT_THERE}}"}), "{{env NOT_THERE}} of the plan: NOT_THERE is not set in the environment",
+                 "one that is not set is a mistake")
+    tap.contains(planned({"body": "@nothing.txt"}), "cannot open %s/nothing.txt" % folder, "and so is a file that is not there")
+    tap.contains(planned({"body": "@"}), "@ wants the name of a file behind it", "or has no name")
+    tap.equal(planned({"headers": {"X-Key": "k", "Y": "y"}, "secret_headers": ["x-key"]})["headers"], {"X-Key": "(hidden)", "Y": "y"},
+              "a secret header is not shown")
 refused(["run", "-f", "/nonexistent"], "cannot open /nonexistent")
 refused(["run", "-f", "/"], "cannot read /")
 

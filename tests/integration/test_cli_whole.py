@@ -139,6 +139,29 @@ def at_a_gateway(d):
     tap.ok(r.returncode == 0 and "is being cancelled" in r.stdout, "cancel", r.stdout, r.stderr)
     out, err = p.communicate(timeout=60)
     tap.equal((json.loads(out)["state"], p.returncode), ("cancelled", 97), "who waits is told")
+    tap.equal(d.get("/tests/" + ident, role="gateway").json["presence"], None, "nobody has to stay with a detached run")
+    p = started("run", "-d", "60", "--json", env=env)
+    wait_until(lambda: "1/60 s" in p.stderr.readline(), "the first second")
+    ident = d.get("/tests?state=running", role="gateway").json["tests"][0]["test_id"]
+    presence = d.get("/tests/" + ident, role="gateway").json["presence"]
+    tap.equal(presence["ttl"], 30000, "squall run has to stay with its test")
+    wait_until(lambda: d.get("/tests/" + ident, role="gateway").json["presence"]["until"] > presence["until"], "a sign of life")
+    # A stopped process keeps its connections, and says nothing.
+    for stop in (signal.SIGSTOP, signal.SIGKILL) if os.environ.get("SQUALL_TEST_FULL") else ():
+        p.send_signal(stop)
+        test = wait_until(lambda: next((t for t in [d.get("/tests/" + ident, role="gateway").json] if t["state"] == "cancelled"), None),
+                          "the end of a run whose squall vanished", patience=60)
+        tap.equal(test["reason"], "client_vanished", "squall is %s: its run is cancelled" % stop.name)
+        tap.ok(closes(test["ledger"]), "with a ledger that closes", test["ledger"])
+        if stop == signal.SIGSTOP:
+            p.send_signal(signal.SIGCONT)
+            out, err = p.communicate(timeout=60)
+            tap.equal((p.returncode, json.loads(out)["reason"]), (97, "client_vanished"), "awake again it tells what happened")
+            p = started("run", "-d", "90", "--json", env=env)
+            wait_until(lambda: "1/90 s" in p.stderr.readline(), "the first second")
+            ident = d.get("/tests?state=running", role="gateway").json["tests"][0]["test_id"]
+    p.kill()
+    p.communicate()
     r = squall("run", "http://127.0.0.1:9/elsewhere", env=env)
     tap.ok(r.returncode == 2 and "allowed_targets" in r.stderr, "another target is denied, with the cure", r.stderr)
     tap.equal(d.stop(), 0, "the daemon stops in order")

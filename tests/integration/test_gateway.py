@@ -148,7 +148,6 @@ def stats():
 
 # --- plans that are refused ---------------------------------------------------------------------
 
-LATER = ["labels", "thresholds", "auto_stop", "secret_headers"]
 BAD = {
     "name": [7, "x" * 129, "a\nb", []],
     "url": [7, "", "ftp://x/", "http://", "http://a b/", "http://x:0/", "http://x:65536/", "http://u:p@x/", "http://x/#f",
@@ -168,7 +167,17 @@ BAD = {
     "drain_sec": [-1, "2", 3601],
     "expect_status": [-1, 1, 99, 1000, "200", 200.5],
     "timer": [7, "", "exact", []],
-    "on_worker_loss": [7, "", "retry", []],
+    "labels": [7, [], "x", {"": "x"}, {"a b": "x"}, {"A" * 65: "x"}, {"a": 7}, {"a": "x" * 257}, {"a": "x\ny"},
+               {"l%d" % i: "x" for i in range(33)}],
+    "thresholds": [7, "x", {"x": ["p(99)<1"]}, {"http_req_duration": 7}, {"http_req_duration": ["p99<1"]},
+                   {"http_req_duration": ["p(101)<1"]}, {"http_req_duration": ["rate<1"]},
+                   {"http_req_failed": ["rate<2"]}, {"http_reqs": ["count<-1"]},
+                   {"http_req_duration": [{"threshold": "avg<1", "abortOnfail": True}]},
+                   {"http_req_duration": [{"threshold": "avg<1", "window": 10}]},
+                   {"http_req_duration": [{"abortOnFail": True}]}, {"http_req_duration": ["avg<1"] * 65}],
+    "auto_stop": [7, "x", [], {"error_rate": 0}, {"error_rate": 1.1}, {"window_sec": 0}, {"window_sec": "60s"}, {"x": 1}],
+    "on_worker_loss": [7, "", "retry"],
+    "secret_headers": [7, {}, "Cookie", ["X-Not-There"], [7], ["a b"], ["x"] * 65],
     "requests_per_connection": [-1, "1", 1.5],
     "dns_ttl_sec": [-1, "1", 86401],
     "timeouts_ms": [7, [], {"dns": 0}, {"total": "1"}, {"lookup": 1}],
@@ -187,10 +196,6 @@ def bad_plans():
                 answer = d.submit({field: value})
                 tap.ok(answer.status == 422 and list(refusal(answer)) == [field],
                        "%s: %.60s is refused" % (field, json.dumps(value)), answer.text)
-        for field in LATER:
-            answer = d.submit({field: 1})
-            tap.ok(answer.status == 422 and refusal(answer) == {field: "is not supported by this version"},
-                   "%s is refused by name" % field, answer.text)
         answer = d.submit({"hits_per_second": 1})
         tap.contains(refusal(answer)["hits_per_second"], "did you mean hits_per_sec?", "a slip is recognised")
         answer = d.submit({"workers": 20, "hits_per_sec": 1, "duration_sec": 2})
@@ -214,7 +219,7 @@ def limits():
     with Gateway("max_rate = 100; max_workers = 2; max_duration = \"1m\";") as d:
         answer = d.submit({"hits_per_sec": 100.5, "workers": 3, "duration_sec": 61})
         found = refusal(answer)
-        tap.equal(answer.status, 422, "a plan over the limits is refused")
+        tap.equal(answer.status, 403, "a plan over the limits is refused")
         for field, option in ("hits_per_sec", "max_rate = 100"), ("workers", "max_workers = 2"), \
                              ("duration_sec", "max_duration = 1 min"):
             tap.contains(found[field], option, "%s: the option is named" % field)
@@ -223,15 +228,63 @@ def limits():
         tap.equal(d.submit({"hits_per_sec": 1e7, "workers": 10000, "duration_sec": 86400}).status, 202, "0: no limit")
 
 
+def totals():
+    """What waits and runs counts together."""
+    with Gateway("max_total_rate = 100; max_total_workers = 5;") as d:
+        answer = d.submit({"hits_per_sec": 101, "workers": 6, "duration_sec": 1})
+        found = refusal(answer)
+        tap.equal(answer.status, 403, "more than all may have is refused for good")
+        tap.contains(found["hits_per_sec"], "max_total_rate = 100", "by the name of the option")
+        tap.contains(found["workers"], "max_total_workers = 5", "and of the other")
+        key = {"Idempotency-Key": "one"}
+        first = d.submit({"hits_per_sec": 60.5, "workers": 2, "duration_sec": 1}, headers=key)
+        tap.equal(first.status, 202, "the first has room")
+        answer = d.submit({"hits_per_sec": 39.6, "workers": 1, "duration_sec": 1})
+        tap.equal((answer.status, answer.headers.get("Retry-After"), answer.headers["Content-Type"]),
+                  (429, "10", "application/problem+json"), "the second would be too much for now")
+        tap.contains(answer.json["detail"], "other tests ask for 60.5", "it says what is used up")
+        tap.contains(answer.json["detail"], "max_total_rate = 100", "and the option")
+        answer = d.submit({"hits_per_sec": 10, "workers": 4, "duration_sec": 1})
+        tap.equal(answer.status, 429, "workers count as well")
+        tap.contains(answer.json["detail"], "max_total_workers = 5", "with their option")
+        answer = d.submit({"hits_per_sec": 60.5, "workers": 2, "duration_sec": 1}, headers=key)
+        tap.equal((answer.status, answer.json["test_id"]), (202, first.json["test_id"]), "the same once more is the first, not one more")
+        tap.equal(d.submit({"hits_per_sec": 39.5, "workers": 3, "duration_sec": 1}).status, 202, "what is left can be had")
+        tap.equal(d.post("/tests/%s/cancel" % first.json["test_id"], "").status, 200, "the first is over")
+        tap.equal(d.submit({"hits_per_sec": 60, "workers": 2, "duration_sec": 1}).status, 202, "and has made room")
+    with Gateway("max_tests = 2; max_request_body = \"1k\";") as d:
+        tap.equal([d.submit({}).status for _ in range(3)], [202, 202, 429], "two tests may wait or run")
+        answer = d.submit({})
+        tap.contains(answer.json["detail"], "max_tests allows no more", "the option is named")
+        answer = d.submit({"body": "x" * 1025})
+        tap.equal(answer.status, 403, "a longer body is refused")
+        tap.contains(refusal(answer)["body"], "max_request_body = 1024 bytes", "by the name of the option")
+    with Gateway("max_tests = 0;") as d:
+        tap.equal([d.submit({}).status for _ in range(3)], [202] * 3, "0: no limit")
+    with Gateway("max_tests = 5; max_total_rate = 1000;") as d:
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            codes = list(pool.map(lambda _: d.submit({"hits_per_sec": 1, "duration_sec": 1}).status, range(40)))
+        tap.equal(codes.count(202), 5, "not one more than allowed, however many come at once")
+
+
 def policy():
     never = ["http://169.254.169.254/latest/meta-data", "http://[fe80::1]/", "http://[fd00:ec2::254]/",
              "http://168.63.129.16/", "http://100.100.100.200/", "http://0.0.0.0/", "http://[::]/",
-             "http://224.0.0.1/", "http://[::ffff:169.254.169.254]/", "http://[64:ff9b::a9fe:a9fe]/"]
+             "http://224.0.0.1/", "http://[::ffff:169.254.169.254]/", "http://[64:ff9b::a9fe:a9fe]/",
+             "http://[::169.254.169.254]/", "http://[2002:a9fe:a9fe::1]/", "http://[64:ff9b:1::a9fe:a9fe]/",
+             "http://[::ffff:0:a9fe:a9fe]/", "http://[FD00:EC2::254]/", "http://192.0.0.192/", "http://[fe80::]/"]
+    # Spellings that some resolvers take for an address: no host at all here.
+    odd = ["2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "0xa9.0xfe.0xa9.0xfe", "169.254.43518", "169.16689662",
+           "169.254.169.0254", "000169.254.169.254", "169.254.169.254.", "0x7f.1", "0", "[fe80::1%25eth0]", "[::ffff:169.254.169.254",
+           "169%2e254.169.254", "x@169.254.169.254", "\uff11\uff16\uff19.254.169.254", "169\u3002254\u3002169\u3002254"]
     with Gateway('allowed_targets = ("*", "0.0.0.0/0", "::/0", "169.254.169.254", "http://169.254.169.254");') as d:
         for url in never:
             answer = d.submit({"url": url})
             tap.ok(answer.status == 403 and "never loaded" in refusal(answer)["url"], "%s is never loaded" % url,
                    answer.text)
+        for host in odd:
+            answer = d.submit({"url": "http://%s/" % host})
+            tap.ok(answer.status == 422 and "url" in refusal(answer), "%s is no host" % ascii(host), answer.text)
         tap.equal(d.submit({"url": "http://127.0.0.1:9/"}).status, 202, "loopback is, when its range is listed")
         tap.equal(d.get("/tests").json["tests"][0]["state"], "queued", "and recorded")
     with Gateway('allowed_targets = ("http://127.0.0.2:81", "127.0.0.3", "*.example.org", "10.0.0.0/8");') as d:
@@ -760,7 +813,7 @@ def full_disk():
             subprocess.run(["umount", "-l", state], check=False)
 
 
-PARTS = (specification, stats, bad_plans, limits, policy, names, secrets, idempotency, at_once, lists, cancelling,
+PARTS = (specification, stats, bad_plans, limits, totals, policy, names, secrets, idempotency, at_once, lists, cancelling,
          reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk)
 LOCAL = (sample, full_disk)  # about files of this machine
 

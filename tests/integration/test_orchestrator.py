@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from backend import LOCAL, backends
@@ -66,6 +67,7 @@ def test_lost(tap, d):
     tap.equal(test["state"], "completed", "one of three may die")
     whole(tap, test, "one lost")
     tap.equal(len(test["workers"]["lost"]), 1, "it is named")
+    tap.equal(len(d.lines("lost: its process ended, policy degrade")), 1, "in the log as well, once")
     tap.ok(test["ledger"]["unconfirmed"] > 0 and test["ledger"]["dropped"]["worker_lost"] > 0,
            "what nobody can know is set apart from what was not sent", json.dumps(test["ledger"]))
     tap.ok(test["validity"]["status"] != "valid" and
@@ -132,6 +134,71 @@ def test_waiting(tap):
         tap.equal(d.end(second)["state"], "completed", "and runs then")
 
 
+def test_totals(tap):
+    """What a foreign gateway let in has to fit, too: it waits, or is refused when it never would."""
+    with tempfile.TemporaryDirectory() as state, System(state, more="max_total_rate = 50; max_total_workers = 3;") as d:
+        first = [d.submit(hits_per_sec=30, duration_sec=2, workers=1) for _ in range(2)]
+        d.wait_state(first[0], "running", "draining", *TERMINAL)
+        tap.ok("queued" in [d.show(t)["state"] for t in first], "30/s and 30/s are more than 50/s: one waits")
+        tap.equal([d.end(t)["state"] for t in first], ["completed"] * 2, "and runs then")
+        test = d.end(d.submit(hits_per_sec=51, duration_sec=1))
+        tap.equal((test["state"], test["reason"]), ("failed", "refused"), "51/s alone are refused")
+        tap.contains(test["detail"], "max_total_rate = 50", "by the name of the option")
+        first = d.submit(hits_per_sec=3, duration_sec=60, workers=3)
+        d.wait_state(first, "running")
+        second = d.submit(hits_per_sec=1, duration_sec=1, workers=1)
+        d.post("/tests/%s/cancel" % second, role="gateway")
+        tap.equal(d.end(second)["state"], "cancelled", "one that waits can be cancelled")
+        d.post("/tests/%s/cancel" % first, role="gateway")
+        d.end(first)
+
+
+def test_presence(tap, d):
+    """Who began a test so has to say again and again that it is there; the store's clock counts."""
+    for bad in "", "4", "3601", "5.5", "x", "9" * 30:
+        tap.equal(d.post("/tests", {}, headers={"X-Squall-Presence": bad}, role="gateway").status, 400, "%.5r is no time to stay" % bad)
+    stays = d.begun(5, hits_per_sec=20, duration_sec=8)
+    leaves = d.begun(5, hits_per_sec=20, duration_sec=60)
+    plain = d.submit(hits_per_sec=20, duration_sec=8)
+
+    def gone():
+        answer = d.post("/tests/%s/presence" % stays, role="gateway")
+        assert answer.status == 200, answer.text
+        time.sleep(0.3)
+        return d.show(leaves)["state"] == "cancelled"
+
+    tap.equal(d.post("/tests/%s/presence" % plain, role="gateway").json["presence_until"], None, "nobody has to stay with a plain one")
+    wait_until(gone, "the end of the test whose client went away")
+    test = d.show(leaves)
+    tap.equal((test["state"], test["reason"]), ("cancelled", "client_vanished"), "the test is cancelled, and says why")
+    whole(tap, test, "left alone")
+    wait_until(lambda: gone() and d.show(stays)["state"] in TERMINAL, "the end of the other")
+    tap.equal(d.show(stays)["state"], "completed", "the one whose client stays runs to its end")
+    tap.equal(d.end(plain)["state"], "completed", "and so does one that nobody has to stay with")
+    tap.equal(d.post("/tests/%s/presence" % stays, role="gateway").json["state"], "completed", "later it is told that it is over")
+    tap.equal(d.post("/tests/nobody/presence", role="gateway").status, 404, "and of no test, that there is none")
+
+
+def test_presence_queued(tap):
+    with tempfile.TemporaryDirectory() as state, System(state, most=1) as d:
+        first = d.submit(hits_per_sec=20, duration_sec=60)
+        d.wait_state(first, "running")
+        test = d.end(d.begun(5, hits_per_sec=20, duration_sec=1))
+        tap.equal((test["state"], test["reason"], len(test["history"])), ("cancelled", "client_vanished", 2),
+                  "one that waits in the queue is cancelled there")
+        d.post("/tests/%s/cancel" % first, role="gateway")
+        d.end(first)
+
+
+def test_loss_abort(tap, d):
+    test_id = d.submit(hits_per_sec=90, duration_sec=30, workers=3, on_worker_loss="abort")
+    d.wait_state(test_id, "running")
+    os.kill(d.workers()[0], signal.SIGKILL)
+    test = d.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("failed", "workers_lost"), "on_worker_loss abort: none may die")
+    whole(tap, test, "aborted for a loss")
+
+
 def test_shutdown(tap):
     with State() as state:
         with system(state) as d:
@@ -181,11 +248,13 @@ def test_crash_before(tap):
 
 def suite(tap):
     with State() as state, system(state) as d:
-        for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_unreachable,
+        for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_presence, test_unreachable,
                      test_refused, test_control):
             test(tap, d)
         tap.equal(d.stop(), 0, "and it stops in order")
     test_waiting(tap)
+    test_totals(tap)
+    test_presence_queued(tap)
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)

@@ -16,6 +16,7 @@
 	"{\"at\":1795426261000,\"state\":\"failed\",\"reason\":\"workers_lost\",\"detail\":null,\"by\":" \
 	"\"o\"}],"                                                                                       \
 	"\"cancel\":{\"at\":1795426202000,\"by\":\"127.0.0.1\"},"                                        \
+	"\"presence\":{\"ttl\":30000,\"until\":1795426203000},"                                          \
 	"\"t0\":{\"epoch\":1,\"unix_ns\":1795426201000000001,\"until_tick\":400,\"moves\":1},"           \
 	"\"epoch\":1,\"adoptions\":2,\"edition\":3,"                                                     \
 	"\"workers\":{\"planned\":2,\"ready\":2,\"armed\":2,\"reported\":1,\"lost\":[\"7f3k-1\"]},"      \

@@ -150,13 +150,21 @@ static void during(void)
 	      "  generator ok: lag p99 0.02 ms\n",
 	      "in 40 columns");
 	point_is(&v, "  19/30 s  600.0/s  p50 0.31 ms  p99 0.62 ms  max 4.8 ms  errors 3\n", "as a line");
-	point(&v, "{\"t\":19,\"sent\":1,\"lag_p99\":1.5}");
+	point(&v, "{\"t\":19,\"sent\":1,\"lag_p99\":1.5,\"cpu\":9.4}");
 	looks(&v, &narrow,
 	      "  [======>   ]  20/30 s   9,601 of 15,00\n"
 	      "  rate    1.000/s of 500/s   _=*#_\n"
 	      "  p50 0.31 ms  p99 0.62 ms  max 4.8 ms\n"
 	      "  generator late: lag p99 1.50 ms\n",
 	      "a generator that is late");
+	v.rate_count = 0;
+	looks(&v, &ascii,
+	      "  [====================>         ]  20/30 s   9,601 of 15,000 requests\n"
+	      "  rate    1.000/s of 500/s   \n"
+	      "  p50 0.31 ms   p95 0.31 ms   p99 0.62 ms   max 4.8 ms    errors 3\n"
+	      "  generator late: lag p99 1.50 ms, cpu 9 %                ctrl-c stops\n",
+	      "and what it costs, where there is room");
+	v.rate_count = 5;
 	v.note = "cancelling; once more kills squall";
 	step(&v, "{\"at\":1795426217000,\"state\":\"draining\"}");
 	point_is(&v, "  20/30 s  1.000/s  p50 0.31 ms  p99 0.62 ms  max 4.8 ms  errors 3\n",

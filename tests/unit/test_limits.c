@@ -15,6 +15,27 @@ static const char *problems_of(struct limits limits, int64_t rate, int64_t worke
 	return text;
 }
 
+/* Together: what is used up, and what is left. */
+static void test_totals(void)
+{
+	const struct limits limits = {.total_rate = 100, .total_workers = 5};
+	struct demand d = {.tests = 0};
+	struct sq_err why;
+
+	is_str(problems_of(limits, 101 * PLAN_RATE_ONE, 6, 1),
+	       "hits_per_sec: is more than this installation allows (max_total_rate = 100)\n"
+	       "workers: are more than this installation allows (max_total_workers = 5)\n",
+	       "one test alone is more than all may be");
+	ok(limits_fit(&limits, &d, 100 * PLAN_RATE_ONE, 5, &why), "all of it, when nobody is there");
+	demand_add(&d, 60 * PLAN_RATE_ONE + 1, 2);
+	ok(!limits_fit(&limits, &d, 40 * PLAN_RATE_ONE, 1, &why), "a rate: %s", why.text);
+	ok(!limits_fit(&limits, &d, 1, 4, &why), "workers: %s", why.text);
+	ok(limits_fit(&limits, &d, 40 * PLAN_RATE_ONE - 1, 3, &why), "exactly what is left");
+	ok(limits_fit(&(struct limits){0}, &d, INT64_MAX / 2, INT64_MAX / 2, &why), "0 is no limit");
+	demand_remove(&d, 60 * PLAN_RATE_ONE + 1, 2);
+	ok(d.tests == 0 && d.rate == 0 && d.workers == 0, "and gone again");
+}
+
 int main(void)
 {
 	const struct limits limits = {.rate = 100, .workers = 5, .duration = 60 * SQ_S};
@@ -31,5 +52,6 @@ int main(void)
 	is_str(problems_of((struct limits){0}, INT64_MAX, INT64_MAX, INT64_MAX), "", "0 is no limit");
 	ok(strchr(strchr(problems_of(limits, INT64_MAX, 6, 1), '\n') + 1, '\n') != NULL,
 	   "all problems come at once");
+	test_totals();
 	return tap_done();
 }

@@ -288,15 +288,21 @@ static void test_odd_seconds(void)
 {
 	struct timeline *t = timeline_new();
 	struct books *full = books_new(0), *empty = books_new(0);
-	struct timeline_now now = {.offered = 100, .books = full, .workers = 2};
+	struct timeline_now now = {.offered = 100, .books = full, .workers = 2, .cpu = SQ_S / 2};
 	struct json_object *point;
 	uint64_t random = 1;
 
 	for (uint64_t i = 0; i < 100; i++)
 		sample_request(&full, 1, i, &random);
-	json_object_put(timeline_point(t, &now));
-	now.second = 1;
 	point = timeline_point(t, &now);
+	ok(json_object_get_double(json_object_object_get(point, "cpu")) == 25,
+	   "two workers used a quarter of a CPU each");
+	json_object_put(point);
+	now.second = 1;
+	now.cpu = -1;
+	point = timeline_point(t, &now);
+	ok(json_object_object_get_ex(point, "cpu", NULL) && !json_object_object_get(point, "cpu"),
+	   "or nobody knows");
 	is_int(number(point, "t"), 1, "the second");
 	is_int(number(point, "sent"), 0, "nothing was sent");
 	ok(json_object_object_get_ex(point, "p99", NULL) && !json_object_object_get(point, "p99") &&

@@ -58,8 +58,11 @@ static void test_defaults(void)
 	    "\"max_in_flight\":100000,\"timeout_ms\":30000,\"timeouts_ms\":{\"dns\":30000,\"connect\":30000,"
 	    "\"tls\":30000,\"first_byte\":30000,\"total\":30000},\"patience_ms\":30000,\"drain_sec\":30,"
 	    "\"expect_status\":0,\"checks\":[],\"requests\":[],\"data\":[],\"timer\":\"auto\","
-	    "\"on_worker_loss\":\"degrade\",\"requests_per_connection\":0,"
-	    "\"dns_ttl_sec\":30,\"tls\":{\"insecure\":false,\"ca\":null,\"cert\":null,\"key\":null,\"resume\":false},"
+	    "\"labels\":{},\"thresholds\":{},"
+	    "\"auto_stop\":{\"error_rate\":0.9,\"window_sec\":60},\"on_worker_loss\":\"degrade\","
+	    "\"secret_headers\":[],\"requests_per_connection\":0,"
+	    "\"dns_ttl_sec\":30,\"tls\":{\"insecure\":false,\"ca\":null,\"cert\":null,\"key\":null,"
+	    "\"resume\":false},"
 	    "\"resolve\":[],\"connect_to\":[],\"unix_socket\":null}",
 	    "every default has a value");
 	json_object_put(doc);
@@ -346,18 +349,160 @@ static void test_headers(void)
 	refused(text, "headers: are 65; the most is 64\n");
 }
 
+/* What is written is what was read, whatever its form. */
+static void rewritten(const char *plan, const char *field, const char *want)
+{
+	struct plan *p = accepted(plan, TARGET);
+	struct json_object *doc = plan_write(p);
+	const int format = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+
+	is_str(json_object_to_json_string_ext(json_object_object_get(doc, field), format), want, plan);
+	json_object_put(doc);
+	plan_free(p);
+}
+
+static void test_labels(void)
+{
+	char text[2048] = "{\"labels\": {";
+
+	rewritten("{\"labels\": {\"team\": \"a b\", \"build.no_1-x\": \"\"}}", "labels",
+	          "{\"team\":\"a b\",\"build.no_1-x\":\"\"}");
+	rewritten("{\"labels\": {\"wer\": \"J\u00fcrgen\"}}", "labels", "{\"wer\":\"J\u00fcrgen\"}");
+	refused("{\"labels\": []}", "labels: must be an object of names and texts\n");
+	refused("{\"labels\": {\"a b\": \"\"}}",
+	        "labels: \"a b\" is not a name: use 1 .. 64 letters, digits, . _ and -\n");
+	refused("{\"labels\": {\"\": \"\"}}",
+	        "labels: \"\" is not a name: use 1 .. 64 letters, digits, . _ and -\n");
+	refused("{\"labels\": {\"a\": 1, \"b\": null}}", "labels: \"a\" must have a string as its value\n"
+	                                                 "labels: \"b\" must have a string as its value\n");
+	refused("{\"labels\": {\"a\": \"x\\ny\"}}", "labels: \"a\" has a control character in its value\n");
+	for (int i = 0; i < 33; i++)
+		sprintf(text + strlen(text), "%s\"l%d\": \"\"", i ? ", " : "", i);
+	strcat(text, "}}");
+	refused(text, "labels: are 33; the most is 32\n");
+}
+
+static void test_thresholds(void)
+{
+	rewritten("{\"thresholds\": {\"http_req_duration\": [\"p(99)<250\", {\"threshold\": \" max < 1s\"}], "
+	          "\"http_req_failed\": \"rate<1%\"}}",
+	          "thresholds",
+	          "{\"http_req_duration\":[\"p(99)<250\",\"max < 1s\"],\"http_req_failed\":[\"rate<1%\"]}");
+	rewritten("{\"thresholds\": [\"p(99)<250\", \"http_reqs rate>=9\", {\"threshold\": \"avg<5\", "
+	          "\"abortOnFail\": true, \"delayAbortEval\": \"1m\", \"window\": \"1.5s\"}]}",
+	          "thresholds",
+	          "{\"http_req_response_time\":[\"p(99)<250\",{\"threshold\":\"avg<5\",\"abortOnFail\":true,"
+	          "\"delayAbortEval\":\"60s\",\"window\":\"1.5s\"}],\"http_reqs\":[\"rate>=9\"]}");
+	refused("{\"thresholds\": {\"checks\": \"rate>0.9\"}}",
+	        "thresholds: checks: the plan has no checks\n");
+	plan_free(accepted("{\"thresholds\": {\"checks\": \"rate>0.9\"}, \"checks\": [{\"status\": 200}]}",
+	                   TARGET));
+	plan_free(accepted("{\"thresholds\": {\"checks\": \"rate>0.9\"}, \"requests\": [{\"name\": \"r\", "
+	                   "\"checks\": [{\"status\": 200}]}]}",
+	                   TARGET));
+	refused("{\"thresholds\": 5}",
+	        "thresholds: must be an object of metrics with lists of expressions\n");
+	refused("{\"thresholds\": {\"http_req_duration\": [5, \"x<1\"]}}",
+	        "thresholds: a threshold must be a text like \"p(99)<250\"\n"
+	        "thresholds: \"x<1\" begins with none of avg, min, med, max, p(N), rate and count\n");
+	refused("{\"thresholds\": [{\"threshold\": \"avg<1\", \"abortOnFail\": 1, \"delayAbortEval\": 10, "
+	        "\"window\": \"10\", \"abortonfail\": true}]}",
+	        "thresholds: \"abortonfail\" is not a member of a threshold; did you mean abortOnFail?\n"
+	        "thresholds: abortOnFail must be true or false\n"
+	        "thresholds: delayAbortEval must be a time of 0s .. 1h with its unit, like \"10s\"\n"
+	        "thresholds: window must be a time of 1s .. 1h with its unit, like \"10s\"\n");
+}
+
+static void test_stops(void)
+{
+	struct plan *p = accepted("{\"auto_stop\": false, \"on_worker_loss\": \"abort\"}", TARGET);
+
+	ok(p->auto_stop.off && p->on_worker_loss == PLAN_LOSS_ABORT, "off, and abort");
+	plan_free(p);
+	rewritten("{\"auto_stop\": true}", "auto_stop", "{\"error_rate\":0.9,\"window_sec\":60}");
+	rewritten("{\"auto_stop\": {\"window_sec\": 1.5}}", "auto_stop",
+	          "{\"error_rate\":0.9,\"window_sec\":1.5}");
+	rewritten("{\"auto_stop\": {\"error_rate\": 1}}", "auto_stop",
+	          "{\"error_rate\":1,\"window_sec\":60}");
+	rewritten("{\"auto_stop\": false}", "auto_stop", "false");
+	refused("{\"auto_stop\": \"no\"}",
+	        "auto_stop: must be false, or an object like {\"error_rate\": 0.9, \"window_sec\": 60}\n");
+	refused("{\"auto_stop\": {\"error_rate\": 90, \"window_sec\": \"60s\", \"x\": 1}}",
+	        "auto_stop: error_rate must be a number, above 0 and at most 1\n"
+	        "auto_stop: window_sec must be a number, 1 .. 3600\n"
+	        "auto_stop: \"x\" is not error_rate or window_sec\n");
+	refused("{\"on_worker_loss\": \"retry\"}",
+	        "on_worker_loss: must be one of abort, degrade or redistribute\n");
+	rewritten("{\"on_worker_loss\": \"redistribute\"}", "on_worker_loss", "\"redistribute\"");
+}
+
+static void test_secrets(void)
+{
+	struct json_object *doc = json_tokener_parse(
+	    "{\"headers\": {\"X-Api-Key\": \"k\", \"cookie\": \"c\", \"Accept\": \"a\"}, "
+	    "\"secret_headers\": [7, \"x-api-KEY\"]}");
+
+	ok(plan_hide_secrets(doc), "hidden");
+	is_str(json_object_to_json_string_ext(json_object_object_get(doc, "headers"), JSON_C_TO_STRING_PLAIN),
+	       "{\"X-Api-Key\":\"(hidden)\",\"cookie\":\"(hidden)\",\"Accept\":\"a\"}",
+	       "what is secret by itself, or by the list");
+	json_object_put(doc);
+	rewritten("{\"headers\": {\"X-Key\": \"k\"}, \"secret_headers\": [\"x-key\"]}", "secret_headers",
+	          "[\"x-key\"]");
+	refused("{\"secret_headers\": \"Cookie\"}", "secret_headers: must be a list of names of headers\n");
+	refused("{\"secret_headers\": [\"a b\", 1]}", "secret_headers: must be a list of names of headers\n"
+	                                              "secret_headers: must be a list of names of headers\n");
+	refused("{\"headers\": {\"X-Key\": \"k\"}, \"secret_headers\": [\"X-Kye\"]}",
+	        "secret_headers: \"X-Kye\" is not one of the headers\n");
+	rewritten("{\"requests\": [{\"name\": \"r\", \"headers\": {\"X-Key\": \"k\"}}], "
+	          "\"secret_headers\": [\"x-key\"]}",
+	          "secret_headers", "[\"x-key\"]");
+	doc = json_tokener_parse("{\"requests\": [{\"headers\": {\"X-Key\": \"k\", \"COOKIE\": \"c\", "
+	                         "\"A\": \"a\"}}, 7, {\"headers\": 7}], \"secret_headers\": [\"x-key\"]}");
+	ok(plan_hide_secrets(doc), "hidden");
+	is_str(
+	    json_object_to_json_string_ext(json_object_object_get(doc, "requests"), JSON_C_TO_STRING_PLAIN),
+	    "[{\"headers\":{\"X-Key\":\"(hidden)\",\"COOKIE\":\"(hidden)\",\"A\":\"a\"}},7,{\"headers\":7}]",
+	    "and those of requests");
+	json_object_put(doc);
+}
+
+/* What is about the machine of who wrote the plan. */
+static void test_local(void)
+{
+	static const char env[] =
+	    "{{env NAME}} is for plans that squall run reads: put the value in its place\n";
+	struct plan *p = accepted("{\"body\": \"@@x\"}", TARGET);
+	char want[600];
+
+	ok(p->body_len == 2 && strcmp(p->body, "@x") == 0, "@@x is @x");
+	plan_free(p);
+	rewritten("{\"body\": \"@@x\"}", "body", "\"@@x\"");
+	rewritten("{\"body\": \"@@\"}", "body", "\"@@\"");
+	p = accepted("{\"requests\": [{\"name\": \"r\", \"body\": \"@@x\"}]}", TARGET);
+	is_str(p->requests[0].body, "@x", "of a request as well");
+	plan_free(p);
+	p = accepted("{\"body\": \"@@x\", \"requests\": [{\"name\": \"r\"}]}", TARGET);
+	is_str(p->requests[0].body, "@x", "and once when it is inherited");
+	plan_free(p);
+	refused("{\"requests\": [{\"name\": \"r\", \"body\": \"@x\"}]}",
+	        "requests.r.body: @FILE is for plans that squall run reads; a body that begins with @ is "
+	        "written @@\n");
+	rewritten("{\"body\": \"{{{{env X}}\"}", "body", "\"{{{{env X}}\"");
+	rewritten("{\"body\": \"x@y {{seq}} {{uuid}} {{random 1 6}}\"}", "body",
+	          "\"x@y {{seq}} {{uuid}} {{random 1 6}}\"");
+	refused("{\"body\": \"@x\"}",
+	        "body: @FILE is for plans that squall run reads; a body that begins with @ is written @@\n");
+	refused("{\"body\": \"@\"}",
+	        "body: @FILE is for plans that squall run reads; a body that begins with @ is written @@\n");
+	snprintf(want, sizeof want, "name: %sheaders: %sbody: %s", env, env, env);
+	refused("{\"name\": \"{{env X}}\", \"headers\": {\"A\": \"b{{  env\\tX}}\"}, "
+	        "\"body\": \"{{env}\", \"labels\": {\"a\": \"{{env\"}}",
+	        want);
+}
+
 static void test_names(void)
 {
-	static const char *const later[] = {
-	    "labels", "thresholds", "auto_stop", "secret_headers",
-	};
-	char text[128], want[128];
-
-	for (size_t i = 0; i < SQ_LEN(later); i++) {
-		snprintf(text, sizeof text, "{\"%s\": 1}", later[i]);
-		snprintf(want, sizeof want, "%s: is not supported by this version\n", later[i]);
-		refused(text, want);
-	}
 	refused("{\"hits_per_second\": 1}",
 	        "hits_per_second: is not a field of a plan; did you mean hits_per_sec?\n");
 	refused("{\"worker\": 1}", "worker: is not a field of a plan; did you mean workers?\n");
@@ -375,10 +520,9 @@ static void test_together(void)
 	refused("{\"hits_per_sec\": 0.5, \"duration_sec\": 10, \"workers\": 6}",
 	        "workers: 6 workers are too many for 5 requests in all\n");
 	plan_free(accepted("{\"hits_per_sec\": 0.5, \"duration_sec\": 10, \"workers\": 5}", TARGET));
-	refused("{\"hits_per_sec\": 0, \"workers\": \"2\", \"thresholds\": {}, \"url\": \"ftp://x\", "
+	refused("{\"hits_per_sec\": 0, \"workers\": \"2\", \"url\": \"ftp://x\", "
 	        "\"pace\": 1, "
 	        "\"method\": \"a b\"}",
-	        "thresholds: is not supported by this version\n"
 	        "pace: is not a field of a plan\n"
 	        "url: \"ftp\" is not a scheme that can be loaded: use http:// or https://\n"
 	        "method: is not a method: use letters, like GET\n"
@@ -463,7 +607,10 @@ static void test_round_trip(void)
 	    ","
 	    "{\"name\":\"s\",\"weight\":1,\"method\":\"POST\",\"path\":\"/s\",\"headers\":{},"
 	    "\"body\":\"{{uuid}}\",\"expect_status\":204,\"checks\":[]}],"
-	    "\"data\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"timer\":\"economy\",\"on_worker_loss\":\"redistribute\","
+	    "\"data\":[{\"id\":\"1\"},{\"id\":\"2\"}],\"timer\":\"economy\",\"labels\":{\"a\":\"b\"},"
+	    "\"thresholds\":{\"http_reqs\":[\"count>1\"]},\"auto_stop\":false,\"on_worker_loss\":"
+	    "\"redistribute\","
+	    "\"secret_headers\":[\"A\"],"
 	    "\"requests_per_connection\":6,"
 	    "\"dns_ttl_sec\":7,\"tls\":{\"insecure\":true,\"ca\":null,\"cert\":null,\"key\":null,"
 	    "\"resume\":true},\"resolve\":[\"a:80:1.2.3.4\"],\"connect_to\":[\"::b:\"],"
@@ -489,6 +636,11 @@ int main(void)
 	test_derived();
 	test_texts();
 	test_headers();
+	test_local();
+	test_labels();
+	test_thresholds();
+	test_stops();
+	test_secrets();
 	test_names();
 	test_together();
 	test_json();

@@ -209,7 +209,7 @@ static void test_templates(void)
 	        "body: {{random 5 1}} wants two whole numbers, the lower one first\n");
 	refused("{\"body\": \"{{row.x}}\"}", "body: {{row.x}}: the plan's data has no such column\n");
 	refused("{\"headers\": {\"A\": \"{{env HOME}}\"}}",
-	        "headers: {{env HOME}} is filled in by the command squall, not in a posted plan\n");
+	        "headers: {{env NAME}} is for plans that squall run reads: put the value in its place\n");
 	refused("{\"headers\": {\"A\": \"{{row.x}}\"}, \"data\": [{\"x\": \"a\"}, {\"x\": \"b\\r\\nC: d\"}]}",
 	        "headers: {{row.x}}: row 2 cannot stand in a header: it has a line break or another control "
 	        "character\n");

@@ -9,7 +9,9 @@
 
 static const char good_plan[] =
     "{\"name\": \"n\", \"url\": \"http://a/\", \"headers\": {\"A\": \"b\", \"C\": \"d\"}, \"body\": \"x\", "
-    "\"hits_per_sec\": 33.3, \"timeout_ms\": 10, \"timer\": \"economy\", "
+    "\"hits_per_sec\": 33.3, \"timeout_ms\": 10, \"timer\": \"economy\", \"labels\": {\"a\": \"b\"}, "
+    "\"secret_headers\": [\"A\"], \"thresholds\": [\"max<1s\", {\"threshold\": \"avg<1\", \"window\": "
+    "\"5s\"}], "
     "\"stages\": [{\"duration_sec\": 4, \"hits_per_sec\": 5.5}], \"checks\": [{\"header\": \"A\", "
     "\"contains\": \"b\"}], "
     "\"requests\": [{\"name\": \"r\", \"path\": \"/{{row.x}}\", \"headers\": {\"D\": \"{{seq}}\"}, "

@@ -155,7 +155,8 @@ static void check_measurements(struct json_object *doc)
 	   "\"dns\":null,\"connect\":null,\"tls\":null,\"first_byte\":1,\"receive\":0.0005},\"status\":null,"
 	   "\"request\":null,\"worker\":null,\"address\":\"\",\"what\":\"\",\"body\":"
 	   "\"\"}");
-	is(doc, "samples/errors", "{\"reset\":[],\"timeout\":[],\"protocol\":[],\"http\":[],\"check\":[],\"unsent\":[]}");
+	is(doc, "samples/errors",
+	   "{\"reset\":[],\"timeout\":[],\"protocol\":[],\"http\":[],\"check\":[],\"unsent\":[]}");
 	is_int(json_object_array_length(at(doc, "samples/slowest")), 10, "the slowest ten");
 }
 
@@ -404,6 +405,39 @@ static void test_memory(void)
 	plan_free(p);
 }
 
+/* What thresholds make of the exit code, also of a run that they ended, and of one that is not trusted. */
+static void test_threshold_codes(void)
+{
+	static const struct {
+		const char *state, *reason, *validity, *verdict, *ok;
+		int code, allowed;
+	} rows[] = {
+	    {"completed", "null", "valid", "fail", "false", 99, 99},
+	    {"completed", "null", "valid", "pass", "true", 0, 0},
+	    {"completed", "null", "invalid", "none", "false", 98, 99},
+	    {"completed", "null", "invalid", "none", "null", 98, 0},
+	    {"failed", "\"threshold_aborted\"", "valid", "fail", "false", 99, 99},
+	    {"failed", "\"threshold_aborted\"", "invalid", "none", "false", 98, 99},
+	    {"failed", "\"auto_stop\"", "valid", "none", "true", 97, 97},
+	    {"cancelled", "\"cancelled\"", "valid", "none", "false", 97, 97},
+	};
+	char text[400];
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		struct json_object *doc;
+
+		snprintf(
+		    text, sizeof text,
+		    "{\"state\":\"%s\",\"reason\":%s,\"validity\":{\"status\":\"%s\"},\"verdict\":\"%s\","
+		    "\"ledger\":{\"balanced\":true},\"thresholds\":[{\"ok\":true},{\"ok\":%s}]}",
+		    rows[i].state, rows[i].reason, rows[i].validity, rows[i].verdict, rows[i].ok);
+		doc = json_tokener_parse(text);
+		is_int(result_exit_code(doc, false, false), rows[i].code, text);
+		is_int(result_exit_code(doc, false, true), rows[i].allowed, "  and with --allow-invalid");
+		json_object_put(doc);
+	}
+}
+
 int main(void)
 {
 	test_members();
@@ -415,5 +449,6 @@ int main(void)
 	test_verdicts();
 	test_exit_codes();
 	test_memory();
+	test_threshold_codes();
 	return tap_done();
 }

@@ -10,13 +10,12 @@
  *     A refuses                     takes it, to say that it must not run
  *     A crashes | pauses | wakes | stops | is cut off | is back
  *     A store|job works|loses|mute|fails|hangs      how its next request fares (mute: done, unanswered)
- *     w1 dies | mute | talks | sleeps | wakes | slow | ready | unreachable | busy | holds | flows | deaf | hears
- *     w1 ahead S
- *     cancel
- *     expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N
- *     expect moved N                entries of the slot map | expect until N | expect w1 sent N (ticks)
- *     expect ledger sent|dropped|unconfirmed|worker_lost|fenced|aborted N|some
- *     expect t0 EPOCH | expect no t0 | expect adoptions N | expect job none|prepared|running
+ *     w1 dies | mute | talks | sleeps | wakes | slow | ready | unreachable | busy | holds | flows | deaf |
+ * hears w1 ahead S cancel presence SECONDS      who started it says that it is there, which counts for so
+ * long expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N expect
+ * moved N                entries of the slot map | expect until N | expect w1 sent N (ticks) expect ledger
+ * sent|dropped|unconfirmed|worker_lost|fenced|aborted N|some expect t0 EPOCH | expect no t0 | expect
+ * adoptions N | expect job none|prepared|running
  *
  * Together they have to go through every row of the table of states (lifecycle.c): one that no story tells
  * of is a failure.
@@ -299,6 +298,8 @@ static void do_line(struct story *s)
 		do_orchestrator(s, is(s, 0, "B"));
 	else if (is(s, 0, "cancel"))
 		world_cancel(&s->w);
+	else if (is(s, 0, "presence") && s->words == 2)
+		world_presence(&s->w, seconds(s->word[1]));
 	else if (is(s, 0, "expect"))
 		do_expect(s);
 	else if (s->word[0][0] == 'w' && atoi(s->word[0] + 1) > 0 && atoi(s->word[0] + 1) <= WORLD_WORKERS)

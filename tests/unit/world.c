@@ -124,7 +124,8 @@ static void write_ledger(struct world *w, const struct orchestrator *o)
 			     slot_map_whose(&t->spread.map, k) != i))
 				broken(w, "a tick is in two classes");
 		}
-		test_account(t, i, &(struct account_range){0, w->schedule.total, sent + dropped + pending}, &a);
+		test_account(t, i, &(struct account_range){0, w->schedule.total, sent + dropped + pending},
+		             &a);
 		w->ledger.sent += sent;
 		w->ledger.dropped += dropped;
 		w->ledger.unconfirmed += pending + a.unconfirmed;
@@ -155,6 +156,7 @@ static int put(struct world *w, struct orchestrator *o)
 	const struct standing *draft = &o->store.draft;
 	int r = check_write(w, o->t.fence);
 	bool cancel = w->record.s.cancel;
+	int64_t presence = w->record.s.presence;
 
 	if (r < 0)
 		return r;
@@ -169,6 +171,7 @@ static int put(struct world *w, struct orchestrator *o)
 		write_ledger(w, o);
 	w->record.s = *draft;
 	w->record.s.cancel = cancel;
+	w->record.s.presence = presence;
 	w->record.version++;
 	o->store.version = w->record.version;
 	w->record.deadline = o->t.deadline;
@@ -333,7 +336,9 @@ static void extend(struct world *w, struct worker_process *p, uint32_t place, co
 	} else if (share_init(&was, &told, o->until_tick) == 0) { /* told: with what was due already */
 		for (uint64_t k = 0; k < w->schedule.total; k++)
 			before += p->ticks.dropped[k];
-		dropped = share_extend(&p->share, o->share ? &told : &(struct slots){0}, o->until_tick, due, 0).load;
+		dropped = share_extend(&p->share, o->share ? &told : &(struct slots){0}, o->until_tick, due,
+		                       0)
+		              .load;
 		if (dropped)
 			drop_late(w, p, &was);
 		for (uint64_t k = 0; k < w->schedule.total; k++)
@@ -634,17 +639,19 @@ int world_deliver(struct world *w, int who)
 
 	if (r < 0)
 		return r;
+	w->setup.presence = w->record.s.presence;
 	return test_begin(&w->o[who].t, &w->setup, fence, w->now + w->ttl, w->now, w->record.deadline);
 }
 
 int world_refuse(struct world *w, int who)
 {
+	static const struct outcome refused = {T_FAILED, "refused"};
 	uint64_t fence = 0;
 	int r = take(w, who, &fence);
 
 	if (r < 0)
 		return r;
-	return test_refuse(&w->o[who].t, &w->setup, fence, w->now + w->ttl, w->now, "refused",
+	return test_refuse(&w->o[who].t, &w->setup, fence, w->now + w->ttl, w->now, &refused,
 	                   "its target is not allowed");
 }
 
@@ -653,8 +660,12 @@ static struct outcome decided(const struct world *w)
 	struct outcome o = {T_STATES, NULL};
 
 	if (w->record.s.state == T_DRAINING && *w->record.reason) {
-		o.state = strcmp(w->record.reason, "cancelled") == 0 ? T_CANCELLED : T_FAILED;
-		o.reason = o.state == T_CANCELLED ? "cancelled" : "as it was";
+		bool vanished = strcmp(w->record.reason, test_vanished.reason) == 0;
+
+		o.state = strcmp(w->record.reason, "cancelled") == 0 || vanished ? T_CANCELLED : T_FAILED;
+		o.reason = vanished                 ? test_vanished.reason
+		           : o.state == T_CANCELLED ? "cancelled"
+		                                    : "as it was";
 	}
 	return o;
 }
@@ -707,6 +718,14 @@ void world_cancel(struct world *w)
 	if (lifecycle_terminal(w->record.s.state))
 		return;
 	w->record.s.cancel = true;
+	w->record.version++;
+}
+
+void world_presence(struct world *w, int64_t ttl)
+{
+	if (lifecycle_terminal(w->record.s.state))
+		return;
+	w->record.s.presence = w->now + ttl;
 	w->record.version++;
 }
 

@@ -111,6 +111,7 @@ int world_refuse(struct world *w, int who);
 int world_adopt(struct world *w, int who);
 void world_crash(struct world *w, int who);
 void world_cancel(struct world *w);
+void world_presence(struct world *w, int64_t ttl); /* who started it is there, and will be for so long */
 struct worker_process *world_worker(struct world *w, const char *name);
 void world_kill(struct world *w, struct worker_process *p);
 

@@ -23,6 +23,14 @@ static const struct sq_opt gateway_opts[] = {
     SQ_INT(struct gateway_conf, max_workers, "100", 0, 10000, "Most workers of one test; 0 = no limit."),
     SQ_DURATION(struct gateway_conf, max_duration, "24h", 0, 30 * 86400 * SQ_S,
                 "Longest test; 0 = no limit."),
+    SQ_SIZE(struct gateway_conf, max_request_body, "1M", 0, 1 << 20,
+            "Longest body of a request that a test sends; 0 = no limit but the plan's."),
+    SQ_INT(struct gateway_conf, max_total_rate, "0", 0, 1000000000,
+           "Most requests per second of all tests that wait or run, together; 0 = no limit."),
+    SQ_INT(struct gateway_conf, max_total_workers, "0", 0, 1000000,
+           "Most workers of all tests that wait or run, together; 0 = no limit."),
+    SQ_INT(struct gateway_conf, max_tests, "1000", 0, 1000000,
+           "Most tests that wait or run; one more is answered 429. 0 = no limit."),
     SQ_PATH(struct gateway_conf, api_keys_file, "",
             "File with the SHA-256 of each API key, one a line; without it everybody is let in. Read at "
             "start."),
@@ -75,7 +83,8 @@ static int gateway_create(const struct sq_host *host, const void *conf, void **r
 	gw->magic = GATEWAY_MAGIC;
 	gw->host = host;
 	gw->conf = c;
-	gw->limits = (struct limits){c->max_rate, c->max_workers, c->max_duration};
+	gw->limits = (struct limits){c->max_rate,         c->max_workers,    c->max_duration,
+	                             c->max_request_body, c->max_total_rate, c->max_total_workers};
 	list_init(&gw->watches);
 	gw->accepted = host->counter(host->ctx, "gateway_tests_total", "Tests that were accepted.");
 	gw->refused = host->counter(host->ctx, "gateway_refusals_total", "Plans that were refused.");
@@ -139,6 +148,13 @@ static void gateway_drain(void *self, struct sq_op *op)
 	gateway_left(gw);
 }
 
+static void gateway_probe(void *self, struct sq_op *op, struct sq_err *err)
+{
+	struct gateway *gw = gateway_of(self);
+
+	knock(&gw->knock, gw->host, gw->conf->target_url, op, err);
+}
+
 static void gateway_destroy(void *self)
 {
 	gateway_free(gateway_of(self));
@@ -171,6 +187,10 @@ static const struct sq_route gateway_routes[] = {
      .path = "/tests/{id}/cancel",
      .handle = handle_cancel,
      .help = "Stops a test, in whatever state it is. Again is harmless."},
+    {.method = "POST",
+     .path = "/tests/{id}/presence",
+     .handle = handle_presence,
+     .help = "Whoever began a test with X-Squall-Presence: SECONDS says that it is still there."},
     {.method = "GET",
      .path = "/tests/{id}/events",
      .handle = handle_events,
@@ -229,5 +249,5 @@ static const struct sq_role gateway_role = {
 SQ_PLUGIN(role, SQ_ROLE, gateway, .version = PACKAGE_VERSION,
           .summary = "The API: takes tests, shows and cancels them", .opts = gateway_opts,
           .conf_size = sizeof(struct gateway_conf), .check = gateway_check, .create = gateway_create,
-          .start = gateway_start, .drain = gateway_drain, .destroy = gateway_destroy,
+          .start = gateway_start, .drain = gateway_drain, .destroy = gateway_destroy, .probe = gateway_probe,
           .vt.role = &gateway_role);

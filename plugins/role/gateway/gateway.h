@@ -2,7 +2,9 @@
  * gateway.h - the parts of the gateway, and what each request of a client goes through.
  *
  *     submit.c   POST /tests
- *     tests.c    GET /tests, GET and DELETE /tests/{id}, POST /tests/{id}/cancel
+ *     total.c    what all tests together ask for, before one more is taken
+ *     tests.c    GET /tests, GET and DELETE /tests/{id}
+ *     change.c   POST /tests/{id}/cancel, POST /tests/{id}/presence
  *     report.c   GET /tests/{id}/report.*, GET /tests/{id}/timeline
  *     watch.c    GET /tests/{id}/events
  *     stats.c    GET /stats
@@ -21,6 +23,7 @@
 
 #include "keys.h"
 #include "plugins/common/fetch.h"
+#include "plugins/common/knock.h"
 #include "plugins/common/limits.h"
 #include "plugins/common/list.h"
 #include "plugins/common/plan.h"
@@ -33,7 +36,8 @@
 struct gateway_conf {
 	const char *target_url;
 	const char *const *allowed_targets;
-	int64_t max_rate, max_workers, max_duration;
+	int64_t max_rate, max_workers, max_duration, max_request_body;
+	int64_t max_total_rate, max_total_workers, max_tests;
 	const char *api_keys_file;
 	int shared_store;
 	int64_t max_watchers;
@@ -45,6 +49,7 @@ struct gateway {
 	const struct gateway_conf *conf;
 	struct policy *policy;
 	struct limits limits;
+	struct demand arriving; /* of tests that were let in, and are not recorded yet */
 	bool alone; /* the orchestrators have another store: tests are passed on, and not heard of again */
 	struct keys keys;
 	struct fetcher *fetcher;
@@ -52,6 +57,7 @@ struct gateway {
 	uint32_t watchers;
 	unsigned open; /* calls and watches that have not ended */
 	struct sq_op *drain; /* set: stopping, nothing new is taken */
+	struct knock knock; /* of -t --connect */
 	int64_t *accepted, *refused, *watching; /* metrics */
 };
 
@@ -94,12 +100,27 @@ static inline void call_submitted(struct sq_op *op, int r)
 /* A parameter of the query as a number of min .. max, or fallback. False: answered. */
 bool query_number(struct call *c, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *ret);
 
+/* total.c. Embedded by who submits; begun once. */
+struct total {
+	struct call *call;
+	int64_t rate, workers; /* of the test that wants in */
+	struct sq_store_list list;
+	char cursor[512];
+	struct demand others;
+	bool counted; /* in gw->arriving */
+	/* Once. why: NULL when it fits; with status < 0 the store failed. */
+	void (*done)(struct total *t, int status, const struct sq_err *why);
+};
+void total_ask(struct total *t);
+void total_leave(struct total *t); /* it is recorded, or will not be */
+
 /* Routes. */
 void handle_submit(void *self, struct sq_http *rq);
 void handle_list(void *self, struct sq_http *rq);
 void handle_show(void *self, struct sq_http *rq);
 void handle_delete(void *self, struct sq_http *rq);
 void handle_cancel(void *self, struct sq_http *rq);
+void handle_presence(void *self, struct sq_http *rq);
 void handle_timeline(void *self, struct sq_http *rq);
 void handle_report_json(void *self, struct sq_http *rq);
 void handle_report_txt(void *self, struct sq_http *rq);

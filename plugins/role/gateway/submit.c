@@ -1,8 +1,8 @@
 /*
  * submit.c - POST /tests: from a plan to a test that is queued.
  *
- *     read the plan -> resolve and judge its target -> ask the store's time -> write the record
- *     -> publish -> 202
+ *     read the plan -> resolve and judge its target -> ask the store's time -> see whether it fits beside the
+ *     others -> write the record -> publish -> 202
  *
  * The record is written before the message, so that a message always finds one. Whatever breaks
  * between the two leaves a record in state queued: an orchestrator's sweep publishes it, and so does the
@@ -25,6 +25,8 @@
 #define TRIES 4 /* of one step whose outcome is uncertain */
 #define PUBLISH_TIMEOUT (5 * SQ_S)
 #define KEY_MAX 255 /* bytes of an Idempotency-Key */
+#define PRESENCE_MIN 5 /* s */
+#define PRESENCE_MAX 3600
 
 struct submit {
 	struct call call;
@@ -33,6 +35,7 @@ struct submit {
 	struct sq_work resolve;
 	struct addresses found;
 	struct sq_store_info info;
+	struct total total;
 	struct test_record record;
 	struct sq_store_put put;
 	struct sq_part part;
@@ -42,10 +45,13 @@ struct submit {
 	struct backoff backoff;
 	struct sq_timer again;
 	unsigned tries; /* of the present step that ended uncertain */
+	struct sq_err why; /* it does not fit */
+	int64_t presence; /* s after which whoever begins it counts as gone; 0: nobody has to stay */
 };
 
 static void submit_end(struct submit *s)
 {
+	total_leave(&s->total);
 	plan_free(s->plan);
 	json_object_put(s->posted);
 	record_free(&s->record);
@@ -217,7 +223,10 @@ static void stored(struct sq_op *op, int status)
 
 	if ((status == -SQ_EUNCERTAIN || status == -ETIMEDOUT) && ++s->tries < TRIES) {
 		submit_put(s);
-	} else if (status == -SQ_ECONFLICT || status == -SQ_EFINAL) {
+		return;
+	}
+	total_leave(&s->total);
+	if (status == -SQ_ECONFLICT || status == -SQ_EFINAL) {
 		call_get(&s->call, &s->get, found_record);
 	} else if (status >= 0) {
 		tell_accepted(s);
@@ -228,11 +237,64 @@ static void stored(struct sq_op *op, int status)
 	}
 }
 
+#define RETRY_AFTER "10" /* seconds */
+
+/* It does not fit, and was not sent before. */
+static void refuse_total(struct submit *s, const struct sq_err *why)
+{
+	const struct sq_host *host = s->call.gw->host;
+
+	++*s->call.gw->refused;
+	SQ_INFO(host, NULL, "refused for client %s: %s", s->call.rq->peer, why->text);
+	host->http->set(s->call.rq, "Retry-After", RETRY_AFTER);
+	answer_problem(&s->call, 429, "%s: try again when one of them is over", why->text);
+	submit_end(s);
+}
+
+/* It may be one that was taken already, and is among those that are in its way. */
+static void found_earlier(struct sq_op *op, int status)
+{
+	struct submit *s = sq_container(op, struct submit, get.op);
+
+	if (status == -ENOENT)
+		refuse_total(s, &s->why);
+	else
+		found_record(op, status);
+}
+
+static void fits(struct total *t, int status, const struct sq_err *why)
+{
+	struct submit *s = sq_container(t, struct submit, total);
+
+	if (status < 0) {
+		answer_store(&s->call, status);
+		submit_end(s);
+	} else if (why) {
+		s->why = *why;
+		call_get(&s->call, &s->get, found_earlier);
+	} else {
+		s->put.op.done = stored;
+		submit_put(s);
+	}
+}
+
+static void submit_count(struct submit *s)
+{
+	s->total.call = &s->call;
+	s->total.rate = plan_peak_rate(s->plan);
+	s->total.workers = s->plan->workers;
+	s->total.done = fits;
+	total_ask(&s->total);
+}
+
 static void submit_record(struct submit *s)
 {
 	const struct sq_host *host = s->call.gw->host;
 
 	if (record_begin(&s->record, s->call.id, s->plan, s->posted, s->info.now, host->instance) == 0) {
+		s->record.presence.set = s->presence > 0;
+		s->record.presence.ttl = s->presence * 1000;
+		s->record.presence.until = s->info.now + s->record.presence.ttl;
 		record_write(&s->record, &s->body);
 		doc_write(plan_write(s->plan), &s->secret); /* for the workers */
 	} else {
@@ -243,8 +305,7 @@ static void submit_record(struct submit *s)
 		submit_end(s);
 		return;
 	}
-	s->put.op.done = stored;
-	submit_put(s);
+	submit_count(s);
 }
 
 static void submit_alone(struct submit *s)
@@ -353,6 +414,31 @@ static bool read_id(struct submit *s)
 	return r == 0;
 }
 
+/* False: answered. */
+static bool read_presence(struct submit *s)
+{
+	struct sq_slice v = s->call.gw->host->http->header(s->call.rq, "X-Squall-Presence");
+	char text[16];
+	int64_t n = -1;
+
+	if (!v.data)
+		return true;
+	if (v.len < sizeof text) {
+		snprintf(text, sizeof text, "%.*s", (int)v.len, v.data);
+		if (text_parse_int(text, &n) < 0)
+			n = -1;
+	}
+	s->presence = n;
+	if (n >= PRESENCE_MIN && n <= PRESENCE_MAX)
+		return true;
+	answer_problem(
+	    &s->call, 400,
+	    "X-Squall-Presence is the whole number of seconds, %d .. %d, after which whoever began "
+	    "the test counts as gone; POST /tests/{id}/presence says that it is still there",
+	    PRESENCE_MIN, PRESENCE_MAX);
+	return false;
+}
+
 void handle_submit(void *self, struct sq_http *rq)
 {
 	struct gateway *gw = gateway_of(self);
@@ -362,16 +448,21 @@ void handle_submit(void *self, struct sq_http *rq)
 
 	if (!s)
 		return;
-	if (!read_id(s)) {
+	if (!read_id(s) || !read_presence(s)) {
 		submit_end(s);
 		return;
 	}
 	r = plan_read_text(rq->body.data, rq->body.len, gw->conf->target_url, &s->plan, &s->posted,
 	                   &problems);
-	if (r == 0)
-		limits_check(&gw->limits, s->plan, &problems);
-	if (r < 0 || problems.count > 0) {
+	if (r < 0) {
 		submit_refuse(s, 422, "the plan has fields that cannot be used: each is named in errors",
+		              &problems);
+		return;
+	}
+	limits_check(&gw->limits, s->plan, &problems);
+	if (problems.count > 0) {
+		submit_refuse(s, 403,
+		              "the plan asks for more than is allowed here: each limit is named in errors",
 		              &problems);
 		return;
 	}

@@ -22,6 +22,13 @@ static const struct sq_opt orchestrator_opts[] = {
     SQ_INT(struct orchestrator_conf, max_workers, "100", 0, 10000, "Most workers of one test; 0 = no limit."),
     SQ_DURATION(struct orchestrator_conf, max_duration, "24h", 0, 30 * 86400 * SQ_S,
                 "Longest test; 0 = no limit."),
+    SQ_SIZE(struct orchestrator_conf, max_request_body, "1M", 0, 1 << 20,
+            "Longest body of a request that a test sends; 0 = no limit but the plan's."),
+    SQ_INT(struct orchestrator_conf, max_total_rate, "0", 0, 1000000000,
+           "Most requests per second of the tests that run here, together; others wait in the queue. 0 = no "
+           "limit."),
+    SQ_INT(struct orchestrator_conf, max_total_workers, "0", 0, 1000000,
+           "Most workers of the tests that run here, together; others wait in the queue. 0 = no limit."),
     SQ_INT(struct orchestrator_conf, max_concurrent_tests, "4", 1, 1000,
            "Tests that run here at the same time; others wait in the queue."),
     SQ_LIST(
@@ -157,7 +164,9 @@ static int orchestrator_create(const struct sq_host *host, const void *conf, voi
 	o->magic = ORCHESTRATOR_MAGIC;
 	o->host = host;
 	o->conf = conf;
-	o->limits = (struct limits){o->conf->max_rate, o->conf->max_workers, o->conf->max_duration};
+	o->limits = (struct limits){o->conf->max_rate,       o->conf->max_workers,
+	                            o->conf->max_duration,   o->conf->max_request_body,
+	                            o->conf->max_total_rate, o->conf->max_total_workers};
 	list_init(&o->runs);
 	list_init(&o->takes);
 	r = policy_new(o->conf->allowed_targets, o->conf->target_url, &o->policy, err);
@@ -208,6 +217,13 @@ static void orchestrator_drain(void *self, struct sq_op *op)
 	orchestrator_ended(o);
 }
 
+static void orchestrator_probe(void *self, struct sq_op *op, struct sq_err *err)
+{
+	struct orchestrator *o = orchestrator_of(self);
+
+	knock(&o->knock, o->host, o->conf->target_url, op, err);
+}
+
 static void orchestrator_destroy(void *self)
 {
 	struct orchestrator *o = orchestrator_of(self);
@@ -244,4 +260,5 @@ SQ_PLUGIN(role, SQ_ROLE, orchestrator, .version = PACKAGE_VERSION,
           .summary = "Runs the tests of the queue: workers, their start, their results",
           .opts = orchestrator_opts, .conf_size = sizeof(struct orchestrator_conf),
           .check = orchestrator_check, .create = orchestrator_create, .start = orchestrator_start,
-          .drain = orchestrator_drain, .destroy = orchestrator_destroy, .vt.role = &orchestrator_role);
+          .drain = orchestrator_drain, .destroy = orchestrator_destroy, .probe = orchestrator_probe,
+          .vt.role = &orchestrator_role);

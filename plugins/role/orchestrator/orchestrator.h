@@ -3,6 +3,7 @@
  *
  *     orchestrator.c   the plugin: options, life, what the host brings
  *     take.c           from a message, or a test without an owner, to a run
+ *     fit.c            whether one more test fits beside those that run here
  *     settle.c         lets go of messages and leases
  *     sweep.c          looks for tests and scheduler objects that nobody looks after
  *     run*.c           one test that is ours: asks store and scheduler what test.h wants of them
@@ -19,6 +20,7 @@
 
 #include <squall/plugin.h>
 
+#include "plugins/common/knock.h"
 #include "plugins/common/limits.h"
 #include "plugins/common/list.h"
 #include "plugins/common/policy.h"
@@ -29,7 +31,7 @@ struct books;
 struct orchestrator_conf {
 	const char *target_url;
 	const char *const *allowed_targets;
-	int64_t max_rate, max_workers, max_duration;
+	int64_t max_rate, max_workers, max_duration, max_request_body, max_total_rate, max_total_workers;
 	int64_t max_concurrent_tests;
 	const char *const *control_urls;
 	int64_t lease_ttl, report_timeout, provisioning_timeout;
@@ -41,6 +43,7 @@ struct orchestrator {
 	const struct orchestrator_conf *conf;
 	struct policy *policy;
 	struct limits limits;
+	struct demand arriving; /* of takes that were let in, and are no runs yet */
 	struct link runs; /* of struct run */
 	struct link takes; /* of struct take */
 	unsigned open; /* runs, takes and requests of our own that have not ended */
@@ -50,6 +53,7 @@ struct orchestrator {
 	struct sweep *sweep;
 	struct books *scratch; /* a report is read into them, and merged */
 	struct sq_op *drain; /* set: stopping, nothing new is taken */
+	struct knock knock; /* of -t --connect */
 	int64_t *running, *ended, *adopted, *dead; /* metrics */
 };
 
@@ -82,6 +86,17 @@ void take_delivery(struct orchestrator *o, struct sq_delivery *d);
 void take_orphan(struct orchestrator *o, const char *id);
 void take_lost(struct orchestrator *o, const struct sq_delivery *d);
 bool take_has(const struct orchestrator *o, const char *id);
+
+/* fit.c */
+struct place {
+	int64_t rate, workers;
+	bool counted; /* in o->arriving */
+};
+/* Whether the queued test of this record, as it is at now by the store's clock, may begin; then it counts
+ * until fit_end(). Tests that are not queued, and those of which only the end is to be written, always may.
+ */
+bool fit_begin(struct orchestrator *o, const struct sq_record *rec, int64_t now, struct place *p);
+void fit_end(struct orchestrator *o, struct place *p); /* its run counts, or there is none */
 
 /* settle.c */
 /* Settles d, which is forgotten. reason and detail: of SQ_DEAD. */

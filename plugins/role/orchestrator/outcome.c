@@ -216,6 +216,7 @@ static struct json_object *write_result(struct run *r, enum test_state state, co
 	    .spared = spared(r),
 	    .audit = judge_audit(r, &c->load->ledger),
 	    .audit_counted = r->audited,
+	    .watch = r->watch,
 	};
 
 	compare_clocks(r, &in);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
 #include "plugins/common/doc.h"
 #include "test_parts.h"
 
@@ -26,6 +27,7 @@ void run_free(struct run *r)
 	}
 	free(r->snapshots);
 	record_free(&r->record);
+	threshold_watch_free(r->watch);
 	plan_free(r->plan);
 	json_object_put(r->worker_plan);
 	slots_free(&r->slots);
@@ -81,8 +83,9 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 	}
 	r->merger = merger_new();
 	r->timeline = timeline_new();
+	r->watch = threshold_watch_new(plan);
 	r->snapshots = calloc((size_t)plan->workers, sizeof *r->snapshots);
-	if (!r->worker_plan || !r->merger || !r->timeline || !r->snapshots ||
+	if (!r->worker_plan || !r->merger || !r->timeline || !r->watch || !r->snapshots ||
 	    slots_init(&r->slots, (uint32_t)plan->workers) < 0) {
 		run_free(r);
 		return NULL;
@@ -115,8 +118,10 @@ static struct test_setup setup_of(const struct run *r)
 	return s;
 }
 
-struct standing run_standing(const struct orchestrator *o, const struct test_record *record)
+struct standing run_standing(const struct orchestrator *o, const struct test_record *record, int64_t at)
 {
+	int64_t left = record->presence.until - at; /* both by the store's clock */
+
 	return (struct standing){
 	    .state = record->state,
 	    .committed = record->t0.set,
@@ -127,6 +132,7 @@ struct standing run_standing(const struct orchestrator *o, const struct test_rec
 	    .until_tick = record->t0.set ? (uint64_t)record->t0.until_tick : 0,
 	    .moves = record->t0.set ? record->t0.moves : 0,
 	    .cancel = record->cancel.set,
+	    .presence = record->presence.set ? orchestrator_now(o) + left * SQ_MS : 0,
 	};
 }
 
@@ -150,14 +156,19 @@ static void enlist(struct run *r)
 	o->host->timer_start(o->host->ctx, &r->renew, 0);
 }
 
-int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct sq_err *refusal)
+int run_begin(struct run *r, uint64_t fence, int64_t lease_until, int64_t at, const struct sq_err *refusal)
 {
+	static const struct outcome refused = {T_FAILED, "refused"};
 	struct test_setup setup = setup_of(r);
 	int64_t now = orchestrator_now(r->o);
 	int status;
 
+	setup.presence = run_standing(r->o, &r->record, at).presence;
 	if (refusal)
-		status = test_refuse(&r->test, &setup, fence, lease_until, now, "refused", refusal->text);
+		status = test_refuse(&r->test, &setup, fence, lease_until, now, &refused, refusal->text);
+	else if (setup.presence && now >= setup.presence)
+		status = test_refuse(&r->test, &setup, fence, lease_until, now, &test_vanished,
+		                     TEST_VANISHED);
 	else
 		status = test_begin(&r->test, &setup, fence, lease_until, now, deadline_of(r));
 	if (status == 0)
@@ -169,11 +180,17 @@ int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct s
 static struct outcome decided(const struct run *r)
 {
 	static const struct outcome known[] = {
-	    {T_CANCELLED, "cancelled"},         {T_TIMED_OUT, "provisioning_timeout"},
-	    {T_FAILED, "workers_lost"},         {T_FAILED, "not_armed"},
-	    {T_FAILED, "not_started"},          {T_FAILED, "overrun"},
-	    {T_FAILED, "orchestrator_stopped"}, {T_FAILED, "launch_failed"},
+	    {T_CANCELLED, "cancelled"},
+	    {T_TIMED_OUT, "provisioning_timeout"},
+	    {T_FAILED, "workers_lost"},
+	    {T_FAILED, "not_armed"},
+	    {T_FAILED, "not_started"},
+	    {T_FAILED, "overrun"},
+	    {T_FAILED, "orchestrator_stopped"},
+	    {T_FAILED, "launch_failed"},
 	    {T_FAILED, "target_unreachable"},
+	    {T_FAILED, "threshold_aborted"},
+	    {T_FAILED, "auto_stop"},
 	};
 
 	if (r->record.state != T_DRAINING || !*r->record.reason)
@@ -188,10 +205,13 @@ static struct outcome decided(const struct run *r)
 static void skip_points(struct run *r)
 {
 	int64_t since = orchestrator_now(r->o) - run_load_at(r);
-	struct timeline_now before = {.offered = run_offered(r, since), .books = merger_books(r->merger)};
+	struct timeline_now before = {.offered = run_offered(r, since),
+	                              .books = merger_books(r->merger),
+	                              .cpu = merger_health(r->merger).cpu};
 
 	r->second = since > 0 ? (uint64_t)(since / SQ_S) : 0;
 	json_object_put(timeline_point(r->timeline, &before));
+	threshold_watch_rebase(r->watch, merger_books(r->merger), since > 0 ? since : 0);
 }
 
 /* T0 came as wall clock time. It cannot be later than what the last owner or the workers saw of it. */
@@ -207,10 +227,10 @@ static bool is_set_back(const struct run *r, enum test_state state)
 	return false;
 }
 
-int run_adopt(struct run *r, uint64_t fence, int64_t lease_until)
+int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at)
 {
 	struct test_setup setup = setup_of(r);
-	struct standing found = run_standing(r->o, &r->record);
+	struct standing found = run_standing(r->o, &r->record, at);
 	struct outcome how = decided(r);
 	int status = test_adopt(&r->test, &setup, fence, lease_until, orchestrator_now(r->o), &found, &how,
 	                        deadline_of(r));
@@ -246,6 +266,26 @@ static void note_steps(struct run *r, int64_t now)
 			r->stopped = now;
 		SQ_INFO(h, RUN_KV(r), "state=%s%s%s%s%s", lifecycle_word(s.state), s.reason ? " reason=" : "",
 		        s.reason ? s.reason : "", detail ? ": " : "", detail ? detail : "");
+	}
+}
+
+/* Says once of each worker that it is lost, while that can be a loss. */
+static void tell_lost(struct run *r, int64_t now)
+{
+	for (uint32_t i = 0; i < r->test.setup.workers; i++) {
+		const struct worker *w = &r->test.workers[i];
+		char silence[TEXT_MAX], why[sizeof w->problem + TEXT_MAX];
+
+		if (r->snapshots[i].told || !test_lost(&r->test, now, i))
+			continue;
+		r->snapshots[i].told = true;
+		if (*w->problem || w->gone)
+			snprintf(why, sizeof why, "%s", *w->problem ? w->problem : "its process ended");
+		else
+			snprintf(why, sizeof why, "no report for %s",
+			         text_duration(silence, r->test.setup.report_timeout));
+		SQ_WARN(r->o->host, SQ_KV({"test", r->id}, {"worker", *w->name ? w->name : w->uid}),
+		        "lost: %s, policy %s", why, plan_loss_name[r->plan->on_worker_loss]);
 	}
 }
 
@@ -323,6 +363,8 @@ void run_pump(struct run *r)
 		r->again = false;
 		now = orchestrator_now(r->o);
 		test_tick(&r->test, now);
+		if (r->test.life.state == T_ARMED || r->test.life.state == T_RUNNING)
+			tell_lost(r, now);
 		note_steps(r, now);
 		note_moves(r);
 		run_snapshots(r, now);

@@ -10,6 +10,7 @@
 #include "plugins/common/merge.h"
 #include "plugins/common/plan.h"
 #include "plugins/common/record_doc.h"
+#include "plugins/common/threshold_watch.h"
 #include "plugins/common/timeline.h"
 #include "test.h"
 
@@ -24,7 +25,7 @@ struct snapshot {
 	char name[SQ_ID_MAX + 1];
 	struct buf latest, sending;
 	uint64_t seq, sending_seq; /* of the two */
-	bool busy;
+	bool busy, told; /* told: its worker is lost, and the log says so */
 	int64_t after; /* not before */
 };
 
@@ -43,6 +44,7 @@ struct run {
 	struct slots slots; /* scratch: the places' shares */
 	struct merger *merger;
 	struct timeline *timeline;
+	struct threshold_watch *watch;
 	struct snapshot *snapshots; /* of each place */
 	struct sq_delivery *delivery; /* held until the record says provisioning */
 	bool refused; /* its message is to be dead */
@@ -83,16 +85,17 @@ struct run {
 
 /* Everything but the test itself; record and plan are taken over, also on failure. */
 struct run *run_new(struct orchestrator *o, const char *id, struct test_record *record, struct plan *plan);
-/* The two ways of beginning. refusal: why it must not run, NULL = it may. 0 or -ENOMEM. */
-int run_begin(struct run *r, uint64_t fence, int64_t lease_until, const struct sq_err *refusal);
-int run_adopt(struct run *r, uint64_t fence, int64_t lease_until);
+/* The two ways of beginning. refusal: why it must not run, NULL = it may; at: the store's clock when the
+ * record was read. 0 or -ENOMEM. */
+int run_begin(struct run *r, uint64_t fence, int64_t lease_until, int64_t at, const struct sq_err *refusal);
+int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at);
 void run_free(struct run *r);
 void run_pump(struct run *r); /* after every event */
 /* The same at the end of this turn: once for all reports that came in it. */
 void run_pump_later(struct run *r);
 
-/* What the record says, in our own time. */
-struct standing run_standing(const struct orchestrator *o, const struct test_record *record);
+/* What the record says, in our own time. at: the store's clock when it was read. */
+struct standing run_standing(const struct orchestrator *o, const struct test_record *record, int64_t at);
 
 /* run_store.c */
 void run_ask_store(struct run *r);

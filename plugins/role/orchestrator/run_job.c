@@ -56,7 +56,7 @@ static void was_checked(struct sq_op *op, int status)
 	else if (status >= 0)
 		status = record_read(r->check.record.body, &record, NULL);
 	if (status >= 0) {
-		found = run_standing(r->o, &record);
+		found = run_standing(r->o, &record, r->check.now);
 		record_free(&record);
 	}
 	test_was_checked(&r->test, orchestrator_now(r->o), status, status == 0 ? &found : NULL);

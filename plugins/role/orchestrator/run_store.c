@@ -7,6 +7,7 @@
 #include "core/base/failpoint.h"
 #include "plugins/common/doc.h"
 #include "run.h"
+#include "test_parts.h"
 
 #define RETRY (500 * SQ_MS) /* after a snapshot or point that was not stored */
 #define AUDIT_EVERY (150 * SQ_MS)
@@ -88,8 +89,9 @@ static int take_record(struct run *r, const struct sq_store_get *get, struct sta
 		SQ_ERROR(r->o->host, RUN_KV(r), "its record cannot be read: %s", err.text);
 		return status;
 	}
-	*out = run_standing(r->o, &found);
+	*out = run_standing(r->o, &found, get->now);
 	r->record.cancel = found.cancel;
+	r->record.presence = found.presence;
 	r->version = get->record.version;
 	record_free(&found);
 	return 0;
@@ -331,6 +333,17 @@ static void show_live(struct run *r, struct json_object *p)
 	test_note_news(&r->test);
 }
 
+/* Whether what is known at the end of the present second ends the test. */
+static void watch(struct run *r, int64_t now)
+{
+	char detail[TEST_DETAIL] = "";
+	enum watch_verdict v = threshold_watch_look(r->watch, merger_books(r->merger),
+	                                            (int64_t)(r->second + 1) * SQ_S, detail, sizeof detail);
+
+	if (v != WATCH_GOES_ON)
+		ending_stop(&r->test, now, T_FAILED, watch_reason[v], "%s", detail);
+}
+
 /* The point of the present second. False: there is none to store. */
 static bool point(struct run *r, int64_t now)
 {
@@ -344,12 +357,14 @@ static bool point(struct run *r, int64_t now)
 		return false;
 	at.offered = run_offered(r, (since < end ? since : end) - 1);
 	at.workers = r->test.setup.workers - test_count_lost(&r->test, now);
+	at.cpu = merger_health(r->merger).cpu;
 	p = timeline_point(r->timeline, &at);
 	text = p ? doc_text(p, &len) : NULL;
 	if (!text)
 		return false;
 	buf_reset(&r->point);
 	buf_add(&r->point, text, len);
+	watch(r, now);
 	r->second++;
 	show_live(r, p);
 	append(r);

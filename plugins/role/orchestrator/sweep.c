@@ -118,7 +118,8 @@ static void look_at_queued(struct sweep *s, const struct sq_record *rec, int64_t
 		SQ_ERROR(s->o->host, SQ_KV({"test", rec->id}), "its record cannot be read: %s", err.text);
 		return;
 	}
-	if (now >= record.deadline_at || record.cancel.set) {
+	if (now >= record.deadline_at || record.cancel.set ||
+	    (record.presence.set && now >= record.presence.until)) {
 		record_free(&record);
 		take_orphan(s->o, rec->id); /* to write its end */
 	} else if (now - rec->updated > patience(s->o, record.edition)) {

@@ -35,6 +35,7 @@ struct take {
 	uint64_t fence;
 	int64_t asked;
 	struct run *run; /* not begun */
+	struct place place;
 };
 
 /* --- the ends of a take ------------------------------------------------------------------------ */
@@ -43,6 +44,7 @@ static void take_end(struct take *t)
 {
 	struct orchestrator *o = t->o;
 
+	fit_end(o, &t->place);
 	list_remove(&t->link);
 	run_free(t->run);
 	buf_free(&t->body);
@@ -89,7 +91,7 @@ static void take_begin(struct take *t, const struct sq_err *refusal)
 		take_give_up(t, -ECANCELED, "this process is stopping");
 		return;
 	}
-	status = run_begin(r, t->fence, until, refusal);
+	status = run_begin(r, t->fence, until, t->get.now, refusal);
 	if (status < 0) {
 		take_give_up(t, status, "no memory");
 		return;
@@ -197,7 +199,7 @@ static void take_adopt(struct take *t)
 	int status;
 
 	take_snapshots(t);
-	status = run_adopt(r, t->fence, t->asked + t->lease.ttl);
+	status = run_adopt(r, t->fence, t->asked + t->lease.ttl, t->get.now);
 	if (status < 0) {
 		take_give_up(t, status, "no memory");
 		return;
@@ -408,6 +410,14 @@ static void take_foreign(struct take *t)
 
 /* --- the first look -------------------------------------------------------------------------------- */
 
+/* It goes back to the queue, uncounted, but not at once. */
+static void take_wait(struct take *t)
+{
+	SQ_DEBUG(t->o->host, SQ_KV({"test", t->id}), "waits: it does not fit beside the tests that run here");
+	t->hold.fire = held;
+	t->o->host->timer_start(t->o->host->ctx, &t->hold, t->o->drain ? 0 : HOLD);
+}
+
 static void got(struct sq_op *op, int status)
 {
 	struct take *t = sq_container(op, struct take, get.op);
@@ -419,6 +429,8 @@ static void got(struct sq_op *op, int status)
 		take_give_up(t, status, "record");
 	else if (rec->life != SQ_LIVE || (t->delivery && strcmp(rec->state, lifecycle_word(T_QUEUED)) != 0))
 		take_settle(t, SQ_ACK, NULL, NULL);
+	else if (!fit_begin(t->o, rec, t->get.now, &t->place))
+		take_wait(t);
 	else
 		take_lease(t);
 }

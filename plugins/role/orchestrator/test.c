@@ -12,6 +12,8 @@
 #define NEWS_EVERY (1 * SQ_S) /* writes of numbers that nothing depends on */
 #define ADOPTED_SPARE (10 * SQ_S) /* to see what is left of a test, however old its deadline is */
 
+const struct outcome test_vanished = {T_CANCELLED, "client_vanished"};
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static int init(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
@@ -41,19 +43,20 @@ int test_begin(struct test *t, const struct test_setup *setup, uint64_t fence, i
 	if (r < 0)
 		return r;
 	t->saved.state = T_QUEUED;
+	t->saved.presence = setup->presence;
 	test_apply(t, now, now < deadline ? E_OWNED : E_DEADLINE, NULL);
 	return 0;
 }
 
 int test_refuse(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
-                int64_t now, const char *reason, const char *detail)
+                int64_t now, const struct outcome *how, const char *detail)
 {
 	int r = init(t, setup, fence, lease_until, now);
 
 	if (r < 0)
 		return r;
 	t->saved.state = T_QUEUED;
-	ending_stop(t, now, T_FAILED, reason, "%s", detail);
+	ending_stop(t, now, how->state, how->reason, "%s", detail);
 	return 0;
 }
 
@@ -210,6 +213,9 @@ void test_tick(struct test *t, int64_t now)
 	ending_tick(t, now);
 	if (now >= t->deadline)
 		test_apply(t, now, E_DEADLINE, NULL);
+	/* It may have been heard of since the last read. */
+	if (t->saved.presence && now >= t->saved.presence && t->life.state < T_DRAINING)
+		t->store.must_read = true;
 }
 
 static int64_t earlier(int64_t a, int64_t b, int64_t now)
@@ -225,6 +231,7 @@ int64_t test_next(const struct test *t, int64_t now)
 	next = earlier(next, t->store.after, now);
 	next = earlier(next, t->launch.after, now);
 	next = earlier(next, t->t0, now);
+	next = earlier(next, t->saved.presence, now);
 	return earlier(next, t->t0 + t->setup.duration, now);
 }
 
@@ -249,6 +256,7 @@ static struct standing draft_of(const struct test *t)
 	    .until_tick = t->spread.until,
 	    .moves = t->spread.map.move_count + t->spread.moving,
 	    .cancel = t->saved.cancel,
+	    .presence = t->saved.presence,
 	};
 
 	if (is_committing(t)) {
@@ -327,6 +335,8 @@ static void found(struct test *t, int64_t now, const struct standing *s)
 		barrier_found(t, now, s);
 	if (s->cancel)
 		ending_stop(t, now, T_CANCELLED, "cancelled", NULL);
+	else if (s->presence && now >= s->presence && t->life.state < T_DRAINING)
+		ending_stop(t, now, test_vanished.state, test_vanished.reason, TEST_VANISHED);
 }
 
 static void was_found(struct test *t, int64_t now, int status, const struct standing *s)

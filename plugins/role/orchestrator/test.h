@@ -47,6 +47,7 @@ struct test_setup {
 	struct lifecycle_limits limits;
 	int64_t report_timeout; /* a worker that is silent for longer is lost */
 	enum loss_policy on_loss;
+	int64_t presence; /* of the record as it is at the beginning, as in struct standing */
 	const struct schedule *schedule; /* the caller's; outlives the test */
 	bool mortal; /* workers end with this process, and nobody replaces one */
 };
@@ -89,6 +90,8 @@ struct standing {
 	uint64_t until_tick; /* given; 0 without T0 */
 	uint32_t moves; /* entries of the slot map that stands beside the record */
 	bool cancel;
+	int64_t presence; /* when who started it counts as gone, as far as this read knows; 0 = nobody has to
+	                     stay */
 };
 
 enum store_want { STORE_NOTHING, STORE_READ, STORE_WRITE };
@@ -168,7 +171,10 @@ int test_begin(struct test *t, const struct test_setup *setup, uint64_t fence, i
                int64_t now, int64_t deadline);
 /* The same, but it must not run: its record is to say why. */
 int test_refuse(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
-                int64_t now, const char *reason, const char *detail);
+                int64_t now, const struct outcome *how, const char *detail);
+/* How a test ends when who started it was not heard of any more. */
+extern const struct outcome test_vanished;
+#define TEST_VANISHED "who started it has not been heard of for so long that it counts as gone"
 /* The lease of somebody else's test was granted, and then its record read. deadline: of its state. */
 int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
                int64_t now, const struct standing *found, const struct outcome *decided, int64_t deadline);

@@ -138,6 +138,7 @@ int conn_send(struct conn *c, struct sq_slice bytes)
 	c->begun = c->in_body = false;
 	c->seen.status = 0;
 	c->seen.body_len = 0;
+	c->seen.what[0] = '\0';
 	if (conn_waits(c))
 		conn_watch(c, EV_READ | EV_WRITE);
 	return 0;
@@ -171,6 +172,15 @@ static bool conn_keep(struct conn *c, struct sq_slice in, int64_t now)
 	return false;
 }
 
+/* Where it leads, as nobody goes there. */
+static void conn_redirected(struct conn *c)
+{
+	struct sq_slice to = http_header(&c->env->head, "Location");
+
+	if (to.data)
+		snprintf(c->seen.what, sizeof c->seen.what, "Location: %.*s", (int)to.len, to.data);
+}
+
 /* Head by head until one that is not interim (1xx; but 101 leaves HTTP, so it is final). 1: in
  * holds what follows it. 0: incomplete, kept. Negative HTTP_E*. */
 static int conn_take_head(struct conn *c, struct sq_slice *in)
@@ -187,6 +197,8 @@ static int conn_take_head(struct conn *c, struct sq_slice *in)
 		c->scanned = 0;
 	} while (head->status < 200 && head->status != 101);
 	c->seen.status = head->status;
+	if (head->status / 100 == 3)
+		conn_redirected(c);
 	c->reusable = head->keep_alive && head->framing != HTTP_UNTIL_CLOSE && head->status != 101;
 	c->in_body = true;
 	http_body_init(&c->body, head, false);

@@ -15,6 +15,7 @@
 #include <squall/plugin.h>
 
 #include "plugins/common/doc.h"
+#include "plugins/common/knock.h"
 #include "plugins/common/plan.h"
 #include "run.h"
 #include "session.h"
@@ -45,6 +46,7 @@ struct worker {
 	struct session *session; /* under an orchestrator */
 	bool over;
 	struct sq_op *drained; /* completed when the run is over */
+	struct knock knock; /* of -t --connect */
 };
 
 static const char *const output_words[] = {"text", "json", NULL}; /* enum run_output */
@@ -121,7 +123,8 @@ static struct json_object *worker_plan_doc(const struct worker_conf *c)
 	            doc_put_count(o, "duration_sec", (uint64_t)c->duration_sec) &&
 	            doc_put_text(o, "method", c->method) && doc_put_decimal(o, "timeout_ms", c->timeout, 6) &&
 	            doc_put_count(o, "max_connections", (uint64_t)c->max_connections) &&
-	            doc_put_text(o, "timer", plan_timer_name[c->timer]);
+	            doc_put_text(o, "timer", plan_timer_name[c->timer]) &&
+	            doc_put(o, "auto_stop", json_object_new_boolean(false)); /* nobody watches it */
 
 	if (c->max_in_flight)
 		good = good && doc_put_count(o, "max_in_flight", (uint64_t)c->max_in_flight);
@@ -335,6 +338,17 @@ static void worker_drain(void *self, struct sq_op *op)
 		session_terminate(w->session);
 }
 
+/* Under an orchestrator the target is the plan's. */
+static void worker_probe(void *self, struct sq_op *op, struct sq_err *err)
+{
+	struct worker *w = worker_of(self);
+
+	if (w->conf->control_url && w->conf->control_url[0])
+		w->host->op_done(w->host->ctx, op, sq_fail(err, 0, "its target is told by the orchestrator"));
+	else
+		knock(&w->knock, w->host, w->conf->target_url, op, err);
+}
+
 static void worker_destroy(void *self)
 {
 	struct worker *w = worker_of(self);
@@ -351,4 +365,4 @@ static const struct sq_role worker_role = {.size = sizeof worker_role};
 SQ_PLUGIN(role, SQ_ROLE, worker, .version = PACKAGE_VERSION, .summary = "Drives HTTP load at a constant rate",
           .opts = worker_opts, .conf_size = sizeof(struct worker_conf), .check = worker_check,
           .create = worker_create, .start = worker_start, .drain = worker_drain, .destroy = worker_destroy,
-          .vt.role = &worker_role);
+          .probe = worker_probe, .vt.role = &worker_role);
