@@ -12,9 +12,24 @@
 /* The closed model goes as fast as the target answers; what bounds it are its connections. */
 #define MOST_CLOSED 1000
 
+/* *ret_name: the field that has it. */
+static size_t longest_body(const struct plan *p, const char **ret_name)
+{
+	size_t longest = p->body_len;
+
+	*ret_name = "body";
+	for (uint32_t i = 0; i < p->request_count; i++)
+		if (p->requests[i].body_len > longest) {
+			longest = p->requests[i].body_len;
+			*ret_name = "requests";
+		}
+	return longest;
+}
+
 void limits_check(const struct limits *l, const struct plan *p, struct plan_problems *problems)
 {
 	char most[TEXT_MAX];
+	const char *name;
 
 	int64_t rate = plan_peak_rate(p);
 
@@ -27,11 +42,11 @@ void limits_check(const struct limits *l, const struct plan *p, struct plan_prob
 		plan_problem(problems, "allowed_targets",
 		             "is the operator's to say: it is an option of the "
 		             "gateway and the orchestrator");
-	if (l->rate && p->mode == PLAN_CLOSED && p->connections > MOST_CLOSED)
+	if ((l->rate || l->total_rate) && p->mode == PLAN_CLOSED && p->connections > MOST_CLOSED)
 		plan_problem(problems, "connections",
-		             "are more than an installation with a limit of the rate (max_rate) allows in "
+		             "are more than an installation with a limit of the rate (%s) allows in "
 		             "the closed model (%d)",
-		             MOST_CLOSED);
+		             l->rate ? "max_rate" : "max_total_rate", MOST_CLOSED);
 	if (l->workers && p->workers > l->workers)
 		plan_problem(problems, "workers", "are " MORE " (max_workers = %lld)", (long long)l->workers);
 	else if (l->total_workers && p->workers > l->total_workers)
@@ -40,8 +55,8 @@ void limits_check(const struct limits *l, const struct plan *p, struct plan_prob
 	if (l->duration && plan_span(p) > l->duration)
 		plan_problem(problems, "duration_sec", "is " MORE " (max_duration = %s)",
 		             text_duration(most, l->duration));
-	if (l->body && p->body_len > (uint64_t)l->body)
-		plan_problem(problems, "body", "is " MORE " (max_request_body = %lld bytes)",
+	if (l->body && longest_body(p, &name) > (size_t)l->body)
+		plan_problem(problems, name, "is " MORE " (max_request_body = %lld bytes)",
 		             (long long)l->body);
 }
 

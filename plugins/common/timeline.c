@@ -31,12 +31,13 @@ void timeline_free(struct timeline *t)
 	free(t);
 }
 
-struct timeline *timeline_new(void)
+struct timeline *timeline_new(int64_t cpu)
 {
 	struct timeline *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return NULL;
+	t->before.cpu = cpu;
 	t->response = hist_new();
 	t->lag = hist_new();
 	t->response_now = hist_new();
@@ -73,7 +74,7 @@ static bool put_cpu(struct json_object *o, const struct counts *now, const struc
 {
 	int64_t used = now->cpu - before->cpu, had = (int64_t)(now->seconds - before->seconds) * workers;
 
-	if (now->cpu < 0 || used < 0 || had <= 0)
+	if (now->cpu < 0 || before->cpu < 0 || used < 0 || had <= 0)
 		return doc_put_null(o, "cpu");
 	return doc_put_decimal(o, "cpu", used / (SQ_S / 1000) / had, 1);
 }

@@ -11,7 +11,8 @@
 struct json_object;
 struct timeline;
 
-struct timeline *timeline_new(void); /* NULL without memory */
+/* cpu: what all workers used before the first second, as in struct timeline_now. NULL without memory. */
+struct timeline *timeline_new(int64_t cpu);
 void timeline_free(struct timeline *t);
 
 struct timeline_now {

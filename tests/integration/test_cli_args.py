@@ -206,6 +206,11 @@ with tempfile.TemporaryDirectory() as folder:
     tap.equal(planned({"body": "@body.txt"}, env=who)["body"], "of me {{env WHO}}\n", "@FILE beside the plan; what is put in is left alone")
     tap.equal(planned({"body": "@" + folder + "/at.txt"})["body"], "@@home", "a body that begins with @ is written @@")
     tap.equal(planned({"body": "@@home"})["body"], "@@home", "also by hand")
+    tap.equal([r["body"] for r in planned({"requests": [{"name": "a", "body": "@at.txt"}, {"name": "b", "body": "@@x"}]})["requests"]],
+              ["@@home", "@@x"], "in requests as well")
+    tap.equal(planned({"body": "{{{{env NOT_THERE}}{{seq}}"})["body"], "{{{{env NOT_THERE}}{{seq}}", "two braces and templates stay for the workers")
+    tap.equal(planned({"requests": [{"name": "a", "headers": {"X-Key": "k", "cookie": "c", "Y": "y"}}], "secret_headers": ["x-key"]})["requests"][0]["headers"],
+              {"X-Key": "(hidden)", "cookie": "(hidden)", "Y": "y"}, "secrets in the headers of requests are hidden")
     tap.equal(planned({}, "-b", "@" + folder + "/at.txt")["body"], "@@home", "and with -b")
     tap.equal(planned({"headers": {"A": "{{env EMPTY}}{{ env  WHO }}{{seq}}{{env}}{{"}, "labels": {"l": "x{{env EMPTY}}y"}}, env=who),
               {"url": "http://a/", "headers": {"A": "me {{env WHO}}{{seq}}{{env}}{{"}, "labels": {"l": "xy"}, "hits_per_sec": 10,

@@ -185,7 +185,7 @@ BAD = {
     "resolve": ["x:80:127.0.0.1", ["x:80"], ["x:80:y"], [7]],
     "connect_to": ["::y:80", ["x:80"], ["x:80:y:z"]],
     "unix_socket": [7, "", "x.sock", "/" + "x" * 200],
-    "allowed_targets": ["x", ["0.0.0.0/0"]],
+    "allowed_targets": ["x"],
 }
 
 
@@ -196,6 +196,9 @@ def bad_plans():
                 answer = d.submit({field: value})
                 tap.ok(answer.status == 422 and list(refusal(answer)) == [field],
                        "%s: %.60s is refused" % (field, json.dumps(value)), answer.text)
+        answer = d.submit({"allowed_targets": ["0.0.0.0/0"]})
+        tap.ok(answer.status == 403 and list(refusal(answer)) == ["allowed_targets"],
+               "what may be loaded is not the plan's to say", answer.text)
         answer = d.submit({"hits_per_second": 1})
         tap.contains(refusal(answer)["hits_per_second"], "did you mean hits_per_sec?", "a slip is recognised")
         answer = d.submit({"workers": 20, "hits_per_sec": 1, "duration_sec": 2})

@@ -147,7 +147,7 @@ with Whole(free_port()) as target:
     r = squall("run", hit, "-b", "{{row.x}}", "-d", "1", env=env)
     tap.ok(r.returncode == 2 and "has no such column" in r.stderr, "a template that means nothing is refused", r.stderr)
     r = squall("run", hit, "-b", "{{env NO_SUCH_VARIABLE}}", "-d", "1")
-    tap.ok(r.returncode == 2 and "there is no such variable" in r.stderr, "and a variable that is not there", r.stderr)
+    tap.ok(r.returncode == 2 and "NO_SUCH_VARIABLE is not set in the environment" in r.stderr, "and a variable that is not there", r.stderr)
 
     # --- a worker is lost ---
     for args, what in ((("-r", "200", "-d", "6", "--warmup", "1s"), "of a load with a warm-up"),

@@ -10,16 +10,16 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from backend import LOCAL, backends
 from squall import Tap, free_port, wait_until
-from system import HAS_FAILPOINTS, State, System, whole
+from system import HAS_FAILPOINTS, TERMINAL, State, System, whole
 
 BACKEND = LOCAL  # the one that the suite runs on
 CLOSED, FORBIDDEN = free_port(), free_port()  # nobody listens there
 
 
-def system(state, most=4):
+def system(state, most=4, more=""):
     """The gateway allows two more targets, the orchestrator one of them."""
     return System(state, BACKEND, gateway_allows=["127.0.0.1:%d" % CLOSED, "127.0.0.1:%d" % FORBIDDEN],
-                  allows=["127.0.0.1:%d" % CLOSED], orchestrator="max_concurrent_tests = %d;" % most)
+                  allows=["127.0.0.1:%d" % CLOSED], orchestrator="max_concurrent_tests = %d; %s" % (most, more))
 
 
 def test_run(tap, d):
@@ -136,7 +136,7 @@ def test_waiting(tap):
 
 def test_totals(tap):
     """What a foreign gateway let in has to fit, too: it waits, or is refused when it never would."""
-    with tempfile.TemporaryDirectory() as state, System(state, more="max_total_rate = 50; max_total_workers = 3;") as d:
+    with State() as state, system(state, more="max_total_rate = 50; max_total_workers = 3;") as d:
         first = [d.submit(hits_per_sec=30, duration_sec=2, workers=1) for _ in range(2)]
         d.wait_state(first[0], "running", "draining", *TERMINAL)
         tap.ok("queued" in [d.show(t)["state"] for t in first], "30/s and 30/s are more than 50/s: one waits")
@@ -153,12 +153,18 @@ def test_totals(tap):
         d.end(first)
 
 
+def begun(d, presence, **plan):
+    answer = d.post("/tests", plan, headers={"X-Squall-Presence": str(presence)}, role="gateway")
+    assert answer.status == 202, answer.text
+    return answer.json["test_id"]
+
+
 def test_presence(tap, d):
     """Who began a test so has to say again and again that it is there; the store's clock counts."""
     for bad in "", "4", "3601", "5.5", "x", "9" * 30:
         tap.equal(d.post("/tests", {}, headers={"X-Squall-Presence": bad}, role="gateway").status, 400, "%.5r is no time to stay" % bad)
-    stays = d.begun(5, hits_per_sec=20, duration_sec=8)
-    leaves = d.begun(5, hits_per_sec=20, duration_sec=60)
+    stays = begun(d, 5, hits_per_sec=20, duration_sec=8)
+    leaves = begun(d, 5, hits_per_sec=20, duration_sec=60)
     plain = d.submit(hits_per_sec=20, duration_sec=8)
 
     def gone():
@@ -180,10 +186,10 @@ def test_presence(tap, d):
 
 
 def test_presence_queued(tap):
-    with tempfile.TemporaryDirectory() as state, System(state, most=1) as d:
+    with State() as state, system(state, most=1) as d:
         first = d.submit(hits_per_sec=20, duration_sec=60)
         d.wait_state(first, "running")
-        test = d.end(d.begun(5, hits_per_sec=20, duration_sec=1))
+        test = d.end(begun(d, 5, hits_per_sec=20, duration_sec=1))
         tap.equal((test["state"], test["reason"], len(test["history"])), ("cancelled", "client_vanished", 2),
                   "one that waits in the queue is cancelled there")
         d.post("/tests/%s/cancel" % first, role="gateway")

@@ -36,6 +36,30 @@ static void test_totals(void)
 	ok(d.tests == 0 && d.rate == 0 && d.workers == 0, "and gone again");
 }
 
+/* What a plan with stages, of the closed model, or with several requests is measured by. */
+static void test_other_loads(void)
+{
+	struct limits limits = {.total_rate = 100, .body = 2};
+	struct stage stage = {.duration = SQ_S, .rate = 101 * PLAN_RATE_ONE};
+	struct plan_request request = {.body_len = 3};
+	struct plan plan = {.stages = &stage, .stage_count = 1, .requests = &request, .request_count = 1};
+	struct plan_problems problems = {0};
+
+	limits_check(&limits, &plan, &problems);
+	is_str(problems.text.data,
+	       "hits_per_sec: is more than this installation allows (max_total_rate = 100)\n"
+	       "requests: is more than this installation allows (max_request_body = 2 bytes)\n",
+	       "the highest stage, and the longest body");
+	plan_problems_free(&problems);
+	plan = (struct plan){.mode = PLAN_CLOSED, .connections = 1001};
+	limits_check(&limits, &plan, &problems);
+	is_str(problems.text.data,
+	       "connections: are more than an installation with a limit of the rate (max_total_rate) allows "
+	       "in the closed model (1000)\n",
+	       "connections, where there is no rate");
+	plan_problems_free(&problems);
+}
+
 int main(void)
 {
 	const struct limits limits = {.rate = 100, .workers = 5, .duration = 60 * SQ_S};
@@ -53,5 +77,6 @@ int main(void)
 	ok(strchr(strchr(problems_of(limits, INT64_MAX, 6, 1), '\n') + 1, '\n') != NULL,
 	   "all problems come at once");
 	test_totals();
+	test_other_loads();
 	return tap_done();
 }

@@ -247,7 +247,7 @@ static int64_t number(struct json_object *point, const char *name)
 
 static void test_timeline(void)
 {
-	struct timeline *t = timeline_new();
+	struct timeline *t = timeline_new(0);
 	struct hist *sum = hist_new(), *part = hist_new();
 	int64_t sent = 0, good = 0, errors = 0, offered = 0;
 	struct scene s;
@@ -286,7 +286,7 @@ static void test_timeline(void)
 /* A quiet second, and books that went back. */
 static void test_odd_seconds(void)
 {
-	struct timeline *t = timeline_new();
+	struct timeline *t = timeline_new(0);
 	struct books *full = books_new(0), *empty = books_new(0);
 	struct timeline_now now = {.offered = 100, .books = full, .workers = 2, .cpu = SQ_S / 2};
 	struct json_object *point;
@@ -314,6 +314,18 @@ static void test_odd_seconds(void)
 	now.offered = 0;
 	point = timeline_point(t, &now);
 	ok(number(point, "sent") == 0 && number(point, "offered") == 0, "never negative");
+	json_object_put(point);
+	timeline_free(t);
+	t = timeline_new(-1);
+	now = (struct timeline_now){.books = empty, .workers = 2, .cpu = 9 * SQ_S};
+	point = timeline_point(t, &now);
+	ok(!json_object_object_get(point, "cpu"),
+	   "what was used before is not known: nor is the first second's");
+	json_object_put(point);
+	now.second = 1;
+	now.cpu += SQ_S;
+	point = timeline_point(t, &now);
+	ok(json_object_get_double(json_object_object_get(point, "cpu")) == 50, "but the next one's");
 	json_object_put(point);
 	books_free(full);
 	books_free(empty);
@@ -345,7 +357,7 @@ static void test_memory(void)
 
 		failmalloc_after((unsigned)n);
 		m = merger_new();
-		t = timeline_new();
+		t = timeline_new(0);
 		merger_free(m);
 		timeline_free(t);
 		if (!failmalloc_stop())
@@ -354,7 +366,7 @@ static void test_memory(void)
 	}
 	ok(good, "beginning without memory, %d places", n - 1);
 	for (n = 1;; n++) {
-		struct timeline *t = timeline_new();
+		struct timeline *t = timeline_new(0);
 		struct timeline_now now = {.books = s.one};
 		struct json_object *point;
 

@@ -378,12 +378,26 @@ static void test_memory(int (*use)(void), const char *name)
 	ok(good && r == 0 && n > 10, "%s: %u failures, all reported", name, n - 1);
 }
 
+static void test_demand(void)
+{
+	struct test_record r = {
+	    .effective_plan = json_tokener_parse(
+	        "{\"hits_per_sec\": 0.5, \"workers\": 3, \"stages\": [{\"hits_per_sec\": 7.25}, "
+	        "{\"hits_per_sec\": 2}]}")};
+	int64_t rate = 0, workers = 0;
+
+	record_demand(&r, &rate, &workers);
+	ok(rate == 7250000 && workers == 3, "a test asks for the highest of its rates");
+	json_object_put(r.effective_plan);
+}
+
 int main(void)
 {
 	test_round_trip();
 	test_begin();
 	test_step();
 	test_refused();
+	test_demand();
 	test_formats();
 	test_set();
 	test_answer();

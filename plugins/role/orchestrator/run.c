@@ -82,7 +82,7 @@ struct run *run_new(struct orchestrator *o, const char *id, struct test_record *
 		return NULL;
 	}
 	r->merger = merger_new();
-	r->timeline = timeline_new();
+	r->timeline = timeline_new(plan->warmup > 0 ? -1 : 0);
 	r->watch = threshold_watch_new(plan);
 	r->snapshots = calloc((size_t)plan->workers, sizeof *r->snapshots);
 	if (!r->worker_plan || !r->merger || !r->timeline || !r->watch || !r->snapshots ||
@@ -205,11 +205,12 @@ static struct outcome decided(const struct run *r)
 static void skip_points(struct run *r)
 {
 	int64_t since = orchestrator_now(r->o) - run_load_at(r);
-	struct timeline_now before = {.offered = run_offered(r, since),
+	struct timeline_now before = {.second = since > 0 ? (uint64_t)(since / SQ_S) - 1 : UINT64_MAX,
+	                              .offered = run_offered(r, since),
 	                              .books = merger_books(r->merger),
-	                              .cpu = merger_health(r->merger).cpu};
+	                              .cpu = since > 0 ? merger_health(r->merger).cpu : -1};
 
-	r->second = since > 0 ? (uint64_t)(since / SQ_S) : 0;
+	r->second = before.second + 1;
 	json_object_put(timeline_point(r->timeline, &before));
 	threshold_watch_rebase(r->watch, merger_books(r->merger), since > 0 ? since : 0);
 }
