@@ -208,8 +208,11 @@ void test_tick(struct test *t, int64_t now)
 	spread_tick(t, now);
 	loss_tick(t, now);
 	ending_tick(t, now);
-	if (now >= t->deadline)
-		test_apply(t, now, E_DEADLINE, NULL);
+	if (now < t->deadline)
+		return;
+	if (t->life.state == T_DRAINING)
+		loss_judge(t, now);
+	test_apply(t, now, E_DEADLINE, NULL);
 }
 
 static int64_t earlier(int64_t a, int64_t b, int64_t now)
