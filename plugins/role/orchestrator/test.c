@@ -98,6 +98,8 @@ void test_restore(struct test *t, uint32_t place, const char *uid, const char *n
 	w->seq = w->stored = last->seq;
 	w->final = last->final;
 	w->clock_error = last->clock_error;
+	if (!ending_halting(t)) /* as in test_report() */
+		memcpy(w->problem, last->reason, sizeof w->problem);
 }
 
 int test_restore_move(struct test *t, const struct slot_move *move)
