@@ -38,7 +38,7 @@ struct report {
 	enum worker_state state;
 	uint64_t epoch; /* of the arm or run that it obeys, 0 = none */
 	uint64_t fence; /* the highest it has seen */
-	int64_t elapsed; /* ns from T0 to this report, or to the end; 0 before T0 */
+	int64_t elapsed; /* ns of the load to this report, or to its end; 0 before it, so also in the warm-up */
 	bool final; /* the books are closed: no later report will say anything else */
 	bool stop_ack; /* it was told to stop, and sends nothing any more */
 	char reason[64], detail[480]; /* why it cannot do its part, "target_unreachable"; "" = all is well */

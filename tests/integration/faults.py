@@ -115,9 +115,12 @@ class Case:
         count = self.counter.count(self.test_id)
         tap = self.tap
         how = " ".join(filter(None, (test["state"], test["reason"])))
-        was_late = how == "failed not_armed" or (how == "failed workers_lost" and "(late)" in test["detail"])
+        # Run is sent two polls before T0 at the latest. Two attempts in a row fail for nothing less than most of
+        # the shorter one's lead.
+        bearable = 0.2 if how == "failed workers_lost" and "(late)" in test["detail"] else 0.7
+        was_late = bearable == 0.2 or how == "failed not_armed"
         stall = self.stalls.worst(self.begun)
-        if was_late and how not in ends and stall > 0.2:
+        if was_late and how not in ends and stall > bearable:
             tap.skip("it ends as it should", "this machine stood still for %.1f s: %s" % (stall, test["detail"]))
         else:
             tap.ok(how in ends, "it ends as it should", "got  %s: %s" % (how, test.get("detail")), "want %s" % (ends,),

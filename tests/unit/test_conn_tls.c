@@ -246,6 +246,25 @@ static void test_last(void)
 	bench_free(b);
 }
 
+/* The server has gone, and its reset comes between two pieces of a large request: bytes of it are on their
+ * way, so it must not be taken for one that was never sent. */
+static void test_reset_between(void)
+{
+	struct bench *b = bench_new(65536);
+	int64_t limit = clock_now() + 10 * SQ_S;
+	size_t size = 8 << 20;
+	char *body = calloc(1, size);
+
+	close(b->peer);
+	b->peer = -1;
+	is_int(conn_send(&b->conn, (struct sq_slice){body, size}), 0, "the first piece was sent");
+	while (b->conn.state != CONN_CLOSED && clock_now() < limit)
+		ev_run(b->loop, EVRUN_ONCE);
+	ok(b->broken == 1 && b->why == ERROR_RESET, "and what followed is a reset: %s", b->conn.seen.what);
+	free(body);
+	bench_free(b);
+}
+
 int main(void)
 {
 	struct tls_paper paper;
@@ -261,6 +280,7 @@ int main(void)
 	test_large();
 	test_rubbish();
 	test_last();
+	test_reset_between();
 	tls_context_free(context);
 	SSL_CTX_free(server);
 	tls_paper_free(&paper);

@@ -425,6 +425,7 @@ static void store_snapshot(struct world *w, struct orchestrator *o, uint32_t pla
 	if (known->seq > w->record.snapshot[place]) {
 		w->record.snapshot[place] = known->seq;
 		w->record.final[place] = known->final;
+		w->record.problem[place] = *known->problem;
 		free(w->record.known[place]);
 		w->record.known[place] = copy_classes(o->known[place]);
 	}
@@ -692,6 +693,7 @@ int world_adopt(struct world *w, int who)
 		snprintf(name, sizeof name, "w%u", (unsigned)i + 1);
 		last.seq = w->record.snapshot[i];
 		last.final = w->record.final[i];
+		snprintf(last.reason, sizeof last.reason, "%s", w->record.problem[i] ? "late_start" : "");
 		test_restore(&o->t, i, w->record.uid[i], name, last.seq ? &last : NULL);
 		if (w->record.known[i])
 			o->known[i] = copy_classes(w->record.known[i]);

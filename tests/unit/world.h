@@ -81,7 +81,7 @@ struct world {
 		char reason[64];
 		char uid[WORLD_WORKERS][16]; /* of each place, with T0 */
 		uint64_t snapshot[WORLD_WORKERS];
-		bool final[WORLD_WORKERS];
+		bool final[WORLD_WORKERS], problem[WORLD_WORKERS];
 		int64_t snapshot_at[WORLD_WORKERS];
 		struct classes *known[WORLD_WORKERS]; /* as the snapshot says, or NULL */
 		unsigned committed; /* times that T0 was written */

@@ -93,8 +93,10 @@ void ending_tick(struct test *t, int64_t now)
 	if (t->life.state == T_RUNNING && !is_unclaimed(t) &&
 	    (now >= t->t0 + t->setup.duration || all_final(t)))
 		test_apply(t, now, E_SCHEDULE_OVER, NULL);
-	if (t->life.state == T_DRAINING && !is_launching(t) && ending_settled(t))
+	if (t->life.state == T_DRAINING && !is_launching(t) && ending_settled(t)) {
+		loss_judge(t, now);
 		test_apply(t, now, E_ALL_GONE, NULL);
+	}
 }
 
 /* --- the scheduler --------------------------------------------------------------------------- */

@@ -99,6 +99,20 @@ void loss_tick(struct test *t, int64_t now)
 	            names);
 }
 
+void loss_judge(struct test *t, int64_t now)
+{
+	const enum test_state decided = t->life.outcome.state;
+	char names[300];
+
+	if ((decided != T_COMPLETED && decided != T_STATES) || !t->committed ||
+	    test_count_lost(t, now) < t->setup.workers)
+		return;
+	name_lost(t, now, names, sizeof names);
+	t->life.outcome = (struct outcome){T_FAILED, "workers_lost"};
+	snprintf(t->detail, sizeof t->detail, "all %u workers, as was known only at the end: %s",
+	         (unsigned)t->setup.workers, names);
+}
+
 void test_worker_gone(struct test *t, int64_t now, const char *name)
 {
 	for (uint32_t i = 0; *name && i < t->setup.workers; i++) {

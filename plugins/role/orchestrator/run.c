@@ -218,13 +218,16 @@ static void skip_points(struct run *r)
 /* T0 came as wall clock time. It cannot be later than what the last owner or the workers saw of it. */
 static bool is_set_back(const struct run *r, enum test_state state)
 {
-	int64_t since = orchestrator_now(r->o) - r->test.t0;
+	int64_t now = orchestrator_now(r->o);
 
-	if (state >= T_RUNNING && since < 0)
+	if (state >= T_RUNNING && now < r->test.t0)
 		return true;
-	for (uint32_t i = 0; i < merger_count(r->merger); i++)
-		if (merger_at(r->merger, i)->elapsed > since)
+	for (uint32_t i = 0; i < merger_count(r->merger); i++) {
+		int64_t elapsed = merger_at(r->merger, i)->elapsed;
+
+		if (elapsed > 0 && elapsed > now - run_load_at(r))
 			return true;
+	}
 	return false;
 }
 

@@ -183,10 +183,13 @@ static void take_snapshots(struct take *t)
 
 		if (strncmp(p->name, RECORD_SNAPSHOT, prefix) != 0)
 			continue;
-		if (report_read(p->data, &report, &err) < 0 || merger_take(t->run->merger, &report) < 0) {
-			SQ_ERROR(t->o->host, SQ_KV({"test", t->id}), "part %s cannot be read", p->name);
+		if (report_read(p->data, &report, &err) < 0) {
+			SQ_ERROR(t->o->host, SQ_KV({"test", t->id}), "part %s cannot be read: %s", p->name,
+			         err.text);
 			continue;
 		}
+		if (merger_take(t->run->merger, &report) < 0)
+			SQ_ERROR(t->o->host, SQ_KV({"test", t->id}), "no memory for part %s", p->name);
 		report_free(&report);
 	}
 }

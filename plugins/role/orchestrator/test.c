@@ -101,6 +101,8 @@ void test_restore(struct test *t, uint32_t place, const char *uid, const char *n
 	w->seq = w->stored = last->seq;
 	w->final = last->final;
 	w->clock_error = last->clock_error;
+	if (!ending_halting(t)) /* as in test_report() */
+		memcpy(w->problem, last->reason, sizeof w->problem);
 }
 
 int test_restore_move(struct test *t, const struct slot_move *move)
@@ -211,8 +213,11 @@ void test_tick(struct test *t, int64_t now)
 	spread_tick(t, now);
 	loss_tick(t, now);
 	ending_tick(t, now);
-	if (now >= t->deadline)
+	if (now >= t->deadline) {
+		if (t->life.state == T_DRAINING)
+			loss_judge(t, now);
 		test_apply(t, now, E_DEADLINE, NULL);
+	}
 	/* It may have been heard of since the last read. */
 	if (t->saved.presence && now >= t->saved.presence && t->life.state < T_DRAINING)
 		t->store.must_read = true;

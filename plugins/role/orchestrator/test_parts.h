@@ -17,6 +17,8 @@ void barrier_found(struct test *t, int64_t now, const struct standing *found); /
 void loss_tick(struct test *t, int64_t now);
 void loss_wake(struct test *t, int64_t gap); /* it was us who slept */
 void loss_all_gone(struct test *t, int64_t now); /* the scheduler has nothing any more */
+/* Right before the end: a test that was to be completed has failed when every worker is lost by now. */
+void loss_judge(struct test *t, int64_t now);
 
 /* spread.c: until_tick, and slots that move */
 void spread_tick(struct test *t, int64_t now);

@@ -12,7 +12,8 @@
 
 #define TLS_PIECE (64 * 1024) /* bytes of a request that are encrypted ahead of the socket */
 
-/* Bytes that the socket took of what is pending, or -errno. */
+/* Bytes that the socket took of what is pending, or -errno when it took none. An error behind some bytes is
+ * left for the next call, since those are on their way. */
 static ssize_t conn_tls_flush(struct conn *c)
 {
 	ssize_t sum = 0, n;
@@ -24,7 +25,7 @@ static ssize_t conn_tls_flush(struct conn *c)
 			return sum;
 		n = send(c->io.fd, out.data, out.len, MSG_NOSIGNAL);
 		if (n < 0)
-			return sum > 0 && errno == EAGAIN ? sum : -errno;
+			return sum > 0 ? sum : -errno;
 		tls_stream_sent(c->tls, (size_t)n);
 		c->env->bytes_sent += (uint64_t)n;
 		sum += n;
@@ -40,13 +41,13 @@ ssize_t conn_tls_write(struct conn *c)
 
 		if (tls_stream_pending(c->tls).len == 0 && piece > 0) {
 			if (tls_stream_write(c->tls, c->unsent.data, piece) < 0)
-				return -EPROTO;
+				return sum > 0 ? sum : -EPROTO;
 			c->unsent.data += piece;
 			c->unsent.len -= piece;
 		}
 		n = conn_tls_flush(c);
 		if (n < 0)
-			return sum > 0 && n == -EAGAIN ? sum : n;
+			return sum > 0 ? sum : n;
 		sum += n;
 	} while (c->unsent.len > 0 && tls_stream_pending(c->tls).len == 0);
 	return sum;
