@@ -39,7 +39,8 @@ class Pair:
         """A test that runs on A, since B is not there yet."""
         test_id = self.g.submit(**plan)
         self.g.wait_state(test_id, "running", "failed")
-        wait_until(lambda: self.g.show(test_id).get("live"), "a first point:\n" + self.a.log)
+        if "warmup_sec" not in plan:
+            wait_until(lambda: self.g.show(test_id).get("live"), "a first point:\n" + self.a.log)
         self.b = self.start_b()
         return test_id
 
@@ -148,6 +149,27 @@ def test_asleep_and_spread(tap, state, backend):
         tap.equal(len(test["workers"]["lost"]), 1, "one was lost")
 
 
+def test_asleep_in_warmup(tap, state, backend):
+    """The owner sleeps, and a worker is killed, before the load begins."""
+    with Pair(state, backend, report_timeout="3s") as p:
+        test_id = p.run(hits_per_sec=60, duration_sec=6, warmup_sec=9, workers=3, on_worker_loss="redistribute")
+        workers = p.a.workers()
+        p.a.send_signal(signal.SIGSTOP)
+        p.b.wait_log("adopted in state running")
+        os.kill(workers[1], signal.SIGKILL)
+        p.b.wait_log("others send its requests")
+        p.a.send_signal(signal.SIGCONT)
+        test = p.g.end(test_id)
+        tap.equal(test["state"], "completed", "redistributed in the warm-up, by the adopter")
+        whole(tap, test, "adopted in the warm-up")
+        ledger = test["warmup"]["ledger"]
+        tap.ok(ledger["balanced"] is True and total(ledger) == 540, "and so is the warm-up's", json.dumps(ledger))
+        tap.equal(test["ledger"]["ok"], 360, "others sent all of its load")
+        tap.equal(test["audit"], {"status": "equal", "sent": 360, "counted": 360}, "the target counted that, once")
+        points = p.g.get("/tests/%s/timeline" % test_id).json["points"]
+        tap.equal([point["t"] for point in points], list(range(6)), "its timeline begins with the load")
+
+
 def test_killed(tap, state, backend):
     with Pair(state, backend) as p:
         test_id = p.run(hits_per_sec=50, duration_sec=60, workers=2)
@@ -163,7 +185,8 @@ def test_killed(tap, state, backend):
 def main():
     tap = Tap()
     for backend in BACKENDS:
-        for test in (test_asleep, test_asleep_and_cancelled, test_asleep_and_spread, test_killed):
+        for test in (test_asleep, test_asleep_and_cancelled, test_asleep_and_spread, test_asleep_in_warmup,
+                     test_killed):
             with tempfile.TemporaryDirectory() as state, backend() as b:
                 test(tap, state, b)
     tap.done()
