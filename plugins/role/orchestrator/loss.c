@@ -104,7 +104,7 @@ void loss_judge(struct test *t, int64_t now)
 	const enum test_state decided = t->life.outcome.state;
 	char names[300];
 
-	if ((decided != T_COMPLETED && decided != T_STATES) || !t->committed ||
+	if ((decided != T_COMPLETED && decided != T_STATES) || !t->committed || t->halted ||
 	    test_count_lost(t, now) < t->setup.workers)
 		return;
 	name_lost(t, now, names, sizeof names);

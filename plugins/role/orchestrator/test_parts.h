@@ -17,7 +17,8 @@ void barrier_found(struct test *t, int64_t now, const struct standing *found); /
 void loss_tick(struct test *t, int64_t now);
 void loss_wake(struct test *t, int64_t gap); /* it was us who slept */
 void loss_all_gone(struct test *t, int64_t now); /* the scheduler has nothing any more */
-/* Right before the end: a test that was to be completed has failed when every worker is lost by now. */
+/* Right before the end: a test that was to be completed has failed when every worker is lost by now, unless it
+ * was told to stop meanwhile. */
 void loss_judge(struct test *t, int64_t now);
 
 /* spread.c: until_tick, and slots that move */
