@@ -307,24 +307,9 @@ static const struct verb verb_peek = {sizeof(struct sq_store_count), DB_READ, NU
 
 /* --- */
 
-static int count_check(enum count_verb verb, const struct sq_store_count *rq)
-{
-	if (rq->count == 0 || rq->items == NULL)
-		return -EINVAL;
-	for (unsigned i = 0; i < rq->count; i++) {
-		const struct sq_counter *item = &rq->items[i];
-
-		if (!name_ok(item->name) || (item->record && !name_ok(item->record)))
-			return -EINVAL;
-		if (verb == COUNT_ADD && item->n < 0)
-			return -EINVAL;
-	}
-	return 0;
-}
-
 int counters_submit(struct counters *c, enum count_verb verb, struct sq_store_count *rq)
 {
-	int r = count_check(verb, rq);
+	int r = count_check(rq, verb == COUNT_ADD);
 
 	if (r == 0 && verb != COUNT_READ)
 		r = counters_own(c);

@@ -4,16 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-bool name_ok(const char *name)
-{
-	size_t n;
-
-	if (name == NULL)
-		return false;
-	n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-");
-	return n > 0 && n <= SQ_ID_MAX && name[n] == '\0';
-}
-
 int blob_check(const struct sq_slice *s)
 {
 	if (s->data == NULL && s->len > 0)

@@ -7,6 +7,7 @@
 #include <squall/store.h>
 
 #include "plugins/common/sqlite/batch.h"
+#include "plugins/common/well_formed.h"
 
 #include "sql.h"
 
@@ -36,14 +37,8 @@ enum {
 	RECORD_BODY
 };
 
-bool name_ok(const char *name);
 /* 0, -EINVAL without data, -E2BIG. */
 int blob_check(const struct sq_slice *s);
-/* Versions, fences and sequence numbers are signed in SQLite: larger ones were never granted. */
-static inline bool number_ok(uint64_t n)
-{
-	return n <= INT64_MAX;
-}
 
 /* What decides whether a record may be written. num = 0: there is none. */
 struct head {

@@ -272,25 +272,6 @@ static void others_again(struct redis_eval *e)
 
 /* --- a request ------------------------------------------------------------------------------- */
 
-static int count_check(const struct sq_store_count *rq, enum count_verb verb, unsigned *ret_hits)
-{
-	unsigned hits = 0;
-
-	if (rq->count == 0 || rq->items == NULL)
-		return -EINVAL;
-	for (unsigned i = 0; i < rq->count; i++) {
-		const struct sq_counter *item = &rq->items[i];
-
-		if (!name_ok(item->name) || (item->record && !name_ok(item->record)))
-			return -EINVAL;
-		if (verb == COUNT_ADD && item->n < 0)
-			return -EINVAL;
-		hits += is_hit(item);
-	}
-	*ret_hits = hits;
-	return 0;
-}
-
 /* 0 when anything is under way: then a part that could not be sent is a failure of the request. */
 static int send_all(struct counting *c, unsigned hits)
 {
@@ -318,13 +299,15 @@ static int send_all(struct counting *c, unsigned hits)
 int store_count(struct store *s, struct sq_store_count *rq, enum count_verb verb)
 {
 	struct counting *c;
-	unsigned hits;
-	int r = count_check(rq, verb, &hits);
+	unsigned hits = 0;
+	int r = count_check(rq, verb == COUNT_ADD);
 
 	if (r < 0)
 		return r;
 	if (!redis_link_is_up(&s->main) || !redis_link_is_up(hits_link(s)))
 		return -ENOTCONN;
+	for (unsigned i = 0; i < rq->count; i++)
+		hits += is_hit(&rq->items[i]);
 	c = calloc(1, sizeof *c + hits * sizeof *c->hits);
 	if (!c)
 		return -ENOMEM;

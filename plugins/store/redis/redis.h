@@ -12,6 +12,7 @@
 #include <squall/plugin.h>
 
 #include "plugins/common/redis/args.h"
+#include "plugins/common/well_formed.h"
 
 struct store_conf {
 	struct redis_conf redis; /* first */
@@ -58,7 +59,5 @@ int store_count(struct store *s, struct sq_store_count *rq, enum count_verb verb
 
 void reap_start(struct store *s);
 void reap_stop(struct store *s);
-
-bool name_ok(const char *name);
 
 #endif

@@ -14,16 +14,6 @@ struct request {
 
 /* --- what is well formed --------------------------------------------------------------------- */
 
-bool name_ok(const char *name)
-{
-	size_t n;
-
-	if (name == NULL)
-		return false;
-	n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-");
-	return n > 0 && n <= SQ_ID_MAX && name[n] == '\0';
-}
-
 int blob_check(struct sq_slice s)
 {
 	if (s.data == NULL && s.len > 0)

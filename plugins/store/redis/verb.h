@@ -24,11 +24,6 @@ extern const struct verb verb_append, verb_merge, verb_range, verb_part_put, ver
 
 /* --- request.c --- */
 
-/* Numbers are signed in Redis: larger ones were never granted. */
-static inline bool number_ok(uint64_t n)
-{
-	return n <= INT64_MAX;
-}
 int blob_check(struct sq_slice s); /* 0, -EINVAL without data, -E2BIG */
 int part_check(const struct sq_part *p);
 void tell_part(struct args *a, const struct sq_part *p);
