@@ -45,6 +45,14 @@ class Office:
         return cert, key
 
 
+def cut(connection):
+    """Ends the wire below TLS, without its notice."""
+    raw = socket.socket(fileno=os.dup(connection.fileno()))
+    raw.shutdown(socket.SHUT_RDWR)
+    raw.close()
+    raise Gone
+
+
 class OddTls(OddServer):
     scheme = "https"
 
@@ -90,19 +98,13 @@ class OddTls(OddServer):
     def do_no_notify(connection):
         """Until the end, and the end is a cut wire."""
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nall of it")
-        raw = socket.socket(fileno=os.dup(connection.fileno()))
-        raw.shutdown(socket.SHUT_RDWR)
-        raw.close()
-        raise Gone
+        cut(connection)
 
     @staticmethod
     def do_length_no_notify(connection):
         """The length is known, so the cut wire behind it says nothing."""
         connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi")
-        raw = socket.socket(fileno=os.dup(connection.fileno()))
-        raw.shutdown(socket.SHUT_RDWR)
-        raw.close()
-        raise Gone
+        cut(connection)
 
     @staticmethod
     def do_notify_early(connection):
