@@ -31,7 +31,7 @@ podman image exists "$base" || podman import -q "$home/base/debian.tar" "$base" 
 
 # chroot: crun refuses mixed cgroups, and plain podman leaves a bridge and iptables chains behind.
 offline=(--pull-never --isolation chroot --network host)
-export ENGINE=buildah
+export ENGINE=buildah SOURCE_DATE_EPOCH=1700000000 # the same for all commits: layers that did not change are kept
 ./deploy/docker/build.sh -r localhost/squall -t test -- -q "${offline[@]}" 2>&1 | grep -v '^[0-9a-f]\{64\}$'
 buildah bud -q --layers "${offline[@]}" -t localhost/squall/redis:test tests/kubernetes/redis >/dev/null
 names=(localhost/squall/{target-api,gateway-api,orchestrator,worker,redis}:test)
