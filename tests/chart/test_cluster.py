@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -61,6 +62,8 @@ class Test:
         line = ('curl -sS -X POST "http://%s:8000/tests" -H "Content-Type: application/json" -d \'%s\''
                 % (BALANCER, json.dumps(plan)))
         self.answer = shell(line, inside=True)
+        if self.answer.returncode != 0 or "test_id" not in self.answer.stdout:
+            raise RuntimeError("%s: %s%s" % (line, self.answer.stdout, self.answer.stderr))
         self.id = json.loads(self.answer.stdout)["test_id"]
 
     def get(self):
@@ -125,6 +128,8 @@ def install(around):
     pulled = {c["imageID"].split("@")[0] for r in ROLES for p in pods(r).values() for c in p["status"]["containerStatuses"]}
     tap.equal(pulled, {REGISTRY + "/" + r for r in ROLES}, "namely that one")
     cluster.set_balancer(NAMESPACE, "gateway-api")
+    wait_until(lambda: shell("curl -sf http://%s:8000/" % BALANCER, inside=True).returncode == 0,
+               lambda: "the balancer's address: %s" % shell("curl -sS http://%s:8000/" % BALANCER, inside=True).stderr, every=0.5)
 
 
 def step_five():
@@ -261,6 +266,8 @@ try:
         as_jobs(around_it)
         uninstall()
         elsewhere(around_it)
+except Exception:  # what it was comes before the clean-up, which takes a while
+    tap.ok(False, "the test came to its end", traceback.format_exc())
 finally:
     restore()
 tap.done()

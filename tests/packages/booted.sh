@@ -18,8 +18,7 @@ is() { [ "$1" = "$2" ] || { echo "got $1, want $2"; return 1; }; }
 show() { systemctl show -P "$2" "$1"; }
 fails() { ! "$@"; }
 until_true() { # until_true COMMAND...: for as long as it takes, up to a minute
-	local i
-	for i in $(seq 600); do "$@" && return; sleep 0.1; done
+	for _ in $(seq 600); do "$@" && return; sleep 0.1; done
 	return 1
 }
 answers() { curl -sf -o /dev/null http://127.0.0.1:8000/readyz; }
