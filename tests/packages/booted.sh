@@ -16,6 +16,7 @@ ok() { # ok NAME COMMAND...: the command's success is the result
 }
 is() { [ "$1" = "$2" ] || { echo "got $1, want $2"; return 1; }; }
 show() { systemctl show -P "$2" "$1"; }
+in_state() { is "$(show "$1" ActiveState)" "$2"; }
 fails() { ! "$@"; }
 until_true() { # until_true COMMAND...: for as long as it takes, up to a minute
 	for _ in $(seq 600); do "$@" && return; sleep 0.1; done
@@ -45,14 +46,14 @@ ok "enabled for the next boot" systemctl enable $s
 ok "squall.target starts what is enabled" systemctl restart squall.target
 ok "that is this instance" until_true answers
 ok "squall.target stops it" systemctl stop squall.target
-ok "with the others" is "$(systemctl is-active $s)" inactive
+ok "with the others" in_state $s inactive
 echo 'rolse = ( );' >/etc/squall/wrong.conf
 systemctl start squalld@wrong
-ok "a wrong .conf fails" until_true is "$(systemctl is-active squalld@wrong)" failed
+ok "a wrong .conf fails" until_true in_state squalld@wrong failed
 ok "and is not tried again" is "$(show squalld@wrong NRestarts) $(show squalld@wrong ExecMainStatus)" "0 2"
 ok "an instance without .conf does not start" fails systemctl start squalld@missing
 printf 'TARGET_URL=http://127.0.0.1:1/hit\nDURATION_SEC=1\n' >/etc/squall/worker.env
 systemctl start squalld@worker
-ok "a worker on its own fails without a target" until_true is "$(show squalld@worker ActiveState)" failed
+ok "a worker on its own fails without a target" until_true in_state squalld@worker failed
 ok "and repeats no load" is "$(show squalld@worker NRestarts)" 0
 echo "1..$n"
