@@ -1,8 +1,8 @@
 #!/bin/bash
 # run.sh [BUILD]: everything that needs a real Kubernetes, from nothing to nothing.
 #
-# Builds the images, starts the cluster (cluster/up.sh), runs the scheduler's contract, whole systems and faults on it,
-# and ends it. BUILD: a build of this tree with --enable-failpoints (default: build). Needs root, Debian 12 and the
+# Builds the images, starts the cluster (cluster/up.sh), runs the scheduler's contract, whole systems, faults and the
+# chart on it, and ends it. BUILD: a build of this tree with --enable-failpoints (default: build). Needs root, Debian 12 and the
 # cluster's binaries (cluster/install.sh). SQUALL_TEST_FULL=1: the long forms. ONLY=text: the faults whose names hold it.
 # The last line is `N passed, N failed, N skipped`; exits non-zero on any failure.
 set -uo pipefail
@@ -59,4 +59,5 @@ step up "$cluster/up.sh" || finish
 tap contract python3 tests/integration/test_scheduler_contract.py deployment job
 tap whole python3 tests/integration/test_kubernetes_whole.py
 tap faults python3 tests/integration/test_kubernetes_faults.py
+tap chart python3 tests/chart/test_cluster.py
 finish
