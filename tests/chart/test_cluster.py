@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from chart import CHART, helm, missing  # noqa: E402
 from node import BALANCER, REGISTRY, HERE, Plain, Surroundings  # noqa: E402
 from cluster import NAMESPACE, required_or_skip  # noqa: E402
+from restricted import violations  # noqa: E402
 from squall import Tap, wait_until  # noqa: E402
 
 PASSWORD = "c2VjcmV0LW9mLXRoZS10ZXN0cw=="
@@ -148,6 +149,8 @@ def monitoring(test):
     listed = shell("kubectl get pods -n load-testing -l app=load-worker")
     running = [line.split()[0] for line in listed.stdout.splitlines() if " Running " in line]
     tap.equal(len(running), 5, "kubectl get pods -n load-testing -l app=load-worker lists five workers")
+    loose = {p["metadata"]["name"]: violations(p["spec"]) for p in cluster.get("pods")["items"]}
+    tap.equal({name: found for name, found in loose.items() if found}, {}, "every pod that runs keeps to \"restricted\"")
     wait_until(lambda: shell("kubectl logs -n load-testing %s" % running[0]).stdout, "the log of a worker", every=1)
     tap.ok(True, "kubectl logs -n load-testing <pod-name> shows what a worker does")
     logs = shell("kubectl logs -n load-testing -l app=orchestrator --tail=-1")
