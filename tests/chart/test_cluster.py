@@ -161,8 +161,7 @@ def monitoring(test):
 
 
 def undisturbed(name, before, change):
-    """Rolls gateway and orchestrator by change; the test's own pods stay what they were. Whether it still runs is
-    left to what the caller knows of its length."""
+    """Rolls gateway and orchestrator by change; the pods of before stay what they were."""
     olds = {r: set(pods(r)) for r in ("gateway-api", "orchestrator")}
     succeeds("%s under a running test" % name, change())
     rolled_out()
@@ -177,8 +176,9 @@ def upgrade_and_rollback(around):
     """Everything that can be rolled without touching the target, while its workers load: there and back."""
     test = Test({"hits_per_sec": 100, "duration_sec": 300, "workers": 5})
     test.reach("running")
-    before = {app: lives(app) for app in ("load-worker", "target-api")}
-    tap.equal(len(before["load-worker"]), 5, "a longer test runs")
+    workers = "load-worker,squall.io/test-id=" + test.id
+    before = {app: lives(app) for app in (workers, "target-api")}
+    tap.equal(len(before[workers]), 5, "a longer test runs")
     conf = undisturbed("helm upgrade", before, lambda: helm_here(
         "upgrade", "load-tester", CHART, "-f", around.path("my-values.yaml"), "--set-file", "redis.ca=" + around.redis_ca,
         "--set", "worker.options.timer=economy", "--set", "worker.resources.limits.cpu=2",
@@ -250,8 +250,7 @@ def elsewhere(around):
     cluster.delete_namespace(NAMESPACE)
     succeeds("it installs with -n load-testing --create-namespace",
              helm_here("install", "load-tester", *args, "-n", NAMESPACE, "--create-namespace"))
-    succeeds("and uninstalls again",
-             helm_here("uninstall", "load-tester", "-n", NAMESPACE))
+    succeeds("and uninstalls again", helm_here("uninstall", "load-tester", "-n", NAMESPACE))
     cluster.delete_namespace(NAMESPACE)
     cluster.kubectl("create", "namespace", NAMESPACE)
     succeeds("it installs into somebody else's namespace", helm_here("install", "load-tester", *args))
