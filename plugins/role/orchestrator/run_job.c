@@ -19,7 +19,7 @@ static void take_state(struct run *r, const struct sq_job_state *state)
 
 		if (w->phase == SQ_W_GONE) {
 			gone++;
-			test_worker_gone(&r->test, now, w->name);
+			test_worker_gone(&r->test, now, w->name, w->reason);
 		}
 		reason = reason ? reason : w->reason;
 	}
