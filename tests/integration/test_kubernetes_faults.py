@@ -286,7 +286,8 @@ class Faults(PodSuite):
 
         def at(points, some):
             return [p for p in points if not short or p in some]
-        self.add("out of memory before the start", out_of_memory, 0, "failed workers_lost", "timed_out provisioning_timeout")
+        self.add("out of memory before the start", out_of_memory, 0, "failed workers_lost", "failed not_armed",
+                 "timed_out provisioning_timeout")
         self.add("out of memory under load", out_of_memory, 12, "failed workers_lost")
         self.add("an image that is nowhere", no_image)
         self.add("no node for it", unschedulable)
