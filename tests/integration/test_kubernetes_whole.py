@@ -38,6 +38,17 @@ def listed(cluster):
     return [row.split()[0] for row in rows if row.split()[2] == "Running"]
 
 
+def hits(pods):
+    """GET /stats of the gateway, which asks the target."""
+    answers = []
+
+    def total():
+        answers.append(pods.request("GET", "/stats"))
+        return answers[-1][0] == 200
+    wait_until(total, lambda: answers[-1], 30)
+    return answers[-1][1]["total_hits"]
+
+
 def told(cluster, part):
     """The line of the orchestrator's log that holds it."""
     log = kubectl_words(cluster, "kubectl logs -n load-testing -l app=orchestrator --tail=-1")
@@ -45,7 +56,7 @@ def told(cluster, part):
 
 
 def run(cluster, pods, mode, kind, plan):
-    before = pods.request("GET", "/stats")[1]["total_hits"]
+    before = hits(pods)
     status, answer = pods.request("POST", "/tests", plan)
     tap.equal((status, answer["message"], answer["parameters"]), (202, "Test request submitted successfully", plan),
               mode + ": POST /tests answers as specified")
@@ -61,7 +72,7 @@ def run(cluster, pods, mode, kind, plan):
     tap.ok(test["ledger"]["balanced"] and test["ledger"]["scheduled"] == total, mode + ": the ledger balances",
            json.dumps(test["ledger"]))
     tap.equal(test["audit"]["status"], "equal", mode + ": the audit is equal: %s" % json.dumps(test["audit"]))
-    tap.equal(pods.request("GET", "/stats")[1]["total_hits"] - before, test["audit"]["counted"],
+    tap.equal(hits(pods) - before, test["audit"]["counted"],
               mode + ": GET /stats of the gateway counts them")
     tap.equal((test["workers"]["planned"], test["workers"]["reported"], test["workers"]["lost"]),
               (plan["workers"], plan["workers"], []), mode + ": each worker reported")
@@ -79,6 +90,21 @@ def run(cluster, pods, mode, kind, plan):
         tap.ok(True, mode + ": no object is left")
     except TimeoutError:
         tap.ok(False, mode + ": no object is left", left(cluster))
+
+
+def orchestrator_deleted(cluster, pods, state):
+    """Its Deployment brings another one, which goes on with the test."""
+    test_id = pods.submit(hits_per_sec=100, duration_sec=20, workers=2)
+    pods.wait_state(test_id, state)
+    pod = cluster.get("pods", "-l", "app=orchestrator")["items"][0]["metadata"]["name"]
+    pods.kubectl("delete", "pod", pod, "--wait=false")
+    test = pods.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("completed", None), "orchestrator deleted in %s: the test completes" % state)
+    tap.ok(test["ledger"]["balanced"] and test["audit"]["status"] == "equal" and not test["workers"]["lost"],
+           "orchestrator deleted in %s: with all its workers, each request counted once" % state,
+           json.dumps([test["ledger"], test["audit"], test["workers"]]))
+    tap.ok(wait_until(lambda: not left(cluster), "the end of its objects"), "orchestrator deleted in %s: no object is left" % state)
+    pods.wait_ready("orchestrator")
 
 
 def stops_in_order(cluster, pods, part):
@@ -101,6 +127,9 @@ with Pods(cluster) as pods:
     for workload, kind in (("deployment", "deployments"), ("job", "jobs")):
         pods.configure(in_pod(scheduler_conf(workload)))
         run(cluster, pods, workload, kind, spec)
+    pods.configure(in_pod(scheduler_conf("auto"), 'control_urls = ( "http://orchestrator:8000" ); lease_ttl = "3s";'))
+    for state in ("provisioning", "running", "draining"):
+        orchestrator_deleted(cluster, pods, state)
     for part in ("orchestrator", "gateway-api", "target-api"):
         stops_in_order(cluster, pods, part)
 tap.done()

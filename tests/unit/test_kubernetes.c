@@ -25,6 +25,7 @@ static struct object_style style(enum shape shape)
 {
 	return (struct object_style){
 	    .shape = shape,
+	    .space = "main",
 	    .image = "registry.example/worker:1.0",
 	    .pull_policy = "Always",
 	    .service_account = "",
@@ -126,6 +127,22 @@ static struct json_object *served(enum shape shape, const char *version)
 	doc_put_text(m, "resourceVersion", version);
 	doc_put_text(m, "creationTimestamp", "2026-11-28T12:00:00Z");
 	return o;
+}
+
+static void test_listed(void)
+{
+	static const enum shape shapes[] = {SHAPE_JOB, SHAPE_JOB_PLAIN, SHAPE_DEPLOYMENT};
+
+	for (unsigned i = 0; i < SQ_LEN(shapes); i++) {
+		struct json_object *o = served(shapes[i], "1");
+		struct workload w = {.shape = 99};
+
+		json_object_object_del(o, "kind");
+		json_object_object_del(o, "apiVersion");
+		ok(workload_read(o, &w) == 0 && w.shape == shapes[i],
+		   "shape %u, from a list, which says no kind", shapes[i]);
+		json_object_put(o);
+	}
 }
 
 /* RFC 7386, as the server does it. */
@@ -381,8 +398,11 @@ static void test_lists(void)
 	report(&c, "p1", SQ_W_RUNNING, false);
 	cluster_pods_end(&c);
 	ok(job_gone(cluster_find(&c, "lw-x")) == 1, "a pod that is in no new list is gone");
-	cluster_workloads_begin(&c);
-	cluster_workloads_end(&c);
+	cluster_workloads_begin(&c, w.shape != SHAPE_DEPLOYMENT);
+	cluster_workloads_end(&c, w.shape != SHAPE_DEPLOYMENT);
+	ok(cluster_find(&c, "lw-x")->exists, "a workload stays when one of another kind is listed");
+	cluster_workloads_begin(&c, w.shape == SHAPE_DEPLOYMENT);
+	cluster_workloads_end(&c, w.shape == SHAPE_DEPLOYMENT);
 	ok(cluster_find(&c, "lw-x") && last.phase == SQ_JOB_RUNNING,
 	   "a workload too; but its last pod lives");
 	cluster_pods_begin(&c);
@@ -415,6 +435,7 @@ static void test_memory(void)
 int main(void)
 {
 	test_names();
+	test_listed();
 	test_written();
 	test_life();
 	test_foreign();

@@ -87,9 +87,10 @@ static int64_t unix_seconds(const char *stamp)
 	return strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
+/* The items of a list do not say their kind. */
 static enum shape shape_of(struct json_object *o)
 {
-	if (strcmp(text(o, "/kind"), "Deployment") == 0)
+	if (at(o, "/spec/replicas"))
 		return SHAPE_DEPLOYMENT;
 	return at(o, "/spec/suspend") ? SHAPE_JOB : SHAPE_JOB_PLAIN;
 }
@@ -115,6 +116,7 @@ int workload_read(struct json_object *o, struct workload *out)
 
 	copy(w.name, sizeof w.name, text(o, "/metadata/name"));
 	copy(w.id, sizeof w.id, text(o, NOTE(KEY_TEST_ID)));
+	copy(w.space, sizeof w.space, text(o, "/metadata/labels/" KEY_SPACE));
 	copy(w.uid, sizeof w.uid, text(o, "/metadata/uid"));
 	copy(w.version, sizeof w.version, text(o, "/metadata/resourceVersion"));
 	copy(w.plan_sha256, sizeof w.plan_sha256, text(o, NOTE(KEY_PLAN)));
