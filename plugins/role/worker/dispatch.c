@@ -123,8 +123,7 @@ static int dispatch_write(struct dispatch *d, struct request *r, struct conn *c)
 	}
 	c->to_head = m->to_head;
 	c->watched = m->checks.watches;
-	c->seen.what[0] = '\0';
-	if (c->served > 0)
+	if (c->served == 1)
 		c->seen.dns = c->seen.connect = c->seen.tls = -1;
 	return conn_send(c, bytes);
 }

@@ -10,10 +10,10 @@ struct request {
 	struct request_times times;
 	struct conn *conn; /* that it was sent on */
 	struct books *books;
+	/* owned: what the socket did not take of bytes that are rendered anew each time; NULL */
+	char *unsent;
 	bool counted;
 	struct check_state checks;
-	char
-	    *unsent; /* owned: what the socket did not take of bytes that are rendered anew each time; NULL */
 };
 
 static inline struct request *request_first(const struct link *list)
