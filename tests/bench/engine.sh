@@ -53,9 +53,14 @@ connected() {
 	[ "$(find "/proc/$2/fd" -lname 'socket:*' 2>/dev/null | wc -l)" -ge "$1" ]
 }
 
-# ready CONNECTIONS NAME PID: a client has its connections and waits for its turn.
+# shellcheck disable=SC2317
+more_than() { [ "$(served)" -gt "$1" ]; }
+
+# ready CONNECTIONS NAME PID: a client has its connections, is being answered, while all others are stopped, and
+# waits for its turn.
 ready() {
 	until_true "$2's connections" connected "$1" "$3"
+	until_true "answers to $2" more_than "$(served)"
 	kill -STOP "$3"
 	clients+=("$2=$3")
 }
