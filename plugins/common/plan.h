@@ -15,10 +15,10 @@
 #include <squall/util.h>
 
 #include "core/base/buf.h"
+#include "core/base/schedule.h"
 #include "core/base/text.h"
 #include "core/base/url.h"
 #include "plan_wire.h"
-#include "schedule.h"
 
 struct json_object;
 struct threshold;

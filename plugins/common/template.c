@@ -7,7 +7,7 @@
 
 #include "core/base/text.h"
 #include "plan_data.h"
-#include "schedule.h"
+#include "core/base/schedule.h"
 
 #define UUID_LEN 36
 #define EXPRESSION_MAX 128
