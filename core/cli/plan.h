@@ -28,6 +28,10 @@ int plan_expand_env(struct json_object *v, struct sq_err *err);
  * model, where nothing is due at a time; or a negative errno with the reason. */
 int plan_to_schedule(struct json_object *plan, struct schedule *ret, struct sq_err *err);
 
+/* Makes it that of the first of its requests alone, with the values of request 0 in the places of {{...}}. 0, or a
+ * negative errno with the reason. */
+int plan_take_first(struct json_object *plan, struct sq_err *err);
+
 /* Headers whose values others must not read: name of len bytes, in any case of letters; always, or as the
  * plan's secret_headers says. */
 bool plan_is_secret(struct json_object *plan, const char *name, size_t len);
