@@ -18,6 +18,7 @@ esac
 export SQUALL_TEST_FULL=$full
 
 build=$PWD/build-tests
+jobs=$((2 * $(nproc))) # tests wait most of their time
 passed=0 failed=0 skipped=0
 skips=()
 
@@ -72,7 +73,7 @@ step build make -j"$(nproc)" || finish
 
 echo "-- check, with sanitizers"
 find . -name '*.trs' -delete
-make -k -j"$(nproc)" check >check.log 2>&1
+make -k -j"$jobs" check >check.log 2>&1
 status=$?
 mapfile -t results < <(all_trs .)
 before=$failed
@@ -85,5 +86,5 @@ elif [ "$status" -ne 0 ]; then
 	grep -hE '^(not ok|#   )' tests/*/*.log 2>/dev/null | head -n 60
 fi
 
-step distcheck make -j"$(nproc)" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
+step distcheck make -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
 finish

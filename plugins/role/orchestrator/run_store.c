@@ -12,7 +12,7 @@
 #define RETRY (500 * SQ_MS) /* after a snapshot or point that was not stored */
 #define AUDIT_EVERY (150 * SQ_MS)
 #define AUDITS_MORE 2 /* looks at a counter that is behind what was sent */
-#define POINT_DELAY (600 * SQ_MS) /* reports about a second come in this time after it */
+#define POINT_DELAY (600 * SQ_MS) /* how long after a second reports about it are waited for */
 
 static void note_trouble(struct run *r, int status)
 {
@@ -355,7 +355,7 @@ static bool point(struct run *r, int64_t now)
 
 	if (!r->test.committed || since <= 0)
 		return false;
-	at.offered = run_offered(r, (since < end ? since : end) - 1);
+	at.offered = run_offered(r, (r->closing || since < end ? since : end) - 1);
 	at.workers = r->test.setup.workers - test_count_lost(&r->test, now);
 	at.cpu = merger_health(r->merger).cpu;
 	p = timeline_point(r->timeline, &at);
@@ -371,15 +371,30 @@ static bool point(struct run *r, int64_t now)
 	return true;
 }
 
+/* Everybody has told what happened until then, which is not yet the end of the load: that comes with what was
+ * still under way. */
+static bool told(const struct run *r, int64_t until)
+{
+	if (until >= r->schedule.end)
+		return false;
+	for (uint32_t i = 0; i < merger_count(r->merger); i++) {
+		const struct report *worker = merger_at(r->merger, i);
+
+		if (worker->elapsed < until && !worker->final)
+			return false;
+	}
+	return true;
+}
+
 void run_points(struct run *r, int64_t now)
 {
-	int64_t due = run_load_at(r) + (int64_t)(r->second + 1) * SQ_S + POINT_DELAY;
+	int64_t end = (int64_t)(r->second + 1) * SQ_S, since = now - run_load_at(r);
 
 	if (!r->test.committed || r->appending || r->closing || !test_owned(&r->test, now))
 		return;
 	if (r->point.len > 0)
 		append(r); /* once more */
-	else if (now >= due)
+	else if (since >= end + POINT_DELAY || (since >= end && told(r, end)))
 		point(r, now);
 }
 

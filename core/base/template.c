@@ -7,8 +7,7 @@
 
 #include "core/base/digits.h"
 #include "core/base/text.h"
-#include "plan_data.h"
-#include "schedule.h"
+#include "core/base/schedule.h"
 
 #define UUID_LEN 36
 #define EXPRESSION_MAX 128
@@ -28,7 +27,7 @@ static int read_random(struct piece *p, const char *args, struct sq_err *err)
 	return 0;
 }
 
-static int read_row(struct piece *p, const char *name, const struct plan_data *data, struct sq_err *err)
+static int read_row(struct piece *p, const char *name, const struct template_data *data, struct sq_err *err)
 {
 	for (uint32_t i = 0; data && i < data->columns; i++)
 		if (strcmp(data->names[i], name) == 0) {
@@ -40,7 +39,7 @@ static int read_row(struct piece *p, const char *name, const struct plan_data *d
 }
 
 /* What stands between the braces, without blanks around it. */
-static int read_expression(struct piece *p, const char *s, const struct plan_data *data, uint32_t *place,
+static int read_expression(struct piece *p, const char *s, const struct template_data *data, uint32_t *place,
                            struct sq_err *err)
 {
 	int r = 0;
@@ -64,7 +63,7 @@ static int read_expression(struct piece *p, const char *s, const struct plan_dat
 }
 
 /* s begins behind "{{". Returns the bytes up to behind "}}", or an error. */
-static ssize_t take_expression(struct piece *p, struct sq_slice s, const struct plan_data *data,
+static ssize_t take_expression(struct piece *p, struct sq_slice s, const struct template_data *data,
                                uint32_t *place, struct sq_err *err)
 {
 	const char *end = memmem(s.data, s.len, "}}", 2);
@@ -84,8 +83,8 @@ static ssize_t take_expression(struct piece *p, struct sq_slice s, const struct 
 }
 
 /* One piece from the beginning of s; the bytes it took, or an error. */
-static ssize_t take_piece(struct piece *p, struct sq_slice s, const struct plan_data *data, uint32_t *place,
-                          struct sq_err *err)
+static ssize_t take_piece(struct piece *p, struct sq_slice s, const struct template_data *data,
+                          uint32_t *place, struct sq_err *err)
 {
 	const char *open = memmem(s.data, s.len, "{{", 2);
 	ssize_t n;
@@ -106,8 +105,8 @@ static ssize_t take_piece(struct piece *p, struct sq_slice s, const struct plan_
 	return n < 0 ? n : n + 2;
 }
 
-int template_compile(struct template *t, struct sq_slice text, const struct plan_data *data, uint32_t *place,
-                     struct sq_err *err)
+int template_compile(struct template *t, struct sq_slice text, const struct template_data *data,
+                     uint32_t *place, struct sq_err *err)
 {
 	struct template made = {0};
 	uint32_t room = 0;
