@@ -252,7 +252,9 @@ def test_crash_before(tap):
             whole(tap, test, "adopted")
 
 
-def suite(tap):
+def suite(tap, backend):
+    global BACKEND
+    BACKEND = backend
     with State() as state, system(state) as d:
         for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_presence, test_unreachable,
                      test_refused, test_control):
@@ -267,12 +269,12 @@ def suite(tap):
 
 
 def main():
-    global BACKEND
     tap = Tap()
-    for BACKEND in backends():
-        with BACKEND:
-            suite(tap)
+    for backend in backends():
+        with backend:
+            suite(tap, backend)
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()
