@@ -71,6 +71,14 @@ struct sq_slice http_header(const struct http_head *h, const char *name)
 	return (struct sq_slice){NULL, 0};
 }
 
+bool http_is_field(const char *name, const char *value)
+{
+	const char *name_end = name + strlen(name), *value_end = value + strlen(value);
+
+	return name < name_end && scan_while(name, name_end, CHAR_TOKEN) == name_end &&
+	       scan_text(value, value_end) == value_end;
+}
+
 /* Digits alone, at most INT64_MAX. */
 static bool parse_length(struct sq_slice s, uint64_t *ret)
 {

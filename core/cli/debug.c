@@ -296,9 +296,15 @@ static int perform(struct exchange *x, struct json_object *plan)
 
 int debug_request(struct json_object *plan)
 {
-	struct exchange x = {.easy = curl_easy_init(), .plan = plan};
+	struct exchange x = {.easy = NULL, .plan = plan};
 	int code = RESULT_EXIT_STOPPED;
+	struct sq_err err;
 
+	if (plan_take_first(plan, &err) < 0) {
+		say("%s", err.text);
+		return RESULT_EXIT_USAGE;
+	}
+	x.easy = curl_easy_init();
 	if (x.easy && set_up(&x, plan))
 		code = perform(&x, plan);
 	else

@@ -157,6 +157,17 @@ static void merge_latencies(struct view *v, const char *blob)
 		hist_merge(v->response, v->part);
 }
 
+/* Seconds for which a point stands that ends with this one: several where points of long tests are merged,
+ * and less than one where the load ends within it. */
+static double span(const struct view *v, int64_t next)
+{
+	double until = (double)next, end = (double)v->duration / SQ_S;
+
+	if (end > (double)v->next && end < until)
+		until = end;
+	return until - (double)v->next;
+}
+
 bool view_point(struct view *v, struct json_object *point)
 {
 	uint64_t second, sent;
@@ -164,8 +175,7 @@ bool view_point(struct view *v, struct json_object *point)
 	if (!member_count(point, "t", &second) || (int64_t)second < v->next || second > INT32_MAX ||
 	    !member_count(point, "sent", &sent))
 		return false;
-	/* Points of long tests are merged, and stand for several seconds then. */
-	v->second_rate = (double)sent / (double)((int64_t)second + 1 - v->next);
+	v->second_rate = (double)sent / span(v, (int64_t)second + 1);
 	v->rates[v->rate_count++ % VIEW_SPARKS] = v->second_rate;
 	v->next = (int64_t)second + 1;
 	v->sent += sent;

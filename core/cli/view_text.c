@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/result_page.h"
+#include "core/base/schedule.h"
 #include "core/base/text.h"
 #include "rate.h"
 #include "view.h"
@@ -103,8 +104,13 @@ static void put_progress(struct line *l, const struct view *v, const struct look
 	char sent[TEXT_MAX], all[TEXT_MAX];
 	int size = look->width >= PAGE_WIDTH ? BAR : (int)look->width / 4, filled;
 	double part = v->duration > 0 ? seconds(v) * SQ_S / (double)v->duration : 0;
-	uint64_t whole = v->rate > 0 ? rate_total(v->rate, v->duration) : v->sent;
+	uint64_t whole = v->sent;
+	struct schedule schedule;
 
+	if (v->rate > 0) {
+		schedule_constant(&schedule, v->rate, v->duration);
+		whole = schedule.total;
+	}
 	if (v->most > 0) {
 		whole = v->most;
 		part = v->sent < whole ? (double)v->sent / (double)whole : 1;

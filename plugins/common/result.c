@@ -6,7 +6,7 @@
 
 #include "core/base/text.h"
 #include "doc.h"
-#include "schedule.h"
+#include "core/base/schedule.h"
 #include "threshold_watch.h"
 
 typedef unsigned __int128 u128;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "schedule.h"
+#include "slots.h"
 
 #define SLOT_NOBODY UINT32_MAX
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "plugins/common/books.h"
-#include "plugins/common/schedule.h"
+#include "core/base/schedule.h"
 #include "tests/failmalloc.h"
 #include "tests/tap.h"
 
@@ -238,7 +238,8 @@ static void test_ends(void)
 	books_unsent(b, &r, r.picked + 7, UNSENT_CONNECT, &s);
 	is_int(b->error_count[SAMPLE_UNSENT], 1, "unsent: a sample says why");
 	ok(b->errors[SAMPLE_UNSENT][0].wait == 7 && b->errors[SAMPLE_UNSENT][0].service == 0 &&
-	       b->errors[SAMPLE_UNSENT][0].status == 0 && strcmp(b->errors[SAMPLE_UNSENT][0].what, "busy") == 0,
+	       b->errors[SAMPLE_UNSENT][0].status == 0 &&
+	       strcmp(b->errors[SAMPLE_UNSENT][0].what, "busy") == 0,
 	   "how long it waited, and without an answer");
 	is_int(b->late_unsent, 1, "late and never sent is remembered");
 	r = sent(b, 2, SQ_MS, 0);

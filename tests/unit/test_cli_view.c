@@ -245,10 +245,28 @@ static void closed(void)
 	view_free(&v);
 }
 
+/* A load that ends within a second: its rate is that of the part. */
+static void part_of_a_second(void)
+{
+	struct view v;
+
+	view_init(&v);
+	record(&v, "{\"test_id\":\"7f3k9m2q\",\"state\":\"running\",\"effective_plan\":{\"method\":\"GET\","
+	           "\"url\":\"http://h/\",\"hits_per_sec\":100,\"duration_sec\":1.3,\"workers\":1}}");
+	ok(point(&v, "{\"t\":0,\"sent\":100,\"errors\":0}"), "the whole second");
+	point_is(&v, "  1/1.300 s  100.0/s  no answers yet  errors 0\n", "100 in 1 s");
+	ok(point(&v, "{\"t\":1,\"sent\":30,\"errors\":0}"), "the rest");
+	point_is(&v, "  1.300/1.300 s  100.0/s  no answers yet  errors 0\n", "30 in 0.3 s are 100/s too");
+	ok(point(&v, "{\"t\":2,\"sent\":0,\"errors\":0}"), "late answers");
+	point_is(&v, "  1.300/1.300 s  0/s  no answers yet  errors 0\n", "and nothing more is sent");
+	view_free(&v);
+}
+
 int main(void)
 {
 	before();
 	during();
+	part_of_a_second();
 	closed();
 	hostile();
 	return tap_done();
