@@ -302,6 +302,8 @@ static void appended(struct sq_op *op, int status)
 
 	r->appending = false;
 	note_trouble(r, status);
+	if (status >= 0)
+		run_thin_added(r, r->point.len);
 	if (!again || r->closing == CLOSING_POINT)
 		buf_reset(&r->point);
 	if (r->closing == CLOSING_POINT)
