@@ -289,7 +289,7 @@ def suite(tap, backend):
 
 def main():
     tap = Tap()
-    for backend in backends():
+    for backend in backends(tap):
         with backend:
             suite(tap, backend)
     tap.done()
