@@ -125,6 +125,24 @@ def test_control(tap, d):
     tap.ok(True, "a test that is over answers 410")
 
 
+def test_thinned(tap):
+    """A timeline with more points than are kept: the older ones stand for several seconds, and nothing is lost."""
+    with State() as state, system(state, more="timeline_points = 8;") as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=16, workers=2)
+        test = d.end(test_id)
+        whole(tap, test, "a run longer than its timeline")
+        points = d.get("/tests/%s/timeline" % test_id, role="gateway").json["points"]
+        seconds = [p["t"] for p in points]
+        tap.ok(len(points) <= 9, "17 seconds are thinned to about 8 points", seconds)
+        tap.ok(seconds == sorted(set(seconds)) and seconds[-4:] == list(range(seconds[-1] - 3, seconds[-1] + 1)) and seconds[0] > 0,
+               "in order, the last ones a second each", seconds)
+        for member in ("sent", "ok", "offered"):
+            tap.equal(sum(p[member] for p in points), 800, "their %s add up" % member)
+        rows = d.get("/tests/%s/report.csv" % test_id, role="gateway").text.split("\r\n")
+        tap.equal([int(row.split(",")[0]) for row in rows[1:-1]], seconds, "and so has the table")
+        tap.equal(d.stop(), 0, "it stops in order")
+
+
 def test_waiting(tap):
     with State() as state, system(state, most=1) as d:
         first = d.submit(hits_per_sec=20, duration_sec=2, workers=1)
@@ -284,6 +302,7 @@ def suite(tap, backend):
                      test_refused, test_control):
             test(tap, d)
         tap.equal(d.stop(), 0, "and it stops in order")
+    test_thinned(tap)
     test_waiting(tap)
     test_totals(tap)
     test_presence_queued(tap)
@@ -295,7 +314,7 @@ def suite(tap, backend):
 
 def main():
     tap = Tap()
-    for backend in backends():
+    for backend in backends(tap):
         with backend:
             suite(tap, backend)
     tap.done()
