@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -291,6 +292,34 @@ class Slow(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Echo(Slow):
+    """Refuses each request, and shows its headers, as error pages of some frameworks do."""
+
+    def do_GET(self):
+        page = str(self.headers).encode()
+        self.send_response(500)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+
+def test_echo(tap):
+    """What a target shows of the secrets that it was sent is kept nowhere."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server, State() as state:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with System(state, BACKEND, url="http://127.0.0.1:%d/" % server.server_port) as d:
+            test_id = d.submit(hits_per_sec=10, duration_sec=1, method="GET", secret_headers=["X-Key"],
+                               headers={"Authorization": "Bearer geheimwort", "X-Key": "losungswort", "X-Open": "offen"})
+            test = json.dumps(d.end(test_id))
+            tap.ok("X-Open: offen" in test, "the first bytes of an answer are kept")
+            tap.ok("geheimwort" not in test and "losungswort" not in test, "but no secret in them", test)
+            if BACKEND is LOCAL:
+                with sqlite3.connect("file:%s/store.db?mode=ro" % state.dir, uri=True) as db:
+                    parts = b"".join(row[0] for row in db.execute("SELECT data FROM parts"))
+                tap.ok(b"X-Open: offen" in parts and b"geheimwort" not in parts, "nor in what the workers reported")
+        server.shutdown()
+
+
 def test_backlog(tap):
     """A target that is slower than the load: requests are sent behind the end, which is not the rate it stood."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server, State() as state:
@@ -341,6 +370,7 @@ def suite(tap):
     test_crash_before(tap)
     test_crash_draining(tap)
     test_backlog(tap)
+    test_echo(tap)
     test_store_away(tap)
 
 
