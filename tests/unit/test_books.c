@@ -427,7 +427,8 @@ static void test_lose_many(void)
 
 	b->in_flight = many;
 	books_lose(b, 0, 0);
-	ok(b->in_flight == 0 && b->ledger.in_flight_at_end == many, "2^53 requests in flight are lost at once");
+	ok(b->in_flight == 0 && b->ledger.in_flight_at_end == many,
+	   "2^53 requests in flight are lost at once");
 	ok(b->hist[H_SERVICE]->count == many && b->hist[H_SERVICE]->censored == many &&
 	       b->hist[H_RESPONSE]->count == many && b->hist[H_RESPONSE]->max == 0,
 	   "each is a lower bound of its own");

@@ -49,7 +49,8 @@ static void test_words(void)
 	is_str(masked(KEY ",\"Cookie\":\"session=abcdef; theme=dark\"", "{\"session\":\"abcdef\"}"),
 	       "{\"session\":\"******\"}", "the value of a cookie");
 	is_str(masked("\"X-Key\":\"abc\"", "abcabc"), "abcabc", "what is too short is everywhere");
-	is_str(masked("\"X-Key\":\"{{uuid}}\"", "whatever"), "", "one that is new each time takes all with it");
+	is_str(masked("\"X-Key\":\"{{uuid}}\"", "whatever"), "",
+	       "one that is new each time takes all with it");
 }
 
 static void test_cut(void)

@@ -396,7 +396,8 @@ static void test_drop(void)
 	is_int(merger_count(m), 3, "nobody is dropped who never reported");
 	merger_drop(m, "b");
 	ok(merger_count(m) == 2 && !merger_report(m, "b"), "a worker is dropped");
-	ok(strcmp(merger_at(m, 0)->uid, "a") == 0 && strcmp(merger_at(m, 1)->uid, "c") == 0, "the others stay");
+	ok(strcmp(merger_at(m, 0)->uid, "a") == 0 && strcmp(merger_at(m, 1)->uid, "c") == 0,
+	   "the others stay");
 	is_int(merger_books(m)->ledger.scheduled, 0, "the sum is theirs");
 	report_into(m, "b", 1, b);
 	ok(merger_count(m) == 3 && merger_books(m)->ledger.scheduled == 5, "it may come again");
