@@ -21,6 +21,7 @@
 /* The last report of one place, on its way to the store. */
 struct snapshot {
 	struct run *run;
+	char uid[CONTROL_UID_MAX + 1]; /* who has the place, "" = nobody had it under this owner */
 	struct sq_store_part_put rq;
 	char name[SQ_ID_MAX + 1];
 	struct buf latest, sending;

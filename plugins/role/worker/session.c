@@ -15,6 +15,7 @@
 #include "orders.h"
 #include "plugins/common/digest.h"
 #include "plugins/common/fetch.h"
+#include "plugins/common/mask.h"
 #include "plugins/common/plan.h"
 #include "snapshot.h"
 
@@ -323,6 +324,8 @@ static int session_write(struct sq_work *w)
 	if (s->measure)
 		vitals_measure(&s->vitals);
 	s->report.health = s->vitals.health;
+	if (s->plan)
+		mask_samples(s->plan, s->report.books);
 	return report_write(&s->report, &s->body);
 }
 
