@@ -135,7 +135,8 @@ static void print_latencies(struct page *p, struct json_object *doc)
 	for (size_t i = 0; i < SQ_LEN(rows); i++)
 		if (there[i])
 			print_row(p, &rows[i], width);
-	print_phases(p, member_get(doc, "phases_ms"), width);
+	if (any)
+		print_phases(p, member_get(doc, "phases_ms"), width);
 	print_censored(p, member_get(latencies, "response"));
 }
 
