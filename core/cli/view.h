@@ -57,8 +57,8 @@ bool view_point(struct view *v, struct json_object *point);
 bool view_over(const struct view *v); /* the state is a final one */
 bool view_measures(const struct view *v); /* requests have been sent */
 
-/* How much a plan, or a line of the list of tests, asks for: "500/s", "up to 1,000/s", "16 connections"; "" when it
- * does not say. */
+/* How much a plan, or a line of the list of tests, asks for: "500/s", "up to 1,000/s", "16 connections"; ""
+ * when it does not say. */
 void view_load(struct json_object *plan, char out[64]);
 
 /* "squall: test 7f3k9m2q  POST http://...  500/s for 30 s  2 workers", on one line or more. */

@@ -125,10 +125,10 @@ static bool put_ratio(struct json_object *o, const char *name, int64_t n, int64_
 }
 
 /*
- * The ns for which so many requests of the schedule stand, and *ret_spent for which those do that were sent. A
- * run that was stopped ended between two requests, and the last one stands for the time until the next: else 1
- * request in the first ms of 10/s would be 1,000/s. What was sent behind the end of the schedule makes the rate
- * that was sent less, not the one asked.
+ * The ns for which so many requests of the schedule stand, and *ret_spent for which those do that were sent.
+ * A run that was stopped ended between two requests, and the last one stands for the time until the next:
+ * else 1 request in the first ms of 10/s would be 1,000/s. What was sent behind the end of the schedule makes
+ * the rate that was sent less, not the one asked.
  */
 static int64_t asked_span(const struct result_input *in, uint64_t offered, int64_t *ret_spent)
 {

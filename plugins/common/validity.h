@@ -58,8 +58,8 @@ const char *validity_word(enum validity v); /* "valid" "suspect" "invalid" */
 /*
  * Who was at the limit, of a run of this health: "generator" (most requests were looked at late), "target"
  * (looked at in time, but most waited for connections, or many gave up waiting) or "none". In the closed
- * model somebody always is, unless connections rest: the generator when its workers used their CPU up, else the
- * target.
+ * model somebody always is, unless connections rest: the generator when its workers used their CPU up, else
+ * the target.
  */
 const char *validity_saturated(const struct books *b, const struct health *h, const struct load *l);
 

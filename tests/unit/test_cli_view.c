@@ -116,7 +116,8 @@ static void few(void)
 		hist_add(v.response, 310000);
 	v.second_rate = 19;
 	v.next = 1;
-	point_is(&v, "  1/0 s  19.00/s  p50 0.31 ms  p99 -  max 0.31 ms  errors 0\n", "19 answers have no p99");
+	point_is(&v, "  1/0 s  19.00/s  p50 0.31 ms  p99 -  max 0.31 ms  errors 0\n",
+	         "19 answers have no p99");
 	record(&v, "{\"state\":\"running\"}");
 	looks(&v, &wide,
 	      "  [>                             ]  1/0 s   0 requests\n  rate    19.00/s\n"
