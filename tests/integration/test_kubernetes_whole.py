@@ -81,6 +81,21 @@ def run(cluster, pods, mode, kind, plan):
         tap.ok(False, mode + ": no object is left", left(cluster))
 
 
+def orchestrator_deleted(cluster, pods, state):
+    """Its Deployment brings another one, which goes on with the test."""
+    test_id = pods.submit(hits_per_sec=100, duration_sec=20, workers=2)
+    pods.wait_state(test_id, state)
+    pod = cluster.get("pods", "-l", "app=orchestrator")["items"][0]["metadata"]["name"]
+    pods.kubectl("delete", "pod", pod, "--wait=false")
+    test = pods.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("completed", None), "orchestrator deleted in %s: the test completes" % state)
+    tap.ok(test["ledger"]["balanced"] and test["audit"]["status"] == "equal" and not test["workers"]["lost"],
+           "orchestrator deleted in %s: with all its workers, each request counted once" % state,
+           json.dumps([test["ledger"], test["audit"], test["workers"]]))
+    tap.ok(wait_until(lambda: not left(cluster), "the end of its objects"), "orchestrator deleted in %s: no object is left" % state)
+    pods.wait_ready("orchestrator")
+
+
 def stops_in_order(cluster, pods, part):
     """SIGTERM of a container: the log, to its last line."""
     pod = cluster.get("pods", "-l", "app=" + part)["items"][0]["metadata"]["name"]
@@ -101,6 +116,9 @@ with Pods(cluster) as pods:
     for workload, kind in (("deployment", "deployments"), ("job", "jobs")):
         pods.configure(in_pod(scheduler_conf(workload)))
         run(cluster, pods, workload, kind, spec)
+    pods.configure(in_pod(scheduler_conf("auto"), 'control_urls = ( "http://orchestrator:8000" ); lease_ttl = "3s";'))
+    for state in ("provisioning", "running", "draining"):
+        orchestrator_deleted(cluster, pods, state)
     for part in ("orchestrator", "gateway-api", "target-api"):
         stops_in_order(cluster, pods, part)
 tap.done()

@@ -52,7 +52,7 @@ tap() { # tap NAME COMMAND...: a program that prints TAP, counted
 
 mkdir -p "$log"
 [ -x "$home/bin/kubelet" ] || step install "$cluster/install.sh" || finish
-step images tests/kubernetes/images.sh -n || finish
+step images tests/kubernetes/images.sh || finish
 trap '"$cluster/down.sh"' EXIT
 trap 'exit 130' INT TERM
 step up "$cluster/up.sh" || finish
