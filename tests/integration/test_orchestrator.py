@@ -130,6 +130,24 @@ def test_control(tap, d):
     tap.ok(True, "a test that is over answers 410")
 
 
+def test_thinned(tap):
+    """A timeline with more points than are kept: the older ones stand for several seconds, and nothing is lost."""
+    with State() as state, system(state, more="timeline_points = 8;") as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=16, workers=2)
+        test = d.end(test_id)
+        whole(tap, test, "a run longer than its timeline")
+        points = d.get("/tests/%s/timeline" % test_id, role="gateway").json["points"]
+        seconds = [p["t"] for p in points]
+        tap.ok(len(points) <= 9, "17 seconds are thinned to about 8 points", seconds)
+        tap.ok(seconds == sorted(set(seconds)) and seconds[-4:] == list(range(seconds[-1] - 3, seconds[-1] + 1)) and seconds[0] > 0,
+               "in order, the last ones a second each", seconds)
+        for member in ("sent", "ok", "offered"):
+            tap.equal(sum(p[member] for p in points), 800, "their %s add up" % member)
+        rows = d.get("/tests/%s/report.csv" % test_id, role="gateway").text.split("\r\n")
+        tap.equal([int(row.split(",")[0]) for row in rows[1:-1]], seconds, "and so has the table")
+        tap.equal(d.stop(), 0, "it stops in order")
+
+
 def test_waiting(tap):
     with State() as state, system(state, most=1) as d:
         first = d.submit(hits_per_sec=20, duration_sec=2, workers=1)
@@ -377,12 +395,15 @@ def test_store_away(tap):
         tap.equal(sum(p["sent"] for p in points), sum(test["ledger"]["sent"].values()), "no point is lost")
 
 
-def suite(tap):
+def suite(tap, backend):
+    global BACKEND
+    BACKEND = backend
     with State() as state, system(state) as d:
         for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_presence, test_unreachable,
                      test_refused, test_control):
             test(tap, d)
         tap.equal(d.stop(), 0, "and it stops in order")
+    test_thinned(tap)
     test_waiting(tap)
     test_totals(tap)
     test_presence_queued(tap)
@@ -397,12 +418,12 @@ def suite(tap):
 
 
 def main():
-    global BACKEND
     tap = Tap()
-    for BACKEND in backends():
-        with BACKEND:
-            suite(tap)
+    for backend in backends(tap):
+        with backend:
+            suite(tap, backend)
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -36,6 +36,7 @@ void run_free(struct run *r)
 	buf_free(&r->body);
 	buf_free(&r->slots_text);
 	buf_free(&r->point);
+	buf_free(&r->thin.text);
 	for (size_t i = 0; i < SQ_LEN(r->env); i++)
 		buf_free(&r->env[i]);
 	explicit_bzero(r->token, sizeof r->token);
@@ -204,6 +205,8 @@ static void skip_points(struct run *r)
 	                              .cpu = since > 0 ? merger_health(r->merger).cpu : -1};
 
 	r->second = before.second + 1;
+	r->thin.points = (int64_t)r->second < r->o->conf->timeline_points ? (int64_t)r->second
+	                                                                  : r->o->conf->timeline_points;
 	json_object_put(timeline_point(r->timeline, &before));
 	threshold_watch_rebase(r->watch, merger_books(r->merger), since > 0 ? since : 0);
 }
