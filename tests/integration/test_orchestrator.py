@@ -5,6 +5,7 @@ import datetime
 import http.server
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -295,6 +296,25 @@ def test_crash_draining(tap):
             whole(tap, test, "ended by another")
 
 
+def test_last_words(tap):
+    """The last report of a worker that was killed is stored, if not at the first attempt."""
+    if not HAS_FAILPOINTS:
+        tap.skip("a snapshot that is not stored", "built without --enable-failpoints: nothing fails there")
+        return
+    # Each of the two is stored at the beginning; then again after five seconds, or when it is lost.
+    with State() as state, System(state, BACKEND, failpoint="before:store.part_put#3=fail") as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=4, workers=2)
+        d.wait_sent(test_id, 1)
+        os.kill(d.workers()[0], signal.SIGKILL)
+        test = d.end(test_id)
+        tap.equal((test["state"], len(test["workers"]["lost"])), ("completed", 1), "one of two is lost")
+        tap.ok("part_put" in d.log, "what it said last is not stored at first")
+        text = d.get("/tests/%s/report.hgrm" % test_id, role="gateway").text
+        stored = int(re.search(r"Total count\s*=\s*(\d+)", text).group(1))
+        tap.equal(stored, test["latency_ms"]["response"]["count"] - test["ledger"]["in_flight_at_end"],
+                  "but in the end all of it is")
+
+
 class Slow(http.server.BaseHTTPRequestHandler):
     """Answers each request after a while."""
 
@@ -357,10 +377,11 @@ def test_store_away(tap):
         return
     with Redis(BACKEND.link) as away, State() as state, Counter() as counter, System(
             state, away, url=counter.url, ttl="60s", orchestrator='report_timeout = "60s";') as d:
-        test_id = d.submit(hits_per_sec=50, duration_sec=60, workers=1)
+        test_id = d.submit(hits_per_sec=50, duration_sec=60, workers=2)
         d.wait_sent(test_id, 1)
         away.server.kill()
-        time.sleep(2.5)  # points and snapshots fall due
+        os.kill(d.workers()[0], signal.SIGKILL)
+        time.sleep(2.5)  # points fall due, and what the lost one said last
         try:
             answered = d.get("/metrics", role="orchestrator", patience=10).status
         except OSError as e:
@@ -390,6 +411,7 @@ def suite(tap, backend):
     test_crash(tap)
     test_crash_before(tap)
     test_crash_draining(tap)
+    test_last_words(tap)
     test_backlog(tap)
     test_echo(tap)
     test_store_away(tap)
