@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from chart import CHART, helm, missing  # noqa: E402
 from node import BALANCER, REGISTRY, HERE, Plain, Surroundings  # noqa: E402
 from cluster import NAMESPACE, required_or_skip  # noqa: E402
+from restricted import violations  # noqa: E402
 from squall import Tap, wait_until  # noqa: E402
 
 PASSWORD = "c2VjcmV0LW9mLXRoZS10ZXN0cw=="
@@ -148,6 +149,8 @@ def monitoring(test):
     listed = shell("kubectl get pods -n load-testing -l app=load-worker")
     running = [line.split()[0] for line in listed.stdout.splitlines() if " Running " in line]
     tap.equal(len(running), 5, "kubectl get pods -n load-testing -l app=load-worker lists five workers")
+    loose = {p["metadata"]["name"]: violations(p["spec"]) for p in cluster.get("pods")["items"]}
+    tap.equal({name: found for name, found in loose.items() if found}, {}, "every pod that runs keeps to \"restricted\"")
     wait_until(lambda: shell("kubectl logs -n load-testing %s" % running[0]).stdout, "the log of a worker", every=1)
     tap.ok(True, "kubectl logs -n load-testing <pod-name> shows what a worker does")
     logs = shell("kubectl logs -n load-testing -l app=orchestrator --tail=-1")
@@ -158,8 +161,7 @@ def monitoring(test):
 
 
 def undisturbed(name, before, change):
-    """Rolls gateway and orchestrator by change; the test's own pods stay what they were. Whether it still runs is
-    left to what the caller knows of its length."""
+    """Rolls gateway and orchestrator by change; the pods of before stay what they were."""
     olds = {r: set(pods(r)) for r in ("gateway-api", "orchestrator")}
     succeeds("%s under a running test" % name, change())
     rolled_out()
@@ -174,8 +176,9 @@ def upgrade_and_rollback(around):
     """Everything that can be rolled without touching the target, while its workers load: there and back."""
     test = Test({"hits_per_sec": 100, "duration_sec": 300, "workers": 5})
     test.reach("running")
-    before = {app: lives(app) for app in ("load-worker", "target-api")}
-    tap.equal(len(before["load-worker"]), 5, "a longer test runs")
+    workers = "load-worker,squall.io/test-id=" + test.id
+    before = {app: lives(app) for app in (workers, "target-api")}
+    tap.equal(len(before[workers]), 5, "a longer test runs")
     conf = undisturbed("helm upgrade", before, lambda: helm_here(
         "upgrade", "load-tester", CHART, "-f", around.path("my-values.yaml"), "--set-file", "redis.ca=" + around.redis_ca,
         "--set", "worker.options.timer=economy", "--set", "worker.resources.limits.cpu=2",
@@ -247,8 +250,7 @@ def elsewhere(around):
     cluster.delete_namespace(NAMESPACE)
     succeeds("it installs with -n load-testing --create-namespace",
              helm_here("install", "load-tester", *args, "-n", NAMESPACE, "--create-namespace"))
-    succeeds("and uninstalls again",
-             helm_here("uninstall", "load-tester", "-n", NAMESPACE))
+    succeeds("and uninstalls again", helm_here("uninstall", "load-tester", "-n", NAMESPACE))
     cluster.delete_namespace(NAMESPACE)
     cluster.kubectl("create", "namespace", NAMESPACE)
     succeeds("it installs into somebody else's namespace", helm_here("install", "load-tester", *args))
