@@ -64,7 +64,7 @@ finish() {
 	exit
 }
 
-./deploy/install-deps.sh test || exit 1
+if [ "$full" = 1 ]; then ./deploy/install-deps.sh full; else ./deploy/install-deps.sh test; fi || exit 1
 mkdir -p "$build"
 step autogen ./autogen.sh || finish
 cd "$build" || exit 1

@@ -29,10 +29,11 @@
 #define HIST_DIGITS 3
 
 struct hist {
-	uint64_t count, censored;
+	uint64_t count;
 	int64_t min, max; /* both 0 while count is 0 */
-	unsigned __int128 sum;
 	uint32_t low, high; /* cells outside [low, high] are 0; low > high when empty */
+	unsigned __int128 sum;
+	uint64_t censored;
 	uint64_t cells[HIST_CELLS];
 };
 

@@ -40,7 +40,7 @@ def wait_until(what, why, patience=60):
 ROLES = """
   { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "%(url)s"; allowed_targets = ( %(gateway_allows)s ); },
   { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "%(url)s"; allowed_targets = ( %(allows)s );
-    lease_ttl = "1s"; %(orchestrator)s }"""
+    lease_ttl = "%(ttl)s"; %(orchestrator)s }"""
 TARGET = """,
   { plugin = "target"; listen = "127.0.0.1:%d"; }"""
 
@@ -112,11 +112,11 @@ class System(Daemon):
     """
 
     def __init__(self, state, backend=LOCAL, url=None, gateway_allows=(), allows=(), orchestrator="",
-                 failpoint=None, env=None, **more):
+                 failpoint=None, env=None, ttl="1s", **more):
         worker_conf = os.path.join(state.dir, "worker.conf")
         with open(worker_conf, "w", encoding="utf-8") as f:
             f.write('roles = ( { plugin = "worker"; } );\n')
-        roles = ROLES % {"url": url or "http://127.0.0.1:%d/hit" % state.target, "orchestrator": orchestrator,
+        roles = ROLES % {"url": url or "http://127.0.0.1:%d/hit" % state.target, "orchestrator": orchestrator, "ttl": ttl,
                          "gateway_allows": ", ".join(map(json.dumps, gateway_allows)),
                          "allows": ", ".join(map(json.dumps, allows))}
         conf = 'state_dir = "%s"; %s\nscheduler = { plugin = "fork"; worker_conf = "%s"; };\nroles = (%s%s\n);\n' % (

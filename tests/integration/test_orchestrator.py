@@ -8,7 +8,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from backend import LOCAL, backends
+from backend import LOCAL, Redis, backends
+from counting_server import Counter
 from squall import Tap, free_port, wait_until
 from system import HAS_FAILPOINTS, TERMINAL, State, System, whole
 
@@ -270,6 +271,29 @@ def test_crash_before(tap):
             whole(tap, test, "adopted")
 
 
+def test_store_away(tap):
+    """The lease stays good for longer than this takes: only waiting for the store is left to do."""
+    if not isinstance(BACKEND, Redis):
+        return
+    with Redis(BACKEND.link) as away, State() as state, Counter() as counter, System(
+            state, away, url=counter.url, ttl="60s", orchestrator='report_timeout = "60s";') as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=60, workers=1)
+        d.wait_sent(test_id, 1)
+        away.server.kill()
+        time.sleep(2.5)  # points and snapshots fall due
+        try:
+            answered = d.get("/metrics", role="orchestrator", patience=10).status
+        except OSError as e:
+            answered = repr(e)
+        tap.equal(answered, 200, "the store is away: the orchestrator goes on answering")
+        away.server.start()
+        wait_until(lambda: d.cancel(test_id) == 202, "the store to be back")
+        test = d.end(test_id)
+        tap.equal(test["state"], "cancelled", "and goes on when it is back")
+        points = d.get("/tests/%s/timeline" % test_id, role="gateway").json["points"]
+        tap.equal(sum(p["sent"] for p in points), sum(test["ledger"]["sent"].values()), "no point is lost")
+
+
 def suite(tap, backend):
     global BACKEND
     BACKEND = backend
@@ -285,6 +309,7 @@ def suite(tap, backend):
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)
+    test_store_away(tap)
 
 
 def main():

@@ -60,25 +60,48 @@ static void judged(const char *response, const char *pickup, const char *validit
 
 #define GOOD "{\"p95\": 300, \"p99\": 461.5, \"max\": 502}"
 #define ON_TIME "{\"p50\": 0.01, \"p99\": 0.2, \"max\": 3}"
+#define LATE "{\"p50\": 0.01, \"p99\": 1.5, \"max\": 3}"
+#define THROTTLED(status)                                                                             \
+	"{\"status\": \"" status "\", \"reasons\": [{\"what\": \"the container was throttled for\", " \
+	"\"value\": \"31 %\", \"limit\": \"1 %\", \"cure\": \"Give the worker a whole CPU\"}]}"
 #define VALID "{\"status\": \"valid\", \"reasons\": []}"
 
 static void test_judge(void)
 {
 	judged(GOOD, ON_TIME, VALID, "pass", NULL);
-	judged("{\"p95\": 0.2, \"p99\": 0.3, \"max\": 501}", ON_TIME, VALID, "fail",
-	       "the stall shows as 0 ms at p95 instead of 300 ms");
-	judged(GOOD, "{\"p50\": 0.01, \"p99\": 1.5, \"max\": 3}", VALID, "fail",
+	judged(
+	    "{\"p95\": 0.2, \"p99\": 0.3, \"max\": 501}", ON_TIME, VALID, "fail",
+	    "the stall shows as 0 ms at p95 instead of 300 ms: nothing here explains that, please report it "
+	    "as a bug of squall");
+	judged(GOOD, LATE, VALID, "fail",
 	       "requests leave 1.5 ms late at p99 (limit 1 ms): give squall a whole CPU, or stop what else "
 	       "runs here");
-	judged(GOOD, ON_TIME,
-	       "{\"status\": \"invalid\", \"reasons\": [{\"what\": \"the container was throttled for\", "
-	       "\"value\": \"31 %\"}]}",
-	       "fail", "generator invalid: the container was throttled for 31 %");
+	judged(GOOD, ON_TIME, THROTTLED("invalid"), "fail",
+	       "the container was throttled for 31 % (limit 1 %): Give the worker a whole CPU");
+	judged(GOOD, ON_TIME, THROTTLED("suspect"), "pass", NULL);
+	judged(GOOD, LATE, THROTTLED("suspect"), "fail",
+	       "the container was throttled for 31 % (limit 1 %): Give the worker a whole CPU");
+}
+
+/* A stall that is seen too late by a generator that was late itself is the machine's fault. */
+static void test_cause(void)
+{
+	struct json_object *a = run("{\"p95\": 300, \"p99\": 461.5, \"max\": 602}", LATE, VALID),
+	                   *doc = selftest_judge(a, a, 500, 2), *problems;
+
+	problems = json_object_object_get(doc, "problems");
+	is_int(json_object_array_length(problems), 2, "late, and wrong about the stall");
+	is_str(json_object_get_string(json_object_array_get_idx(problems, 1)),
+	       "the stall shows as 602 ms at max instead of 500 ms: squall had no CPU when the answers came",
+	       "because it was late");
+	json_object_put(doc);
+	json_object_put(a);
 }
 
 int main(void)
 {
 	test_theory();
 	test_judge();
+	test_cause();
 	return tap_done();
 }

@@ -195,7 +195,8 @@ static void test_foreign(void)
 
 static void test_dropped(void)
 {
-	struct json_object *asked = served(SHAPE_JOB, "1"), *got = served(SHAPE_JOB, "1"), *spec = NULL;
+	struct json_object *asked = served(SHAPE_JOB, "1"), *got = served(SHAPE_JOB, "1"), *spec = NULL,
+	                   *template = NULL;
 	char text[200];
 
 	object_dropped(asked, got, text, sizeof text);
@@ -204,7 +205,18 @@ static void test_dropped(void)
 	json_object_object_del(spec, "suspend");
 	json_object_object_del(spec, "maxFailedIndexes");
 	object_dropped(asked, got, text, sizeof text);
-	is_str(text, "suspend, maxFailedIndexes", "what an old server left out is named");
+	is_str(text, "spec.suspend, spec.maxFailedIndexes", "what an old server left out is named");
+	json_pointer_get(got, "/spec/template/spec/containers/0/securityContext", &spec);
+	json_object_object_del(spec, "readOnlyRootFilesystem");
+	json_pointer_get(asked, "/spec/template/spec", &template);
+	json_object_object_add(template, "hostNetwork", json_object_new_boolean(0));
+	object_dropped(asked, got, text, sizeof text);
+	is_str(text,
+	       "spec.suspend, spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem, "
+	       "spec.maxFailedIndexes",
+	       "at any depth, but not what is left out because it means nothing");
+	object_dropped(asked, got, text, 20);
+	is_int(strlen(text), 19, "as far as there is room");
 	json_object_put(asked);
 	json_object_put(got);
 }

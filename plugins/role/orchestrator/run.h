@@ -87,7 +87,9 @@ struct run {
 	uint64_t second; /* the next point's */
 	bool appending;
 	struct thin thin;
-	enum { CLOSING_NOT, CLOSING_POINT, CLOSING_AUDIT, CLOSING_PUT } closing;
+	int64_t append_after; /* not before */
+	/* EARLIER: a point that is not stored yet goes first. POINT: the last one. */
+	enum { CLOSING_NOT, CLOSING_EARLIER, CLOSING_POINT, CLOSING_AUDIT, CLOSING_PUT } closing;
 	struct sq_store_count audit_rq;
 	struct sq_counter audit;
 	char audit_name[SQ_ID_MAX + 1];

@@ -262,13 +262,25 @@ static void audit(struct run *r)
 }
 
 static bool point(struct run *r, int64_t now);
+static void append(struct run *r);
+
+static void close_points(struct run *r)
+{
+	r->closing = CLOSING_POINT;
+	if (!point(r, orchestrator_now(r->o)))
+		audit(r);
+}
 
 /* The end takes no more points: what happened since the last one goes first. */
 static void close_run(struct run *r)
 {
-	r->closing = CLOSING_POINT;
-	if (!r->appending && !point(r, orchestrator_now(r->o)))
-		audit(r);
+	r->closing = CLOSING_EARLIER;
+	if (r->appending)
+		return;
+	if (r->point.len > 0)
+		append(r); /* once more */
+	else
+		close_points(r);
 }
 
 void run_ask_store(struct run *r)
@@ -304,9 +316,13 @@ static void appended(struct sq_op *op, int status)
 	note_trouble(r, status);
 	if (status >= 0)
 		run_thin_added(r, r->point.len);
-	if (!again || r->closing == CLOSING_POINT)
+	if (!again || r->closing)
 		buf_reset(&r->point);
-	if (r->closing == CLOSING_POINT)
+	else
+		r->append_after = orchestrator_now(r->o) + RETRY;
+	if (r->closing == CLOSING_EARLIER)
+		close_points(r);
+	else if (r->closing == CLOSING_POINT)
 		audit(r);
 	run_release(r);
 }
@@ -393,6 +409,8 @@ void run_points(struct run *r, int64_t now)
 	int64_t end = (int64_t)(r->second + 1) * SQ_S, since = now - run_load_at(r);
 
 	if (!r->test.committed || r->appending || r->closing || !test_owned(&r->test, now))
+		return;
+	if (now < r->append_after)
 		return;
 	if (r->point.len > 0)
 		append(r); /* once more */

@@ -100,7 +100,7 @@ static void workload_changed(struct watch *w, struct json_object *object, bool d
 	if (deleted)
 		cluster_workload_gone(&k->cluster, seen.name, seen.uid);
 	else if (cluster_workload(&k->cluster, &seen) < 0)
-		SQ_WARN(k->host, SQ_KV({"test", seen.id}), "not enough memory to remember its workload");
+		watch_lost(w);
 	verbs_look(k);
 }
 
@@ -122,7 +122,7 @@ static void pod_changed(struct watch *w, struct json_object *object, bool delete
 	if (pod_read(object, &seen) < 0)
 		return;
 	if (cluster_pod(&k->cluster, &seen, deleted) < 0)
-		SQ_WARN(k->host, SQ_KV({"worker", seen.name}), "not enough memory to remember its pod");
+		watch_lost(w);
 	verbs_look(k);
 }
 

@@ -85,7 +85,8 @@ struct workload {
 };
 /* 0, or -EBADMSG: not made by us, as it has not what ours have. */
 int workload_read(struct json_object *o, struct workload *out);
-/* Fields that were asked for and are not in the answer: "suspend, completionMode", or "". */
+/* Fields that were asked for and are not in the answer, at any depth: "spec.suspend,
+ * spec.template.spec.containers[0].resorces", or "". */
 void object_dropped(struct json_object *asked, struct json_object *got, char *out, size_t size);
 
 /* A pod as read. */

@@ -136,8 +136,9 @@ static void warn_dropped(struct task *t, struct json_object *answer)
 	object_dropped(t->asked, answer, dropped, sizeof dropped);
 	if (*dropped)
 		SQ_WARN(t->k->host, SQ_KV({"test", t->rq->id}),
-		        "the API server does not know what it was asked for and left out: %s; workload = "
-		        "\"deployment\" does without",
+		        "the API server left out what it does not know: %s; look at the options pod and "
+		        "container of "
+		        "the scheduler, or choose workload = \"deployment\", which asks for less",
 		        dropped);
 }
 

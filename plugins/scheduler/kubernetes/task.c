@@ -61,11 +61,13 @@ void task_refuse(struct task *t, int status, const char *why)
 /* What the server said ends the task. */
 void task_trouble(struct task *t, int status)
 {
-	if (status == -EACCES)
-		snprintf(t->why, sizeof t->why, "%.300s (has the service account the rights of the Role?)",
-		         t->call.why);
-	else
-		snprintf(t->why, sizeof t->why, "%s", t->call.why);
+	/* A quota is a 403 as well. */
+	bool rights = t->call.http == 403 && strstr(t->call.why, " cannot ");
+
+	snprintf(t->why, sizeof t->why, "%.300s%s", t->call.why,
+	         rights                ? " (has the service account the rights of the Role?)"
+	         : t->call.http == 401 ? " (is the token this cluster's, and not over?)"
+	                               : "");
 	task_end(t, status == -EHOSTUNREACH ? -SQ_EUNCERTAIN : status);
 }
 
