@@ -91,6 +91,8 @@ def main():
         old = variables(broker, free_port(), redis)
         bare = {**old, "target": {}}
         full = {name: {**env, **old["target"]} if name != "worker" else env for name, env in old.items()}
+        # The record that both see then has the gateway's target.
+        full["gateway"]["TARGET_URL"] = old["orchestrator"]["TARGET_URL"]
         for name, images in (("old manifests", old), ("no REDIS_* at all", bare), ("REDIS_* for all", full)):
             print("# " + name)
             check(tap, images)
