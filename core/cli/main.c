@@ -8,10 +8,11 @@
 #include "core/base/text.h"
 #include "command.h"
 #include "later.h"
+#include "say.h"
 
 static int complain(const char *text)
 {
-	fprintf(stderr, "squall: %s\n", text);
+	say("%s", text);
 	return RESULT_EXIT_USAGE;
 }
 

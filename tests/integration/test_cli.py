@@ -342,4 +342,8 @@ t.wait()
 tap.ok("squall: cannot connect to 127.0.0.1:1 (connection refused): is the target\r\n        running there?\r\n" in t.seen,
        "on a terminal errors are broken at 80 columns", t.seen)
 t.close()
+t = Terminal("run", "http://127.0.0.1:9/", "-L")
+t.wait()
+tap.ok(all(len(l) <= 80 for l in t.seen.replace("\r", "").splitlines()) and "\r\n        " in t.seen, "mistakes of the command line too", t.seen)
+t.close()
 tap.done()

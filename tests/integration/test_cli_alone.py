@@ -171,7 +171,9 @@ with FakeGateway() as g:
 
 # --- daemons that do not start ---
 for how, part in (({"url": "http://x", "fails": "the disk is full"}, "squalld did not start: the disk is full"),
-                  ({"plain": "squalld.conf:3: wrong"}, "squalld did not start: squalld.conf:3: wrong")):
+                  ({"plain": "squalld.conf:3: wrong"}, "squalld did not start: squalld.conf:3: wrong"),
+                  ({"plain": "@folder@/squalld.conf:3: no such plugin\n@folder@/squalld.conf:4: nor this\n@folder@/squalld.conf: 2 errors"},
+                   "squalld did not start: squalld.conf:3: no such plugin\n")):
     stub(**how)
     r = squall("run", URL, env=ALONE)
     tap.ok(r.returncode == 97 and part in r.stderr and not left(), part, r.stderr)

@@ -239,6 +239,11 @@ static void test_saturation(void)
 	add(b, 1100, 0, 2 * SQ_MS, 300 * SQ_US);
 	is_str(saturated(b), "target", "most were looked at in time, then waited");
 	b = quick();
+	add(b, 1100, 0, 4 * SQ_MS, 300 * SQ_US);
+	for (unsigned i = 0; i < 1100; i++)
+		hist_add(b->hist[H_TLS], 4 * SQ_MS);
+	is_str(saturated(b), "none", "each needed a connection of its own, and waited for no more than that");
+	b = quick();
 	drop(b, 50, 0, DROPPED_MAX_IN_FLIGHT);
 	is_str(saturated(b), "target", "looked at in time, then dropped");
 	b = quick();
