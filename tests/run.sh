@@ -86,5 +86,6 @@ elif [ "$status" -ne 0 ]; then
 	grep -hE '^(not ok|#   )' tests/*/*.log 2>/dev/null | head -n 60
 fi
 
+[ "$full" = 0 ] || [ ! -x "${SQUALL_K8S:-/var/cache/squall-k8s}/bin/kubelet" ] || step kubernetes ../tests/kubernetes/run.sh "$build"
 SQUALL_TEST_FULL=0 step distcheck make -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
 finish

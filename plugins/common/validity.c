@@ -272,7 +272,7 @@ static const char *saturated_closed(const struct health *h, const struct load *l
 {
 	double cpu = percent((double)h->cpu, (double)h->elapsed * (l->workers ? l->workers : 1));
 
-	return cpu > 90 ? "generator" : "target";
+	return cpu > 90 ? "generator" : l->rests ? "none" : "target";
 }
 
 const char *validity_saturated(const struct books *b, const struct health *h, const struct load *l)

@@ -1,7 +1,7 @@
 """backend.py - the same suite on every queue and store: local ones, a Redis by each of its links, and the queue of
 Azure Service Bus beside either store.
 
-    for backend in backends():
+    for backend in backends(tap):
         with backend:
             Squalld(backend.of(text, state))
 
@@ -127,13 +127,18 @@ class ServiceBus(Backend):
         return [m["reason"] for name in self.queues for m in self.broker.state(name)["dead"]]
 
 
-def backends(short=("local", "redis-tcp"), full=("local", "redis-tcp", "redis-unix", "redis-tls")):
-    """Those named on the command line; else those of the short or the long form."""
+def backends(tap, short=("local", "redis-tcp"), full=("local", "redis-tcp", "redis-unix", "redis-tls")):
+    """Those named on the command line; else those of the short or the long form. One that cannot be had is skipped."""
     known = [LOCAL, Redis("tcp"), Redis("unix"), Redis("tls"), ServiceBus(), ServiceBus(Redis("tcp"))]
     wanted = [a for a in sys.argv[1:] if a in [b.name for b in known]]
     wanted = wanted or (full if os.environ.get("SQUALL_TEST_FULL") else short)
     for b in known:
-        if b.name in wanted:
-            print("# on %s" % b.name)
-            sys.stdout.flush()
-            yield b
+        if b.name not in wanted:
+            continue
+        why = b.missing()
+        if why:
+            tap.skip("all of it on %s" % b.name, why)
+            continue
+        print("# on %s" % b.name)
+        sys.stdout.flush()
+        yield b

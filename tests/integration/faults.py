@@ -268,11 +268,7 @@ def on_backends(suite, short=("local",), full=("local", "redis-tcp", "servicebus
     tap = Tap()
     if not HAS_FAILPOINTS:
         tap.skip("what needs to be held at a place", "built without --enable-failpoints")
-    for backend in backends(short, full):
-        why = backend.missing()
-        if why:
-            tap.skip("all of it on %s" % backend.name, why)
-            continue
+    for backend in backends(tap, short, full):
         with backend:
             suite(backend).run(tap, os.environ.get("ONLY", ""))
     tap.done()

@@ -60,27 +60,8 @@ class State:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-class System(Squalld):
-    """Everything in one process; the state outlives it.
-
-    url: the default target; without it the process has a target of its own, at the state's port.
-    gateway_allows, allows: further targets. orchestrator: options of the role. failpoint: see failpoint.h.
-    """
-
-    def __init__(self, state, backend=LOCAL, url=None, gateway_allows=(), allows=(), orchestrator="",
-                 failpoint=None, env=None, ttl="1s", **more):
-        worker_conf = os.path.join(state.dir, "worker.conf")
-        with open(worker_conf, "w", encoding="utf-8") as f:
-            f.write('roles = ( { plugin = "worker"; } );\n')
-        roles = ROLES % {"url": url or "http://127.0.0.1:%d/hit" % state.target, "orchestrator": orchestrator, "ttl": ttl,
-                         "gateway_allows": ", ".join(map(json.dumps, gateway_allows)),
-                         "allows": ", ".join(map(json.dumps, allows))}
-        conf = 'state_dir = "%s"; %s\nscheduler = { plugin = "fork"; worker_conf = "%s"; };\nroles = (%s%s\n);\n' % (
-            state.dir, backend.conf(state), worker_conf, roles, "" if url else TARGET % state.target)
-        env = dict(env or {}, SQUALL_PLUGIN_DIR=PLUGINS)
-        if failpoint:
-            env["SQUALL_FAILPOINT"] = failpoint
-        super().__init__(conf, env=env, **more)
+class Daemon(Squalld):
+    """A daemon with a gateway, or with workers, or both."""
 
     # --- tests ---
 
@@ -121,6 +102,29 @@ class System(Squalld):
 
     def token(self):
         return environ(self.workers()[0])["SQUALL_TOKEN"]
+
+
+class System(Daemon):
+    """Everything in one process; the state outlives it.
+
+    url: the default target; without it the process has a target of its own, at the state's port.
+    gateway_allows, allows: further targets. orchestrator: options of the role. failpoint: see failpoint.h.
+    """
+
+    def __init__(self, state, backend=LOCAL, url=None, gateway_allows=(), allows=(), orchestrator="",
+                 failpoint=None, env=None, ttl="1s", **more):
+        worker_conf = os.path.join(state.dir, "worker.conf")
+        with open(worker_conf, "w", encoding="utf-8") as f:
+            f.write('roles = ( { plugin = "worker"; } );\n')
+        roles = ROLES % {"url": url or "http://127.0.0.1:%d/hit" % state.target, "orchestrator": orchestrator, "ttl": ttl,
+                         "gateway_allows": ", ".join(map(json.dumps, gateway_allows)),
+                         "allows": ", ".join(map(json.dumps, allows))}
+        conf = 'state_dir = "%s"; %s\nscheduler = { plugin = "fork"; worker_conf = "%s"; };\nroles = (%s%s\n);\n' % (
+            state.dir, backend.conf(state), worker_conf, roles, "" if url else TARGET % state.target)
+        env = dict(env or {}, SQUALL_PLUGIN_DIR=PLUGINS)
+        if failpoint:
+            env["SQUALL_FAILPOINT"] = failpoint
+        super().__init__(conf, env=env, **more)
 
     def wait_stopped(self):
         """Until a failpoint has stopped it (SIGSTOP)."""

@@ -235,6 +235,7 @@ where = "http://127.0.0.1:%d" % target.server_port
 r = squall("run", where + "/hit?a=1", "--debug", "-X", "PUT", "-b", "text", "-H", "Cookie: c=1", "-u", "me:secret", "-H", "X-Empty:",
            env={"http_proxy": "http://127.0.0.1:1"})
 tap.ok(r.returncode == 0 and not r.stderr, "--debug", r.stdout, r.stderr)
+tap.contains(r.stdout, "> \ntext\n< HTTP/1.1 200 OK\n", "what is sent, with its body, and what comes")
 for part in ("> PUT /hit?a=1 HTTP/1.1\n", "> Cookie: (hidden)\n", "> Authorization: (hidden)\n", "> Content-Length: 4\n",
              "> User-Agent: squall/", "> X-Empty:\n", "< HTTP/1.1 200 OK\n", "\n  connect ", "\n  first byte ", "\n  total "):
     tap.contains(r.stdout, part, "it shows %r" % part)

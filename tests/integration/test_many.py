@@ -10,8 +10,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from many import BACKENDS, TERMINAL, Part, gateway, orchestrator, target, total
+from backend import backends
+from many import FULL, SHORT, Part, gateway, orchestrator, target
 from squall import Tap, free_port, wait_until
+from system import TERMINAL, total
 
 TESTS = 50 if os.environ.get("SQUALL_TEST_FULL") else 16
 
@@ -145,10 +147,10 @@ def test_handed_over(tap, state, backend):
 
 def main():
     tap = Tap()
-    for backend in BACKENDS:
+    for backend in backends(tap, SHORT, FULL):
         for test in (test_each_once, test_any_gateway, test_handed_over):
-            with tempfile.TemporaryDirectory() as state, backend() as b:
-                test(tap, state, b)
+            with tempfile.TemporaryDirectory() as state, backend:
+                test(tap, state, backend)
     tap.done()
 
 

@@ -6,16 +6,12 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from backend import ServiceBus, backends  # noqa: E402
+from backend import backends  # noqa: E402
 from squall import Tap  # noqa: E402
 from test_orchestrator import suite  # noqa: E402
 
 tap = Tap()
-why = ServiceBus.missing()
-if why:
-    tap.skip("whole systems with Service Bus", why)
-    tap.done()
-for backend in backends(short=("servicebus",), full=("servicebus", "servicebus-redis")):
+for backend in backends(tap, short=("servicebus",), full=("servicebus", "servicebus-redis")):
     with backend:
         suite(tap, backend)
         tap.equal(backend.dead(), ["refused"] * 2, "the messages of the two tests that must not run are dead, and no other")

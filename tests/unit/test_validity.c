@@ -319,16 +319,19 @@ static void test_workers(void)
 	}
 }
 
-/* In the closed model somebody always is at the limit. */
+/* In the closed model somebody always is at the limit, unless its connections rest between requests. */
 static void test_closed(void)
 {
-	const struct load load = {.closed = true, .workers = 2};
+	const struct load load = {.closed = true, .workers = 2},
+	                  rests = {.closed = true, .rests = true, .workers = 2};
 	struct health busy = healthy;
 	struct books *b = quick();
 
 	is_str(validity_saturated(b, &healthy, &load), "target", "workers with CPU to spare: the target");
 	busy.cpu = 2 * busy.elapsed * 95 / 100;
 	is_str(validity_saturated(b, &busy, &load), "generator", "without: the generator");
+	is_str(validity_saturated(b, &healthy, &rests), "none", "connections that think: nobody");
+	is_str(validity_saturated(b, &busy, &rests), "generator", "unless the workers used their CPU up");
 	books_free(b);
 }
 

@@ -44,6 +44,10 @@ static const struct sq_opt orchestrator_opts[] = {
                 "A worker that is silent for longer is lost.", .flags = SQ_F_EXPERT),
     SQ_DURATION(struct orchestrator_conf, provisioning_timeout, "10m", 1 * SQ_S, 24 * 3600 * SQ_S,
                 "Longest time until all workers of a test are ready."),
+    SQ_INT(struct orchestrator_conf, timeline_points, "3600", 8, 100000,
+           "Most points of a test's timeline, one for each second; older ones are merged then, so that each "
+           "stands for more of them. They are merged also when all have more than 10 MB.",
+           .flags = SQ_F_EXPERT),
     SQ_OPTS_END,
 };
 

@@ -34,7 +34,7 @@ struct orchestrator_conf {
 	int64_t max_rate, max_workers, max_duration, max_request_body, max_total_rate, max_total_workers;
 	int64_t max_concurrent_tests;
 	const char *const *control_urls;
-	int64_t lease_ttl, report_timeout, provisioning_timeout;
+	int64_t lease_ttl, report_timeout, provisioning_timeout, timeline_points;
 };
 
 struct orchestrator {

@@ -314,6 +314,8 @@ static void appended(struct sq_op *op, int status)
 
 	r->appending = false;
 	note_trouble(r, status);
+	if (status >= 0)
+		run_thin_added(r, r->point.len);
 	if (!again || r->closing)
 		buf_reset(&r->point);
 	else
