@@ -15,7 +15,8 @@ case "${1:-}" in
 --full) full=1 ;;
 *) echo "usage: run.sh [--full]" >&2; exit 2 ;;
 esac
-export SQUALL_TEST_FULL=$full
+unset SQUALL_TEST_FULL
+[ "$full" = 0 ] || export SQUALL_TEST_FULL=1
 
 build=$PWD/build-tests
 jobs=$((2 * $(nproc))) # tests wait most of their time
@@ -86,5 +87,6 @@ elif [ "$status" -ne 0 ]; then
 	grep -hE '^(not ok|#   )' tests/*/*.log 2>/dev/null | head -n 60
 fi
 
-SQUALL_TEST_FULL=0 step distcheck make -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
+[ "$full" = 0 ] || [ ! -x "${SQUALL_K8S:-/var/cache/squall-k8s}/bin/kubelet" ] || step kubernetes ../tests/kubernetes/run.sh "$build"
+step distcheck env -u SQUALL_TEST_FULL make -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
 finish

@@ -43,6 +43,7 @@ void hist_reset(struct hist *h);
 
 void hist_add(struct hist *h, int64_t value);
 void hist_add_censored(struct hist *h, int64_t lower_bound);
+void hist_add_censored_many(struct hist *h, int64_t lower_bound, uint64_t n); /* n of them */
 void hist_merge(struct hist *into, const struct hist *from);
 
 /* What was recorded between two cumulative snapshots of one histogram: now - before. min and max

@@ -10,12 +10,12 @@ static inline struct sq_slice trim(const char *from, const char *to)
 	return (struct sq_slice){from, (size_t)(to - from)};
 }
 
-/* The same for text, which has no folds. */
+/* The same for text that the end of a line is behind. */
 static inline struct sq_slice trim_text(const char *from, const char *to)
 {
-	while (from < to && is_space(*from))
+	while (is_space(*from))
 		from++;
-	while (from < to && is_space(to[-1]))
+	while (is_space(to[-1]) && from < to)
 		to--;
 	return (struct sq_slice){from, (size_t)(to - from)};
 }
@@ -149,21 +149,27 @@ static void note_expect(struct scan *s, struct sq_slice value)
 	}
 }
 
-/* Whether a name of that length is this one, which is in lower case and of letters and '-': then
- * the bit that makes letters small maps nothing else that a name may hold onto it. */
+static inline bool is_same4(const char *s, const char *name)
+{
+	return (load4(s) | (uint32_t)EACH_BYTE(0x20)) == load4(name);
+}
+
+static inline bool is_same8(const char *s, const char *name)
+{
+	return (load8(s) | EACH_BYTE(0x20)) == load8(name);
+}
+
+/* Whether a name of that length, 4 or more, is this one, which is in lower case and of letters and '-': then
+ * the bit that makes letters small maps nothing else that a name may hold onto it. The last bytes are
+ * compared with some that were already. */
 static inline bool is_name(const char *s, const char *name, size_t len)
 {
-	size_t i = 0;
-
-	for (; i + 8 <= len; i += 8)
-		if ((load8(s + i) | EACH_BYTE(0x20)) != load8(name + i))
+	if (len < 8)
+		return is_same4(s, name) && is_same4(s + len - 4, name + len - 4);
+	for (size_t i = 0; i + 8 < len; i += 8)
+		if (!is_same8(s + i, name + i))
 			return false;
-	if (len > 8) /* the rest, with some that were looked at already */
-		return (load8(s + len - 8) | EACH_BYTE(0x20)) == load8(name + len - 8);
-	for (; i < len; i++)
-		if ((s[i] | 0x20) != name[i])
-			return false;
-	return true;
+	return is_same8(s + len - 8, name + len - 8);
 }
 
 /* A field whose name is as long as one of those that matter. Lengths tell them apart. */
@@ -199,8 +205,9 @@ static void scan_note(struct scan *s, struct sq_slice name, struct sq_slice valu
 
 static inline void keep_field(struct scan *s, struct sq_slice name, struct sq_slice value)
 {
-	if (s->notes.fields++ < HTTP_HEADERS_MAX)
-		s->h->headers[s->h->header_count++] = (struct sq_header){name, value};
+	if (s->notes.fields < HTTP_HEADERS_MAX)
+		s->h->headers[s->notes.fields] = (struct sq_header){name, value};
+	s->notes.fields++;
 	if (name.len < 32 && (s->kind->lengths >> name.len & 1))
 		scan_note(s, name, value);
 }
@@ -222,7 +229,7 @@ static const char *scan_odd_field(struct scan *s, const char *line)
 	 * that has come later than what it goes on with. */
 	if (!s->kind->strict && is_space(*line))
 		return skip_folds(s, line);
-	name_end = s->kind->strict ? scan_token(line, s->end) : scan_name(line, s->end);
+	name_end = s->kind->strict ? scan_word(line, s->end, CHAR_TOKEN) : scan_name(line, s->end);
 	colon = name_end;
 	while (!s->kind->strict && colon < s->end && is_space(*colon))
 		colon++;
@@ -244,9 +251,9 @@ static inline const char *scan_field(struct scan *s, const char *line)
 	const char *const p = scan_text(line, s->end);
 	const char *colon;
 
-	if (s->end - p < 3 || p[0] != '\r' || p[1] != '\n' || is_space(p[2]))
+	if (s->end - p < 3 || memcmp(p, "\r\n", 2) != 0 || is_space(p[2]))
 		return scan_odd_field(s, line);
-	colon = s->kind->strict ? scan_token(line, s->end) : scan_name(line, s->end);
+	colon = s->kind->strict ? scan_word(line, s->end, CHAR_TOKEN) : scan_name(line, s->end);
 	if (colon == line || *colon != ':')
 		return scan_odd_field(s, line);
 	keep_field(s, (struct sq_slice){line, (size_t)(colon - line)}, trim_text(colon + 1, p));

@@ -22,7 +22,7 @@ static bool is_authority(const char *p, const char *end)
 			return false;
 		p++;
 	} else {
-		p = scan_while(p, end, CHAR_HOST);
+		p = scan_word(p, end, CHAR_HOST);
 	}
 	return p == end || (*p == ':' && is_port(p + 1, end));
 }
@@ -59,7 +59,7 @@ static const char *request_line(struct scan *s, const char *line)
 	const char *target, *version, *p;
 	int error;
 
-	p = scan_token(line, s->end);
+	p = scan_word(line, s->end, CHAR_TOKEN);
 	if (p == s->end || *p != ' ' || p == line || p - line > HTTP_METHOD_MAX)
 		return scan_fail(s, line, HTTP_EBAD);
 	h->method = (struct sq_slice){line, (size_t)(p - line)};

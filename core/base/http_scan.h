@@ -144,6 +144,14 @@ static inline uint64_t load8(const char *p)
 	return le64toh(w);
 }
 
+static inline uint32_t load4(const char *p)
+{
+	uint32_t w;
+
+	memcpy(&w, p, 4);
+	return w;
+}
+
 #define EACH_BYTE(c) ((c)*UINT64_C(0x0101010101010101))
 
 /* Sixteen bytes at a time; a comparison makes each of them 0 or 0xff. */
@@ -173,10 +181,18 @@ static inline unsigned scan_first(scan_bytes stops)
 #endif
 }
 
+/* Up to where a step may be taken, if one may be at p; else NULL. */
+static inline const char *scan_last(const char *p, const char *end)
+{
+	return end - p >= SCAN_STEP ? end - SCAN_STEP : NULL;
+}
+
 /* The first byte from p on that is not CHAR_TEXT, or end. */
 static inline const char *scan_text(const char *p, const char *end)
 {
-	while (end - p >= SCAN_STEP) {
+	const char *last = scan_last(p, end);
+
+	while (p <= last) {
 		scan_bytes v = scan_load(p);
 		unsigned n = scan_first((scan_bytes)((v < ' ') | (v == 0x7f)));
 
@@ -194,7 +210,7 @@ static inline const char *scan_text(const char *p, const char *end)
 /* The first byte from p on that is no visible ASCII, or is this one, or end. */
 static inline const char *scan_visible(const char *p, const char *end, char but, unsigned classes)
 {
-	for (; end - p >= SCAN_STEP; p += SCAN_STEP) {
+	for (const char *last = scan_last(p, end); p <= last; p += SCAN_STEP) {
 		scan_bytes v = scan_load(p);
 		unsigned n = scan_first((scan_bytes)((v < '!') | (v > '~') | (v == (uint8_t)but)));
 
@@ -216,23 +232,27 @@ static inline const char *scan_target(const char *p, const char *end)
 	return scan_visible(p, end, '#', CHAR_TARGET);
 }
 
-/* The first byte from p on that is not CHAR_TOKEN, or end. Letters and '-' at once, others one by one. */
-static inline const char *scan_token(const char *p, const char *end)
+/* The first byte from p on that is of none of these classes, or end. Each of them has letters, digits, '-'
+ * and
+ * '.', which go at once; others are looked at one by one. */
+static inline const char *scan_word(const char *p, const char *end, unsigned classes)
 {
-	while (end - p >= SCAN_STEP) {
-		scan_bytes v = scan_load(p), letter = (v | 0x20) - 'a';
+	const char *last = scan_last(p, end);
 
-		unsigned n = scan_first((scan_bytes)((letter > 'z' - 'a') & (v != '-')));
+	while (p <= last) {
+		scan_bytes v = scan_load(p), letter = (v | 0x20) - 'a', other = v - '-';
+		unsigned n = scan_first(
+		    (scan_bytes)((letter > 'z' - 'a') & ((other > '9' - '-') | (v == '/'))));
 
 		if (n == SCAN_STEP) {
 			p += SCAN_STEP;
 			continue;
 		}
-		if (!is_char(p[n], CHAR_TOKEN))
+		if (!is_char(p[n], classes))
 			return p + n;
 		p += n + 1;
 	}
-	return scan_while(p, end, CHAR_TOKEN);
+	return scan_while(p, end, classes);
 }
 
 /* Skips text from p to the end of this line. */

@@ -59,6 +59,6 @@ int dry_run(struct json_object *plan, bool json)
 		return print_document(plan, r > 0 ? NULL : &schedule);
 	if (r == 0)
 		return print_text(plan, &schedule);
-	printf("In the closed model no request is due at a time: each follows the answer before it.\n\n");
+	printf("In the closed model no request is due at a time: each follows the answer\nbefore it.\n\n");
 	return output_json(plan);
 }

@@ -35,10 +35,17 @@ static int read_file(const char *path, struct json_object **ret, struct sq_err *
 
 static int put_url(struct json_object *plan, const char *operand, struct sq_err *err)
 {
+	const char *authority = strstr(operand, "://"), *at;
 	struct sq_err why;
 	struct url url;
 	char shown[200];
 
+	authority = authority ? authority + 3 : operand;
+	at = memchr(authority, '@', strcspn(authority, "/?#"));
+	if (at) /* whose password is shown to nobody */
+		return sq_fail(
+		    err, -EINVAL, "%.*s...%s: a user name in the URL is not supported: use -u NAME:PASSWORD",
+		    (int)(authority - operand), operand, text_safe(shown, sizeof shown, at, strlen(at)));
 	if (url_parse(operand, &url, &why) < 0)
 		return sq_fail(err, -EINVAL, "%s: %s",
 		               text_safe(shown, sizeof shown, operand, strlen(operand)), why.text);

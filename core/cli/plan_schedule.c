@@ -35,7 +35,7 @@ static int read_stages(struct json_object *plan, struct stage stages[SCHEDULE_ST
 	size_t count = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 	int r = 0;
 
-	if (!list)
+	if (!list || (count == 0 && json_object_is_type(list, json_type_array) && setup->rate > 0))
 		return 0;
 	if (count == 0 || count > SCHEDULE_STAGES_MAX)
 		return sq_fail(err, -EINVAL, "stages of the plan must be a list of 1 to %d",

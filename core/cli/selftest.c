@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "core/base/result_page.h"
 #include "core/base/text.h"
 #include "json.h"
 #include "output.h"
@@ -204,35 +205,41 @@ static double number(struct json_object *o, const char *name)
 	return v;
 }
 
-static void print_text(struct json_object *o)
+void selftest_text(struct json_object *o, bool color, struct buf *out)
 {
 	struct json_object *stall = member_get(o, "stall"), *timer = member_get(o, "timer"),
 	                   *ceiling = member_get(o, "ceiling"), *problems = member_get(o, "problems");
+	struct page p = {.out = out, .color = color, .start = out->len};
 	char a[TEXT_MAX], b[TEXT_MAX], c[TEXT_MAX];
 
-	printf(
-	    "    stall     the target was frozen for %s; response time, and what it must be:\n            ",
-	    text_ms(a, number(stall, "frozen_ms")));
+	buf_printf(out, "    stall     the target was frozen for %s; response time, and what it must be:\n",
+	           text_ms(a, number(stall, "frozen_ms")));
+	page_begin(&p, "", 14, NULL);
 	for (size_t i = 0; i < SQ_LEN(marks); i++) {
 		struct json_object *mark = member_get(stall, marks[i].name);
 
-		printf("  %s %s (%s)", marks[i].title, text_ms(a, number(mark, "measured_ms")),
-		       text_ms(b, number(mark, "theory_ms")));
+		page_put(&p, i ? 2 : 0, "%s %s (%s)", marks[i].title, text_ms(a, number(mark, "measured_ms")),
+		         text_ms(b, number(mark, "theory_ms")));
 	}
-	printf("\n    timer     requests leave %s late at p50, %s at p99, %s at most\n",
-	       text_ms(a, number(timer, "late_p50_ms")), text_ms(b, number(timer, "late_p99_ms")),
-	       text_ms(c, number(timer, "late_max_ms")));
-	printf("    ceiling   %s/s from one worker over %d connections; %s per core second\n\n",
-	       text_number(a, number(ceiling, "requests_per_second")), CONNECTIONS,
-	       text_number(b, number(ceiling, "requests_per_core_second")));
-	for (size_t i = 0; i < json_object_array_length(problems); i++)
-		printf("FAIL   %s\n", json_object_get_string(json_object_array_get_idx(problems, i)));
+	page_end(&p);
+	buf_printf(out, "    timer     requests leave %s late at p50, %s at p99, %s at most\n",
+	           text_ms(a, number(timer, "late_p50_ms")), text_ms(b, number(timer, "late_p99_ms")),
+	           text_ms(c, number(timer, "late_max_ms")));
+	buf_printf(out, "    ceiling   %s/s from one worker over %d connections; %s per core second\n\n",
+	           text_number(a, number(ceiling, "requests_per_second")), CONNECTIONS,
+	           text_number(b, number(ceiling, "requests_per_core_second")));
+	for (size_t i = 0; i < json_object_array_length(problems); i++) {
+		page_begin_fail(&p);
+		page_say(&p, "%s", json_object_get_string(json_object_array_get_idx(problems, i)));
+	}
 	if (number(timer, "late_p99_ms") > LATE_MS)
-		printf("       until that is cured, a difference below %s means nothing here\n",
-		       text_ms(a, number(timer, "late_p99_ms")));
-	if (json_object_array_length(problems) == 0)
-		printf("PASS   this machine measures what it must; ask one worker for up to about %s/s\n",
-		       text_number(a, number(ceiling, "advised_per_worker")));
+		buf_printf(out, "       until that is cured, a difference below %s means nothing here\n",
+		           text_ms(a, number(timer, "late_p99_ms")));
+	if (json_object_array_length(problems) == 0) {
+		page_begin(&p, "PASS", PAGE_MARGIN, PAGE_GREEN);
+		page_say(&p, "this machine measures what it must; ask one worker for up to about %s/s",
+		         text_number(a, number(ceiling, "advised_per_worker")));
+	}
 }
 
 /* --- the two runs ---------------------------------------------------------------------------- */
@@ -273,6 +280,7 @@ static int conclude(const struct options *o, struct json_object *frozen, struct 
                     double ms)
 {
 	struct json_object *doc = selftest_judge(frozen, ceiling, ms, sysconf(_SC_NPROCESSORS_ONLN));
+	struct buf text = {0};
 	int code = RESULT_EXIT_STOPPED;
 
 	if (!doc) {
@@ -283,8 +291,11 @@ static int conclude(const struct options *o, struct json_object *frozen, struct 
 		code = output_json(doc);
 	else
 		code = 0;
-	if (!o->json)
-		print_text(doc);
+	if (!o->json) {
+		selftest_text(doc, output_colored(), &text);
+		output_text(&text);
+		buf_free(&text);
+	}
 	if (code == 0 && !member_is(doc, "verdict", "pass"))
 		code = RESULT_EXIT_INVALID;
 	json_object_put(doc);

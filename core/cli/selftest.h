@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/buf.h"
+
 struct json_object;
 
 /* ms; percent below 100, or 100 for the largest. What lies outside the freeze counts as 0. */
@@ -29,5 +31,8 @@ bool selftest_agrees(double measured_ms, double theory_ms, double frozen_ms);
  * memory. */
 struct json_object *selftest_judge(struct json_object *frozen_run, struct json_object *ceiling_run,
                                    double frozen_ms, long cpus);
+
+/* The same for people, in lines of at most 80 columns; appended to out. */
+void selftest_text(struct json_object *o, bool color, struct buf *out);
 
 #endif

@@ -38,8 +38,16 @@ static void give_back(struct buf *b)
 		buf_reset(b);
 }
 
+void http_request_uncount(struct http_request *rq, struct http_server *s)
+{
+	s->bodies -= rq->counted;
+	rq->counted = 0;
+}
+
 void http_request_free(struct http_request *rq, struct http_server *s)
 {
+	if (s)
+		http_request_uncount(rq, s);
 	rq->magic = 0;
 	if (!s || s->spare_request_count == HTTP_STOCK) {
 		buf_free(&rq->bytes);

@@ -16,6 +16,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from squall import PLUGINS, PROGRAM, Squalld, environment, free_port  # noqa: E402
 
 SECONDS, RATIO, DIFFERENCE = 4, 1.25, 0.05
+# The worker's loop comes before all else on its core, its other threads (which inherit nothing) do not. It has much
+# less to do than what the kernel lets a real-time thread have.
+FIRST = ("chrt", "-R", "-f", "1")
+if subprocess.run([*FIRST, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+    FIRST = ()
 TARGET = free_port()
 URL = "http://127.0.0.1:%d/hit" % TARGET
 CONF = """
@@ -32,7 +37,7 @@ def worker(state, env):
     conf = os.path.join(state, "worker.conf")
     with open(conf, "w", encoding="utf-8") as f:
         f.write('roles = ( { plugin = "worker"; output = "json"; allow_invalid = true; } );\n')
-    return subprocess.run(["taskset", "-c", WORKER_CORE, PROGRAM, "-c", conf, "-p", PLUGINS], env=environment(env),
+    return subprocess.run([*FIRST, "taskset", "-c", WORKER_CORE, PROGRAM, "-c", conf, "-p", PLUGINS], env=environment(env),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120).stdout
 
 

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import npm  # noqa: E402
@@ -10,7 +11,14 @@ from squall import SOURCE  # noqa: E402
 
 CHART = os.path.join(SOURCE, "deploy", "charts", "load-tester")
 ROLES = {"gateway-api": "gateway", "orchestrator": "orchestrator", "target-api": "target"}
-missing = lambda: npm.missing("chart")  # noqa: E731
+SCHEMA = "kubernetes-schema"
+# APIs that the schema has no more, under the name of what they became with the same fields; and those of others.
+RENAMED = {"policy/v1beta1": "policy/v1", "autoscaling/v2beta2": "autoscaling/v2"}
+FOREIGN = ("monitoring.coreos.com/v1",)
+
+
+def missing():
+    return npm.missing("chart") or npm.missing(SCHEMA)
 
 
 def values(name):
@@ -31,13 +39,30 @@ def template(*args):
     return helm("template", "load-tester", CHART, *args)
 
 
-def judge(text):
-    """YAML -> (objects, what the published schema says against them)."""
-    script = os.path.join(SOURCE, "tests", "chart", "objects.mjs")
+def read(text):
+    """YAML -> its documents."""
+    script = os.path.join(SOURCE, "tests", "chart", "yaml.mjs")
     done = subprocess.run(["node", script, npm.modules("chart")], input=text, text=True, check=True,
                           stdout=subprocess.PIPE)
-    answer = json.loads(done.stdout)
-    return answer["objects"], answer["faults"]
+    return json.loads(done.stdout)
+
+
+def faults(objects):
+    """What the published schema says against them."""
+    checked = [dict(o, apiVersion=RENAMED.get(o["apiVersion"], o["apiVersion"])) for o in objects
+               if o["apiVersion"] not in FOREIGN]
+    script = os.path.join(SOURCE, "tests", SCHEMA, "check.mjs")
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for n, o in enumerate(checked):
+            files.append(os.path.join(folder, "%d-%s-%s" % (n, o["kind"], o["metadata"]["name"])))
+            with open(files[-1], "w", encoding="utf-8") as f:
+                json.dump(o, f)
+        done = subprocess.run(["node", script, npm.modules(SCHEMA), *files], text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = done.stdout.splitlines()
+    wrong = [line for line in lines if not line.startswith("ok ")]
+    return wrong if wrong or len(lines) == len(checked) else ["the check ended early"]
 
 
 class Rendered:
@@ -47,7 +72,8 @@ class Rendered:
         done = template(*args)
         self.why = done.stderr if done.returncode != 0 else None
         self.text = done.stdout
-        self.objects, self.faults = judge(done.stdout) if self.why is None else ([], [self.why])
+        self.objects = read(done.stdout) if self.why is None else []
+        self.faults = faults(self.objects) if self.why is None else [self.why]
 
     def of(self, kind):
         return [o for o in self.objects if o["kind"] == kind]

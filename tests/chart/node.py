@@ -59,6 +59,8 @@ class Plain(Cluster):
             name in ("default", "kube-root-ca.crt") or name.startswith("default-token-"))}
 
     def delete_namespace(self, name):
+        # By force: an old kubelet holds on to a pod whose ConfigMap went while it was starting.
+        self.kubectl("-n", name, "delete", "pods", "--all", "--grace-period=0", "--force", check=False)
         self.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=true", "--timeout=120s")
 
     def set_balancer(self, namespace, service):

@@ -10,7 +10,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from chart import CHART, ROLES, Rendered, helm, judge, missing, template, values  # noqa: E402
+from chart import CHART, ROLES, Rendered, faults, helm, missing, read, template, values  # noqa: E402
 from restricted import violations  # noqa: E402
 from squall import SOURCE, Tap, squalld, PLUGINS  # noqa: E402
 
@@ -167,7 +167,7 @@ tap.equal(Rendered("-f", values("outside-target")).of("Namespace"), [], "createN
 # --- rights -----------------------------------------------------------------------------------------
 
 with open(os.path.join(SOURCE, "tests", "kubernetes", "role.yaml"), encoding="utf-8") as f:
-    tested = judge(f.read())[0][0]
+    tested = read(f.read())[0]
 tap.equal(spec.get("Role", "squall-orchestrator")["rules"], tested["rules"], "the Role is the one of the cluster tests")
 tap.equal(spec.of("ClusterRole") + spec.of("ClusterRoleBinding"), [], "no right beyond the namespace")
 bound = spec.get("RoleBinding", "squall-orchestrator")["subjects"]
@@ -287,7 +287,7 @@ for what, text in (
         ("a missing field", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replicas: 1}\n"),
         ("an unknown field", "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {portz: []}\n"),
         ("an unknown kind", "apiVersion: v1\nkind: Servant\nmetadata: {name: x}\n")):
-    tap.ok(judge(text)[1], "the schema notices %s" % what)
+    tap.ok(faults(read(text)), "the schema notices %s" % what)
 
 # --- words -------------------------------------------------------------------------------------------
 
@@ -301,7 +301,7 @@ def notes(*args):
     write("notes/templates/notes.yaml", "kind: Notes\ntext: {{ include \"notes\" . | toJson }}\n")
     write("notes/templates/_notes.tpl", "{{- define \"notes\" -}}%s{{- end }}" % text)
     done = helm("template", "load-tester", copied, "-s", "templates/notes.yaml", *args, check=True)
-    return judge(done.stdout)[0][0]["text"]
+    return read(done.stdout)[0]["text"]
 
 
 said = notes("-f", values("spec"))

@@ -15,10 +15,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from chart import CHART, helm, missing  # noqa: E402
 from node import BALANCER, REGISTRY, HERE, Plain, Surroundings  # noqa: E402
 from cluster import NAMESPACE, required_or_skip  # noqa: E402
+from restricted import violations  # noqa: E402
 from squall import Tap, wait_until  # noqa: E402
 
 PASSWORD = "c2VjcmV0LW9mLXRoZS10ZXN0cw=="
-PATIENCE = 300  # seconds: a limit for what hangs
+PATIENCE = 600  # seconds: a limit for what hangs
 tap = Tap()
 cluster = Plain()
 ROLES = ("gateway-api", "orchestrator", "target-api")
@@ -148,33 +149,45 @@ def monitoring(test):
     listed = shell("kubectl get pods -n load-testing -l app=load-worker")
     running = [line.split()[0] for line in listed.stdout.splitlines() if " Running " in line]
     tap.equal(len(running), 5, "kubectl get pods -n load-testing -l app=load-worker lists five workers")
+    loose = {p["metadata"]["name"]: violations(p["spec"]) for p in cluster.get("pods")["items"]}
+    tap.equal({name: found for name, found in loose.items() if found}, {}, "every pod that runs keeps to \"restricted\"")
     wait_until(lambda: shell("kubectl logs -n load-testing %s" % running[0]).stdout, "the log of a worker", every=1)
     tap.ok(True, "kubectl logs -n load-testing <pod-name> shows what a worker does")
     logs = shell("kubectl logs -n load-testing -l app=orchestrator --tail=-1")
     tap.contains(logs.stdout, test.id, "kubectl logs -n load-testing -l app=orchestrator shows the test")
+    whole("the specification's test", test.reach(), 30000)
+    hits = json.loads(shell("curl -sS http://%s:8000/stats" % BALANCER, inside=True).stdout)
+    tap.equal(hits, {"total_hits": 30000}, 'curl "http://$GATEWAY_IP:8000/stats"')
 
 
-def upgrade(around, test):
-    """Everything that can be rolled without touching the target, while its workers load."""
-    before, target = lives("load-worker"), lives("target-api")
+def undisturbed(name, before, change):
+    """Rolls gateway and orchestrator by change; the pods of before stay what they were."""
     olds = {r: set(pods(r)) for r in ("gateway-api", "orchestrator")}
-    succeeds("helm upgrade under a running test", helm_here(
-        "upgrade", "load-tester", CHART, "-f", around.path("my-values.yaml"), "--set-file", "redis.ca=" + around.redis_ca,
-        "--set", "worker.options.timer=economy", "--set", "worker.resources.limits.cpu=2",
-        "--set", "limits.maxRate=50000", "--set", "log.level=info"))
+    succeeds("%s under a running test" % name, change())
     rolled_out()
     for role, old in olds.items():
         wait_until(lambda r=role, o=old: not o & set(pods(r)), "the old pods of " + role, patience=PATIENCE, every=1)
-    tap.ok(True, "gateway and orchestrator are other pods now")
+    tap.ok(True, "%s: gateway and orchestrator are other pods now" % name)
+    tap.equal({app: lives(app) for app in before}, before, "%s: workers and targets are the same, none started again" % name)
+    return cluster.get("configmap", "orchestrator")["data"]["orchestrator.conf"]
+
+
+def upgrade_and_rollback(around):
+    """Everything that can be rolled without touching the target, while its workers load: there and back."""
+    test = Test({"hits_per_sec": 100, "duration_sec": 300, "workers": 5})
+    test.reach("running")
+    workers = "load-worker,squall.io/test-id=" + test.id
+    before = {app: lives(app) for app in (workers, "target-api")}
+    tap.equal(len(before[workers]), 5, "a longer test runs")
+    conf = undisturbed("helm upgrade", before, lambda: helm_here(
+        "upgrade", "load-tester", CHART, "-f", around.path("my-values.yaml"), "--set-file", "redis.ca=" + around.redis_ca,
+        "--set", "worker.options.timer=economy", "--set", "worker.resources.limits.cpu=2",
+        "--set", "limits.maxRate=50000"))
+    tap.contains(conf, "economy", "the next test's workers would be made anew")
+    conf = undisturbed("helm rollback", before, lambda: helm_here("rollback", "load-tester", "1"))
+    tap.ok("economy" not in conf and "max_rate" not in conf, "what the upgrade changed is undone")
     tap.equal(test.get().get("state"), "running", "the test still runs")
-    tap.equal(lives("load-worker"), before, "its workers are the same, none started again")
-    tap.equal(lives("target-api"), target, "so are the targets")
-    result = test.reach()
-    whole("the test under the upgrade", result, 30000)
-    hits = json.loads(shell("curl -sS http://%s:8000/stats" % BALANCER, inside=True).stdout)
-    tap.equal(hits, {"total_hits": 30000}, 'curl "http://$GATEWAY_IP:8000/stats"')
-    conf = cluster.get("configmap", "orchestrator")["data"]["orchestrator.conf"]
-    tap.contains(conf, "economy", "the next test's workers will be made anew")
+    whole("the test under upgrade and rollback", test.reach(), 30000)
 
 
 def port_forward():
@@ -188,14 +201,6 @@ def port_forward():
     finally:
         process.terminate()
         process.wait()
-
-
-def rollback():
-    succeeds("helm rollback load-tester 1", helm_here("rollback", "load-tester", "1"))
-    rolled_out()
-    conf = cluster.get("configmap", "orchestrator")["data"]["orchestrator.conf"]
-    tap.ok("economy" not in conf and "max_rate" not in conf, "what the upgrade changed is undone")
-    whole("a test after the rollback", Test({"hits_per_sec": 50, "duration_sec": 5, "workers": 2}).reach(), 250)
 
 
 def helm_test():
@@ -213,11 +218,26 @@ def as_jobs(around):
     whole("a test as a Job", Test({"hits_per_sec": 50, "duration_sec": 5, "workers": 2}).reach(), 250)
 
 
+def of_tests():
+    """(kind, name) of what belongs to tests."""
+    kinds = "deployments,replicasets,jobs,pods,secrets,networkpolicies"
+    items = cluster.get(kinds, "-l", "app=load-worker")["items"]
+    return {(o["kind"], o["metadata"]["name"]) for o in items if o["metadata"]["name"].startswith("lw-")}
+
+
 def uninstall():
+    """In mid-test, as it must not be done and is."""
+    Test({"hits_per_sec": 50, "duration_sec": 300, "workers": 2}).reach("running")
     succeeds("helm uninstall load-tester", helm_here("uninstall", "load-tester"))
+    wait_until(lambda: cluster.everything(NAMESPACE) == of_tests(),
+               lambda: "what is documented alone: %s" % cluster.everything(NAMESPACE), patience=PATIENCE, every=2)
+    tap.equal({kind for kind, _ in of_tests()}, {"Job", "Pod", "Secret", "NetworkPolicy"},
+              "it leaves the namespace, and what belongs to the test that ran")
+    line = "kubectl delete deployments,jobs,secrets,networkpolicies -n load-testing -l app=load-worker"
+    succeeds(line, shell(line))
     wait_until(lambda: not cluster.everything(NAMESPACE), lambda: "an empty namespace: %s" % cluster.everything(NAMESPACE),
                patience=PATIENCE, every=2)
-    tap.ok(True, "it leaves the namespace, and nothing in it")
+    tap.ok(True, "after which the namespace is empty")
 
 
 def elsewhere(around):
@@ -230,8 +250,7 @@ def elsewhere(around):
     cluster.delete_namespace(NAMESPACE)
     succeeds("it installs with -n load-testing --create-namespace",
              helm_here("install", "load-tester", *args, "-n", NAMESPACE, "--create-namespace"))
-    succeeds("and uninstalls again",
-             helm_here("uninstall", "load-tester", "-n", NAMESPACE))
+    succeeds("and uninstalls again", helm_here("uninstall", "load-tester", "-n", NAMESPACE))
     cluster.delete_namespace(NAMESPACE)
     cluster.kubectl("create", "namespace", NAMESPACE)
     succeeds("it installs into somebody else's namespace", helm_here("install", "load-tester", *args))
@@ -259,9 +278,8 @@ try:
         install(around_it)
         first = step_five()
         monitoring(first)
-        upgrade(around_it, first)
         port_forward()
-        rollback()
+        upgrade_and_rollback(around_it)
         helm_test()
         as_jobs(around_it)
         uninstall()

@@ -1,7 +1,9 @@
-"""npm.py - what tests need from npm: at pinned versions, into the build folder, never into the source.
+"""npm.py - packages that tests need from npm, at pinned versions, into the build folder; never into the source.
 
-    why = npm.missing("servicebus")       # None once node_modules is there, or why it cannot be had
-    npm.modules("servicebus")             # where it is
+    why = npm.missing("servicebus")      # None, or why there are none: no node, no npm, no network
+    npm.modules("servicebus")            # the folder that holds them
+
+A part of tests/ has its package.json and package-lock.json.
 """
 import fcntl
 import os
@@ -13,24 +15,24 @@ from squall import BUILD, SOURCE
 PATIENCE = 240  # seconds
 
 
-def modules(name):
-    return os.path.join(BUILD, "tests", name, "node_modules")
+def modules(part):
+    return os.path.join(BUILD, "tests", part, "node_modules")
 
 
-def _install(name):
+def _install(part):
     """Runs npm once for the build folder; tests that run side by side wait for the first."""
-    into = os.path.join(BUILD, "tests", name)
+    into = os.path.join(BUILD, "tests", part)
     os.makedirs(into, exist_ok=True)
     with open(os.path.join(into, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for file in ("package.json", "package-lock.json"):
-            with open(os.path.join(SOURCE, "tests", name, file), "rb") as f:
+        for name in ("package.json", "package-lock.json"):
+            with open(os.path.join(SOURCE, "tests", part, name), "rb") as f:
                 wanted = f.read()
-            there = os.path.join(into, file)
+            there = os.path.join(into, name)
             if not os.path.exists(there) or open(there, "rb").read() != wanted:
                 with open(there, "wb") as f:
                     f.write(wanted)
-                shutil.rmtree(modules(name), ignore_errors=True)
+                shutil.rmtree(modules(part), ignore_errors=True)
         if os.path.exists(os.path.join(into, "node_modules", ".complete")):
             return None
         try:
@@ -40,14 +42,14 @@ def _install(name):
         except subprocess.TimeoutExpired:
             return "npm did not finish within %d s" % PATIENCE
         if r.returncode != 0:
-            return "npm cannot install the packages of tests/%s: %s" % (name, " ".join(r.stdout.split())[-200:])
+            return "npm cannot install the packages of tests/%s: %s" % (part, " ".join(r.stdout.split())[-200:])
         with open(os.path.join(into, "node_modules", ".complete"), "w", encoding="utf-8"):
             return None
 
 
-def missing(name):
-    """None when the packages of tests/name are there, else the reason for a skip."""
+def missing(part):
+    """None when they are there, else the reason for a skip."""
     for program in ("node", "npm"):
         if not shutil.which(program):
             return "%s is not installed" % program
-    return _install(name)
+    return _install(part)

@@ -171,7 +171,9 @@ with FakeGateway() as g:
 
 # --- daemons that do not start ---
 for how, part in (({"url": "http://x", "fails": "the disk is full"}, "squalld did not start: the disk is full"),
-                  ({"plain": "squalld.conf:3: wrong"}, "squalld did not start: squalld.conf:3: wrong")):
+                  ({"plain": "squalld.conf:3: wrong"}, "squalld did not start: squalld.conf:3: wrong"),
+                  ({"plain": "@folder@/squalld.conf:3: no such plugin\n@folder@/squalld.conf:4: nor this\n@folder@/squalld.conf: 2 errors"},
+                   "squalld did not start: squalld.conf:3: no such plugin\n")):
     stub(**how)
     r = squall("run", URL, env=ALONE)
     tap.ok(r.returncode == 97 and part in r.stderr and not left(), part, r.stderr)
@@ -235,6 +237,7 @@ where = "http://127.0.0.1:%d" % target.server_port
 r = squall("run", where + "/hit?a=1", "--debug", "-X", "PUT", "-b", "text", "-H", "Cookie: c=1", "-u", "me:secret", "-H", "X-Empty:",
            env={"http_proxy": "http://127.0.0.1:1"})
 tap.ok(r.returncode == 0 and not r.stderr, "--debug", r.stdout, r.stderr)
+tap.contains(r.stdout, "> \ntext\n< HTTP/1.1 200 OK\n", "what is sent, with its body, and what comes")
 for part in ("> PUT /hit?a=1 HTTP/1.1\n", "> Cookie: (hidden)\n", "> Authorization: (hidden)\n", "> Content-Length: 4\n",
              "> User-Agent: squall/", "> X-Empty:\n", "< HTTP/1.1 200 OK\n", "\n  connect ", "\n  first byte ", "\n  total "):
     tap.contains(r.stdout, part, "it shows %r" % part)

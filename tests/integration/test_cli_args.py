@@ -44,6 +44,7 @@ refused(["localhost"], "did you mean: squall run localhost")
 refused(["-r", "5"], "the command comes first")
 refused(["rnu"], "\"rnu\" is not a command; did you mean run?")
 refused(["frobnicate"], "is not a command: see squall --help")
+refused(["help", "rnu"], "\"rnu\" is not a command; did you mean run?")
 refused(["compare", "a", "b"], "compare is not in this version yet")
 refused(["support", "x"], "support is not in this version yet")
 
@@ -82,11 +83,17 @@ for rate in ("0", "0/s", "1/999999999999h", "99999999999999999999"):
 for time in ("x", "", "-5", "5 s", "1d", '{"a":1}'):
     refused(["run", URL, "-d", time], "is not a duration", "duration %r" % time)
 refused(["run", URL, "-w", "two"], "-w two: is not a whole number")
+for option in ("-n", "-c"):
+    refused(["run", URL, option, "0"], option + " 0: must be at least 1")
+refused(["run", URL, "-d", "0s"], "-d 0s: must be above 0")
 refused(["run", URL, "-H", "novalue"], "-H wants 'Name: value'")
 refused(["run", URL, "-H", ": x"], "-H wants 'Name: value'")
 refused(["run", URL, "-H", "A: 1", "-H", "a: 2"], "is there twice")
 refused(["run", URL, "-u", "secret-without-colon"], "-u wants NAME:PASSWORD")
 tap.ok("secret" not in squall("run", URL, "-u", "secret-without-colon").stderr, "a refused password is not shown")
+for url in ("http://me:secret@a/x@y", "me:secret@a"):
+    refused(["run", url], "...@a")
+    tap.ok("secret" not in squall("run", url).stderr and "use -u NAME:PASSWORD" in squall("run", url).stderr, "nor is one in a URL")
 refused(["run", URL, "-b", "@/nonexistent"], "cannot open /nonexistent")
 refused(["run", URL, "--threshold", "fast"], "--threshold fast")
 refused(["run", "ftp://x/"], "ftp://x/")

@@ -213,6 +213,19 @@ def kill_daemon(case, point):
     case.stop(second)
 
 
+def other_kind(case, point):
+    """The next daemon is told to make another kind of workload, and finds what there is all the same."""
+    first = case.daemon(point + "=kill")
+    case.submit(first, duration_sec=5)
+    case.killed(first)
+    other = "job" if case.workload == "deployment" else "deployment"
+    second = case.daemon(scheduler=case.scheduler(workload=other))
+    case.submit(second, duration_sec=5)
+    case.settle(second, "completed")
+    case.gone(second)
+    case.stop(second)
+
+
 def terminate_daemon(case, point):
     first = hold(case, point, {"duration_sec": 5})
     first.send_signal(signal.SIGTERM)
@@ -285,6 +298,8 @@ class Faults(PodSuite):
             self.add("kill -9 of a worker " + point, kill_worker, point)
         for point in at(QUEUED + EARLY + STARTED + ENDING, ("after:scheduler.prepare", "after:write.t0", "before:scheduler.stop")):
             self.add("kill -9 of the daemon " + point, kill_daemon, point)
+        for point in ("after:scheduler.prepare", "after:write.running"):
+            self.add("another kind of workload " + point, other_kind, point)
         for point in at(QUEUED + EARLY + STARTED + ENDING[:1], ("after:scheduler.resume", "after:write.running")):
             self.add("SIGTERM of the daemon " + point, terminate_daemon, point)
         for point in at(EARLY + STARTED, ("before:scheduler.resume", "after:write.running")):

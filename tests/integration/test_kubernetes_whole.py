@@ -22,8 +22,10 @@ class Follower:
         self.process = subprocess.Popen(["kubectl", "-n", NAMESPACE, "logs", "-f", *args], env=cluster.env, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-    def text(self):
-        return self.process.communicate(timeout=120)[0]
+    def lines(self):
+        """All it said; kubectl may close with a word of its own about a container that is gone."""
+        lines = self.process.communicate(timeout=120)[0].splitlines()
+        return [line for line in lines if not line.startswith(("rpc error", "Error from server"))]
 
 
 def kubectl_words(cluster, line):
@@ -34,6 +36,12 @@ def kubectl_words(cluster, line):
 def listed(cluster):
     rows = kubectl_words(cluster, "kubectl get pods -n load-testing -l app=load-worker").splitlines()[1:]
     return [row.split()[0] for row in rows if row.split()[2] == "Running"]
+
+
+def told(cluster, part):
+    """The line of the orchestrator's log that holds it."""
+    log = kubectl_words(cluster, "kubectl logs -n load-testing -l app=orchestrator --tail=-1")
+    return next((line for line in log.splitlines() if part in line), None)
 
 
 def run(cluster, pods, mode, kind, plan):
@@ -60,15 +68,32 @@ def run(cluster, pods, mode, kind, plan):
     tap.note("%s: lag %s ms, validity %s %s, start skew %s ms"
              % (mode, json.dumps(test["latency_ms"]["lag"]), test["validity"]["status"],
                 [r["what"] for r in test["validity"]["reasons"]], test["generator"].get("start_skew_ms")))
-    log = follower.text()
-    tap.ok(test_id in log and "/s" in log, mode + ": kubectl logs of a worker has its progress", log)
-    log = kubectl_words(cluster, "kubectl logs -n load-testing -l app=orchestrator --tail=-1")
-    tap.ok("test=%s" % test_id in log and "audit" in log, mode + ": the orchestrator's log has the result", log)
+    lines = follower.lines()
+    last = "%d/%d s" % (plan["duration_sec"], plan["duration_sec"])
+    tap.ok(any(line.startswith(last) for line in lines) and any("result of this worker" in line for line in lines),
+           mode + ": kubectl logs of a worker has its progress and its result", *lines)
+    line = wait_until(lambda: told(cluster, "test=%s result: " % test_id), lambda: pods.log("orchestrator"))
+    tap.ok("sent=%d ok=%d" % (total, total) in line, mode + ": the orchestrator's log has the whole: %s" % line)
     try:
         wait_until(lambda: not left(cluster), "the end of its objects")
         tap.ok(True, mode + ": no object is left")
     except TimeoutError:
         tap.ok(False, mode + ": no object is left", left(cluster))
+
+
+def orchestrator_deleted(cluster, pods, state):
+    """Its Deployment brings another one, which goes on with the test."""
+    test_id = pods.submit(hits_per_sec=100, duration_sec=20, workers=2)
+    pods.wait_state(test_id, state)
+    pod = cluster.get("pods", "-l", "app=orchestrator")["items"][0]["metadata"]["name"]
+    pods.kubectl("delete", "pod", pod, "--wait=false")
+    test = pods.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("completed", None), "orchestrator deleted in %s: the test completes" % state)
+    tap.ok(test["ledger"]["balanced"] and test["audit"]["status"] == "equal" and not test["workers"]["lost"],
+           "orchestrator deleted in %s: with all its workers, each request counted once" % state,
+           json.dumps([test["ledger"], test["audit"], test["workers"]]))
+    tap.ok(wait_until(lambda: not left(cluster), "the end of its objects"), "orchestrator deleted in %s: no object is left" % state)
+    pods.wait_ready("orchestrator")
 
 
 def stops_in_order(cluster, pods, part):
@@ -77,7 +102,7 @@ def stops_in_order(cluster, pods, part):
     follower = Follower(cluster, pod, "--tail=-1")
     wait_until(lambda: follower.process.stdout.readline(), "its first line")
     pods.kubectl("scale", "deployment/" + part, "--replicas=0")
-    last = follower.text().splitlines()[-1:]
+    last = follower.lines()[-1:]
     tap.ok(last and "host stopped" in last[0], "%s: SIGTERM ends it in order, the log says so" % part, *last)
 
 
@@ -91,6 +116,9 @@ with Pods(cluster) as pods:
     for workload, kind in (("deployment", "deployments"), ("job", "jobs")):
         pods.configure(in_pod(scheduler_conf(workload)))
         run(cluster, pods, workload, kind, spec)
+    pods.configure(in_pod(scheduler_conf("auto"), 'control_urls = ( "http://orchestrator:8000" ); lease_ttl = "3s";'))
+    for state in ("provisioning", "running", "draining"):
+        orchestrator_deleted(cluster, pods, state)
     for part in ("orchestrator", "gateway-api", "target-api"):
         stops_in_order(cluster, pods, part)
 tap.done()

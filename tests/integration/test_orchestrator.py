@@ -1,10 +1,15 @@
 #!/usr/bin/python3
 """Whole tests through gateway, queue, orchestrator, forked workers and target: how they run, how they are
 stopped, and what is left when workers or the orchestrator itself die."""
+import datetime
+import http.server
 import json
 import os
+import re
 import signal
+import sqlite3
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -271,16 +276,112 @@ def test_crash_before(tap):
             whole(tap, test, "adopted")
 
 
+def test_crash_draining(tap):
+    """What was decided, and when, is in the record: whoever writes the end takes it from there."""
+    if not HAS_FAILPOINTS:
+        tap.skip("killed while draining", "built without --enable-failpoints: nothing holds it there")
+        return
+    with State() as state:
+        with System(state, BACKEND, failpoint="after:write.draining=kill") as d:
+            test_id = begun(d, 5, hits_per_sec=90, duration_sec=60)
+            tap.equal(d.wait(), -signal.SIGKILL, "killed when a test was to end")
+        time.sleep(2)
+        with system(state) as d:
+            test = d.end(test_id)
+            tap.equal((test["state"], test["reason"]), ("cancelled", "client_vanished"), "it ends as was decided")
+            at = {step["state"]: step["at"] for step in test["history"]}
+            began = round(datetime.datetime.fromisoformat(test["started_at"].replace("Z", "+00:00")).timestamp() * 1000)
+            tap.ok(abs(test["elapsed_ms"] - (at["draining"] - began)) < 100, "its load lasted until then",
+                   test["elapsed_ms"], at["draining"] - began)
+            whole(tap, test, "ended by another")
+
+
+def test_last_words(tap):
+    """The last report of a worker that was killed is stored, if not at the first attempt."""
+    if not HAS_FAILPOINTS:
+        tap.skip("a snapshot that is not stored", "built without --enable-failpoints: nothing fails there")
+        return
+    # Each of the two is stored at the beginning; then again after five seconds, or when it is lost.
+    with State() as state, System(state, BACKEND, failpoint="before:store.part_put#3=fail") as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=4, workers=2)
+        d.wait_sent(test_id, 1)
+        os.kill(d.workers()[0], signal.SIGKILL)
+        test = d.end(test_id)
+        tap.equal((test["state"], len(test["workers"]["lost"])), ("completed", 1), "one of two is lost")
+        tap.ok("part_put" in d.log, "what it said last is not stored at first")
+        text = d.get("/tests/%s/report.hgrm" % test_id, role="gateway").text
+        stored = int(re.search(r"Total count\s*=\s*(\d+)", text).group(1))
+        tap.equal(stored, test["latency_ms"]["response"]["count"] - test["ledger"]["in_flight_at_end"],
+                  "but in the end all of it is")
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Answers each request after a while."""
+
+    protocol_version, wait = "HTTP/1.1", 0.2
+
+    def do_GET(self):
+        time.sleep(self.wait)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Echo(Slow):
+    """Refuses each request, and shows its headers, as error pages of some frameworks do."""
+
+    def do_GET(self):
+        page = str(self.headers).encode()
+        self.send_response(500)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+
+def test_echo(tap):
+    """What a target shows of the secrets that it was sent is kept nowhere."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server, State() as state:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with System(state, BACKEND, url="http://127.0.0.1:%d/" % server.server_port) as d:
+            test_id = d.submit(hits_per_sec=10, duration_sec=1, method="GET", secret_headers=["X-Key"],
+                               headers={"Authorization": "Bearer geheimwort", "X-Key": "losungswort", "X-Open": "offen"})
+            test = json.dumps(d.end(test_id))
+            tap.ok("X-Open: offen" in test, "the first bytes of an answer are kept")
+            tap.ok("geheimwort" not in test and "losungswort" not in test, "but no secret in them", test)
+            if BACKEND is LOCAL:
+                with sqlite3.connect("file:%s/store.db?mode=ro" % state.dir, uri=True) as db:
+                    parts = b"".join(row[0] for row in db.execute("SELECT data FROM parts"))
+                tap.ok(b"X-Open: offen" in parts and b"geheimwort" not in parts, "nor in what the workers reported")
+        server.shutdown()
+
+
+def test_backlog(tap):
+    """A target that is slower than the load: requests are sent behind the end, which is not the rate it stood."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server, State() as state:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with System(state, BACKEND, url="http://127.0.0.1:%d/" % server.server_port) as d:
+            test = d.end(d.submit(hits_per_sec=20, duration_sec=1, workers=1, max_connections=1, method="GET"))
+            tap.equal((test["state"], test["ledger"]["ok"]), ("completed", 20), "all are answered in the end")
+            tap.ok(test["elapsed_ms"] >= 19 * Slow.wait * 1000, "it lasted until the last one was sent", test["elapsed_ms"])
+            tap.ok(test["rate"]["sent"] <= 20 / (19 * Slow.wait), "the rate is what the target took", test["rate"])
+            tap.equal(test["rate"]["offered"], 20, "not what was asked of it")
+        server.shutdown()
+
+
 def test_store_away(tap):
     """The lease stays good for longer than this takes: only waiting for the store is left to do."""
     if not isinstance(BACKEND, Redis):
         return
     with Redis(BACKEND.link) as away, State() as state, Counter() as counter, System(
             state, away, url=counter.url, ttl="60s", orchestrator='report_timeout = "60s";') as d:
-        test_id = d.submit(hits_per_sec=50, duration_sec=60, workers=1)
+        test_id = d.submit(hits_per_sec=50, duration_sec=60, workers=2)
         d.wait_sent(test_id, 1)
         away.server.kill()
-        time.sleep(2.5)  # points and snapshots fall due
+        os.kill(d.workers()[0], signal.SIGKILL)
+        time.sleep(2.5)  # points fall due, and what the lost one said last
         try:
             answered = d.get("/metrics", role="orchestrator", patience=10).status
         except OSError as e:
@@ -309,6 +410,10 @@ def suite(tap, backend):
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)
+    test_crash_draining(tap)
+    test_last_words(tap)
+    test_backlog(tap)
+    test_echo(tap)
     test_store_away(tap)
 
 

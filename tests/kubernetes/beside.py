@@ -67,10 +67,10 @@ class PodCase(Case):
     def object(self):
         return "lw-" + self.test_id
 
-    def scheduler(self, api=None, image="localhost/squall/worker:test", **more):
+    def scheduler(self, api=None, image="localhost/squall/worker:test", workload=None, **more):
         options = ('image = "%s"; api_server = "%s"; ca = "%s"; token_file = "%s";'
                    % (image, api or self.cluster.api, self.cluster.ca, self.token))
-        return scheduler_conf(self.workload, options=options, **more)
+        return scheduler_conf(workload or self.workload, options=options, **more)
 
     def daemon(self, failpoint=None, **more):
         more.setdefault("orchestrator", 'report_timeout = "20s";')  # a busy machine is no fault

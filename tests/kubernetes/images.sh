@@ -1,10 +1,9 @@
 #!/bin/bash
-# images.sh [-n]: squall's images, as deploy/docker/build.sh makes them, for the cluster of the tests.
+# images.sh: squall's images, as deploy/docker/build.sh makes them, for the cluster of the tests.
 #
 # Needs no registry: the base is made by mmdebstrap from this machine's Debian sources, buildah builds upon it. They go
 # into img/squall-images.tar of the cluster's folder, which up.sh imports, and into the cluster when it is up.
-# Their names are localhost/squall/PART:test; :failpoints are orchestrator and worker with failpoints compiled in,
-# left out with -n; localhost/squall/redis:test is a Redis for the tests.
+# Their names are localhost/squall/PART:test; localhost/squall/redis:test is a Redis for the tests.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 home=${SQUALL_K8S:-${K8S_HOME:-/var/cache/squall-k8s}}
@@ -35,11 +34,6 @@ export ENGINE=buildah SOURCE_DATE_EPOCH=1700000000 # the same for all commits: l
 ./deploy/docker/build.sh -r localhost/squall -t test -- -q "${offline[@]}" 2>&1 | grep -v '^[0-9a-f]\{64\}$'
 buildah bud -q --layers "${offline[@]}" -t localhost/squall/redis:test tests/kubernetes/redis >/dev/null
 names=(localhost/squall/{target-api,gateway-api,orchestrator,worker,redis}:test)
-if [ "${1:-}" != -n ]; then
-	./deploy/docker/build.sh -r localhost/squall -t failpoints -o orchestrator -o worker -- \
-		-q "${offline[@]}" --build-arg CONFIGURE_FLAGS=--enable-failpoints >/dev/null
-	names+=(localhost/squall/{orchestrator,worker}:failpoints)
-fi
 
 rm -f "$home/img/squall-images.tar"
 podman save -q --format docker-archive -m -o "$home/img/squall-images.tar" "${names[@]}"

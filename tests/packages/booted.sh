@@ -46,7 +46,7 @@ ok "enabled for the next boot" systemctl enable $s
 ok "squall.target starts what is enabled" systemctl restart squall.target
 ok "that is this instance" until_true answers
 ok "squall.target stops it" systemctl stop squall.target
-ok "with the others" in_state $s inactive
+ok "with the others" until_true in_state $s inactive
 echo 'rolse = ( );' >/etc/squall/wrong.conf
 systemctl start squalld@wrong
 ok "a wrong .conf fails" until_true in_state squalld@wrong failed

@@ -55,7 +55,7 @@ def files(root):
 
 
 class Debian:
-    """A bare one in a folder; a network of its own, so that its ports are free."""
+    """A bare one in a folder; commands without network have one of their own, where all ports are free."""
 
     def __init__(self, root):
         self.root = root
@@ -65,7 +65,8 @@ class Debian:
     def chroot(self, command, network=True):
         inside = ["chroot", self.root, "sh", "-c", command]
         if not network:
-            inside = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *inside]
+            inside = ["unshare", "--net", "--mount", "--pid", "--fork", "sh", "-c",
+                      'ip link set lo up && mount -t proc proc "$0/proc" && exec "$@"', self.root, *inside]
         return run(*inside, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"})
 
     def ok(self, name, command, **more):
@@ -89,7 +90,7 @@ def installs(debian, first, second):
     debian.ok("it runs a test as that user",
               "setpriv --reuid squall --regid squall --clear-groups squalld -c /etc/squall/standalone.conf 2>/tmp/log & "
               "i=0; until curl -sf http://127.0.0.1:8000/readyz >/dev/null || [ $((i += 1)) -gt 600 ]; do sleep 0.1; done; "
-              "squall run --gateway http://127.0.0.1:8000 -r 20 -d 1s -w 1 --allow-invalid; r=$?; kill $!; wait; exit $r",
+              "squall run --gateway http://127.0.0.1:8000 -r 20 -d 1s -w 1 --allow-invalid; r=$?; kill $!; wait; cat /tmp/log; exit $r",
               network=False)
     debian.ok("a .conf is changed", "echo '# ours' >>/etc/squall/gateway.conf")
     debian.ok("it upgrades", "dpkg -i /tmp/2.deb </dev/null")

@@ -98,10 +98,35 @@ static void test_cause(void)
 	json_object_put(a);
 }
 
+static void test_text(void)
+{
+	struct json_object *a = run("{\"p95\": 349.2, \"p99\": 466, \"max\": 507}",
+	                            "{\"p50\": 0.07, \"p99\": 43.6, \"max\": 99.4}", VALID),
+	                   *doc = selftest_judge(a, a, 502, 2);
+	struct buf out = {0};
+
+	selftest_text(doc, false, &out);
+	is_str(out.data,
+	       "    stall     the target was frozen for 502 ms; response time, and what it must be:\n"
+	       "              p95 349 ms (302 ms)  p99 466 ms (462 ms)  max 507 ms (502 ms)\n"
+	       "    timer     requests leave 0.07 ms late at p50, 43.6 ms at p99, 99.4 ms at most\n"
+	       "    ceiling   40,000/s from one worker over 64 connections; 60,000 per core second\n\n"
+	       "FAIL   requests leave 43.6 ms late at p99 (limit 1 ms): give squall a whole CPU,\n"
+	       "       or stop what else runs here\n"
+	       "FAIL   the stall shows as 349 ms at p95 instead of 302 ms: squall had no CPU\n"
+	       "       when the answers came\n"
+	       "       until that is cured, a difference below 43.6 ms means nothing here\n",
+	       "what is printed, in 80 columns");
+	buf_free(&out);
+	json_object_put(doc);
+	json_object_put(a);
+}
+
 int main(void)
 {
 	test_theory();
 	test_judge();
 	test_cause();
+	test_text();
 	return tap_done();
 }

@@ -128,6 +128,22 @@ static struct json_object *served(enum shape shape, const char *version)
 	return o;
 }
 
+static void test_listed(void)
+{
+	static const enum shape shapes[] = {SHAPE_JOB, SHAPE_JOB_PLAIN, SHAPE_DEPLOYMENT};
+
+	for (unsigned i = 0; i < SQ_LEN(shapes); i++) {
+		struct json_object *o = served(shapes[i], "1");
+		struct workload w = {.shape = 99};
+
+		json_object_object_del(o, "kind");
+		json_object_object_del(o, "apiVersion");
+		ok(workload_read(o, &w) == 0 && w.shape == shapes[i],
+		   "shape %u, from a list, which says no kind", shapes[i]);
+		json_object_put(o);
+	}
+}
+
 /* RFC 7386, as the server does it. */
 static void apply(struct json_object *into, struct json_object *patch)
 {
@@ -381,8 +397,11 @@ static void test_lists(void)
 	report(&c, "p1", SQ_W_RUNNING, false);
 	cluster_pods_end(&c);
 	ok(job_gone(cluster_find(&c, "lw-x")) == 1, "a pod that is in no new list is gone");
-	cluster_workloads_begin(&c);
-	cluster_workloads_end(&c);
+	cluster_workloads_begin(&c, w.shape != SHAPE_DEPLOYMENT);
+	cluster_workloads_end(&c, w.shape != SHAPE_DEPLOYMENT);
+	ok(cluster_find(&c, "lw-x")->exists, "a workload stays when one of another kind is listed");
+	cluster_workloads_begin(&c, w.shape == SHAPE_DEPLOYMENT);
+	cluster_workloads_end(&c, w.shape == SHAPE_DEPLOYMENT);
 	ok(cluster_find(&c, "lw-x") && last.phase == SQ_JOB_RUNNING,
 	   "a workload too; but its last pod lives");
 	cluster_pods_begin(&c);
@@ -415,6 +434,7 @@ static void test_memory(void)
 int main(void)
 {
 	test_names();
+	test_listed();
 	test_written();
 	test_life();
 	test_foreign();

@@ -483,6 +483,30 @@ static void test_memory(void)
 	clean(&s);
 }
 
+/* One that had a place before another counts no more. */
+static void test_drop(void)
+{
+	struct merger *m = merger_new();
+	struct books *b = books_new(0), *none = books_new(0);
+
+	books_dropped_many(b, 5, DROPPED_PATIENCE);
+	report_into(m, "a", 1, none);
+	report_into(m, "b", 1, b);
+	report_into(m, "c", 1, none);
+	merger_drop(m, "nobody");
+	is_int(merger_count(m), 3, "nobody is dropped who never reported");
+	merger_drop(m, "b");
+	ok(merger_count(m) == 2 && !merger_report(m, "b"), "a worker is dropped");
+	ok(strcmp(merger_at(m, 0)->uid, "a") == 0 && strcmp(merger_at(m, 1)->uid, "c") == 0,
+	   "the others stay");
+	is_int(merger_books(m)->ledger.scheduled, 0, "the sum is theirs");
+	report_into(m, "b", 1, b);
+	ok(merger_count(m) == 3 && merger_books(m)->ledger.scheduled == 5, "it may come again");
+	books_free(b);
+	books_free(none);
+	merger_free(m);
+}
+
 int main(void)
 {
 	test_sum();
@@ -493,5 +517,6 @@ int main(void)
 	test_not_thinned();
 	test_odd_seconds();
 	test_memory();
+	test_drop();
 	return tap_done();
 }

@@ -21,6 +21,7 @@
 /* The last report of one place, on its way to the store. */
 struct snapshot {
 	struct run *run;
+	char uid[CONTROL_UID_MAX + 1]; /* who has the place, "" = nobody had it under this owner */
 	struct sq_store_part_put rq;
 	char name[SQ_ID_MAX + 1];
 	struct buf latest, sending;
@@ -86,10 +87,10 @@ struct run {
 	struct buf point; /* under way */
 	uint64_t second; /* the next point's */
 	bool appending;
-	struct thin thin;
 	int64_t append_after; /* not before */
 	/* EARLIER: a point that is not stored yet goes first. POINT: the last one. */
 	enum { CLOSING_NOT, CLOSING_EARLIER, CLOSING_POINT, CLOSING_AUDIT, CLOSING_PUT } closing;
+	struct thin thin;
 	struct sq_store_count audit_rq;
 	struct sq_counter audit;
 	char audit_name[SQ_ID_MAX + 1];

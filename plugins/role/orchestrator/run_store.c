@@ -420,6 +420,24 @@ void run_points(struct run *r, int64_t now)
 
 /* --- snapshots ------------------------------------------------------------------------------- */
 
+static void swap_texts(struct snapshot *s)
+{
+	struct buf swap = s->sending;
+
+	s->sending = s->latest;
+	s->latest = swap;
+}
+
+/* Once more, unless a later one has come: a lost worker's was its last. */
+static void keep_unstored(struct snapshot *s, int64_t now)
+{
+	s->after = now + RETRY;
+	if (s->latest.len > 0 || s->sending_seq == 0)
+		return;
+	swap_texts(s);
+	s->seq = s->sending_seq;
+}
+
 static void snapshot_stored(struct sq_op *op, int status)
 {
 	struct snapshot *s = sq_container(op, struct snapshot, rq.op);
@@ -433,17 +451,14 @@ static void snapshot_stored(struct sq_op *op, int status)
 	else if (status == -SQ_EFENCED)
 		test_fenced(&r->test);
 	else
-		s->after = now + RETRY;
+		keep_unstored(s, now);
 	run_release(r);
 }
 
 static void store_snapshot(struct run *r, struct snapshot *s, const struct worker *w, int64_t now)
 {
 	const struct sq_host *h = r->o->host;
-	struct buf swap = s->sending;
-
-	s->sending = s->latest;
-	s->latest = swap;
+	swap_texts(s);
 	buf_reset(&s->latest);
 	s->sending_seq = s->seq;
 	s->busy = true;
@@ -466,11 +481,11 @@ void run_snapshots(struct run *r, int64_t now)
 	for (uint32_t i = 0; i < r->test.setup.workers; i++) {
 		struct snapshot *s = &r->snapshots[i];
 		const struct worker *w = &r->test.workers[i];
-		bool due = now >= s->after || (w->final && s->sending_seq < s->seq);
+		bool tried = s->sending_seq >= s->seq; /* it is not stored, as the store failed */
 
 		if (s->busy || s->latest.len == 0 || !w->taken || !(r->test.committed || w->final))
 			continue;
-		if (due || test_lost(&r->test, now, i))
+		if (now >= s->after || (!tried && (w->final || test_lost(&r->test, now, i))))
 			store_snapshot(r, s, w, now);
 	}
 }

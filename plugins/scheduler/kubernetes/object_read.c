@@ -87,9 +87,10 @@ static int64_t unix_seconds(const char *stamp)
 	return strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
+/* The items of a list do not say their kind. */
 static enum shape shape_of(struct json_object *o)
 {
-	if (strcmp(text(o, "/kind"), "Deployment") == 0)
+	if (at(o, "/spec/replicas"))
 		return SHAPE_DEPLOYMENT;
 	return at(o, "/spec/suspend") ? SHAPE_JOB : SHAPE_JOB_PLAIN;
 }

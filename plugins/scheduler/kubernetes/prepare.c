@@ -109,6 +109,7 @@ static void prepare_found(struct api_call *c, int status, struct json_object *an
 	struct task *t = task_of(c);
 
 	if (status == -ENOENT) {
+		t->shape = t->k->style.shape;
 		task_ask(t, "POST", NULL, json_object_get(t->asked), prepare_made);
 		return;
 	}
@@ -167,5 +168,8 @@ void prepare_begin(struct task *t)
 {
 	t->asked = object_workload(&t->k->style, t->rq->id, t->rq->fence, t->rq->job);
 	t->rq->adopted = false;
-	task_ask(t, "POST", NULL, json_object_get(t->asked), prepare_made);
+	if (t->shape != t->k->style.shape)
+		task_read_again(t, prepare_found); /* made as the other kind */
+	else
+		task_ask(t, "POST", NULL, json_object_get(t->asked), prepare_made);
 }

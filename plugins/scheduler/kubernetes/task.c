@@ -76,7 +76,7 @@ void task_trouble(struct task *t, int status)
 void task_ask(struct task *t, const char *method, const char *name, struct json_object *body, next_fn *next)
 {
 	t->call.method = method;
-	kubernetes_path(t->k, &t->call.path, name);
+	kubernetes_path(t->k, t->shape, &t->call.path, name);
 	t->call.body = body;
 	t->call.patch = strcmp(method, "PATCH") == 0;
 	t->call.done = next;
@@ -152,6 +152,13 @@ bool task_found(struct task *t, int status, struct json_object *answer)
 }
 
 /* --- a new one --- */
+
+void task_find(struct task *t)
+{
+	struct job *j = cluster_find(&t->k->cluster, t->name);
+
+	t->shape = j && j->exists ? j->workload.shape : t->k->style.shape;
+}
 
 static int check(const struct sq_job_rq *rq, enum verb verb)
 {
