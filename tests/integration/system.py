@@ -113,10 +113,11 @@ class System(Daemon):
 
     def __init__(self, state, backend=LOCAL, url=None, gateway_allows=(), allows=(), orchestrator="",
                  failpoint=None, env=None, ttl="1s", **more):
+        self.hit = url or "http://127.0.0.1:%d/hit" % state.target
         worker_conf = os.path.join(state.dir, "worker.conf")
         with open(worker_conf, "w", encoding="utf-8") as f:
             f.write('roles = ( { plugin = "worker"; } );\n')
-        roles = ROLES % {"url": url or "http://127.0.0.1:%d/hit" % state.target, "orchestrator": orchestrator, "ttl": ttl,
+        roles = ROLES % {"url": self.hit, "orchestrator": orchestrator, "ttl": ttl,
                          "gateway_allows": ", ".join(map(json.dumps, gateway_allows)),
                          "allows": ", ".join(map(json.dumps, allows))}
         conf = 'state_dir = "%s"; %s\nscheduler = { plugin = "fork"; worker_conf = "%s"; };\nroles = (%s%s\n);\n' % (

@@ -9,8 +9,9 @@ import tempfile
 import time
 
 from backend import backends
-from squall import PLUGINS, Squalld, Tap, free_port, wait_until
+from squall import PLUGINS, Squalld, Tap, wait_until
 from squall_cli import HOME, squall, started
+from system import State, System
 
 NEEDED = ("role_gateway", "role_orchestrator", "role_worker", "role_target", "store_local", "transport_local", "scheduler_fork")
 missing = [n for n in NEEDED if not os.path.exists(os.path.join(PLUGINS, n + ".so"))]
@@ -100,25 +101,6 @@ with Squalld(TARGET) as target:
     tap.equal(target.get("/stats").json["total_hits"], hits, "kill -9 of squall: daemon and workers are gone, nothing is sent any more")
 
 # --- at a gateway ---
-WHOLE = """
-state_dir = "@dir@/state"; transport = { plugin = "local"; }; store = { plugin = "local"; };
-scheduler = { plugin = "fork"; worker_conf = "@dir@/worker.conf"; };
-roles = ( { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "%(hit)s"; },
-          { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "%(hit)s"; },
-          { plugin = "target"; listen = "127.0.0.1:%(port)d"; } );
-"""
-
-
-class Whole(Squalld):
-    """With the .conf of its workers beside its own."""
-
-    def __init__(self, port, backend):
-        self.hit = "http://127.0.0.1:%d/hit" % port
-        super().__init__(backend.of(WHOLE % {"hit": self.hit, "port": port}), ready=False)
-        with open(os.path.join(self.dir, "worker.conf"), "w", encoding="utf-8") as f:
-            f.write('plugin_dir = "%s"; roles = ({ plugin = "worker"; });' % PLUGINS)
-        self.wait_log(" ready roles=")
-
 
 def at_a_gateway(d):
     env = {"SQUALL_GATEWAY": d.url("gateway")}
@@ -168,6 +150,6 @@ def at_a_gateway(d):
 
 
 for backend in backends(tap):
-    with backend, Whole(free_port(), backend) as whole:
+    with backend, State() as state, System(state, backend, ttl="10s") as whole:
         at_a_gateway(whole)
 tap.done()
