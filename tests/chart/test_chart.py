@@ -84,6 +84,8 @@ def check_confs(what, rendered):
         if rendered.get("ConfigMap", name):
             accepted("%s: %s" % (what, name), rendered.conf(name))
     accepted("%s: load-worker" % what, scheduler(rendered)[2]["squall.io/worker.conf"])
+    for pod in rendered.of("Pod"):
+        accepted("%s: %s" % (what, pod["metadata"]["name"]), pod["metadata"]["annotations"]["squall.io/worker.conf"])
 
 
 def check_places(what, rendered):

@@ -116,10 +116,15 @@ serviceBus:
 EOF""" % (REGISTRY, around.redis_host, PASSWORD, around.path("my-values.yaml")))
 
 
+def with_values(around):
+    """The values file, the authority of this Redis, and patience with a node that has other things to do."""
+    return (CHART, "-f", around.path("my-values.yaml"), "--set-file", "redis.ca=" + around.redis_ca,
+            "--set", "orchestrator.options.report_timeout=60s")
+
+
 def install(around):
     my_values(around)
-    done = helm_here("install", "load-tester", CHART, "-f", around.path("my-values.yaml"),
-                     "--set-file", "redis.ca=" + around.redis_ca)
+    done = helm_here("install", "load-tester", *with_values(around))
     succeeds("helm install load-tester ./deploy/charts/load-tester -f my-values.yaml", done)
     tap.contains(done.stdout, "WARNING: the gateway asks for no API key", "it warns of the open gateway")
     space = json.loads(cluster.kubectl("get", "namespace", NAMESPACE, "-o", "json").stdout)["metadata"]
@@ -180,8 +185,7 @@ def upgrade_and_rollback(around):
     before = {app: lives(app) for app in (workers, "target-api")}
     tap.equal(len(before[workers]), 5, "a longer test runs")
     conf = undisturbed("helm upgrade", before, lambda: helm_here(
-        "upgrade", "load-tester", CHART, "-f", around.path("my-values.yaml"), "--set-file", "redis.ca=" + around.redis_ca,
-        "--set", "worker.options.timer=economy", "--set", "worker.resources.limits.cpu=2",
+        "upgrade", "load-tester", *with_values(around), "--set", "worker.options.timer=economy", "--set", "worker.resources.limits.cpu=2",
         "--set", "limits.maxRate=50000"))
     tap.contains(conf, "economy", "the next test's workers would be made anew")
     conf = undisturbed("helm rollback", before, lambda: helm_here("rollback", "load-tester", "1"))
@@ -242,7 +246,7 @@ def uninstall():
 
 def elsewhere(around):
     """Helm's own ways with namespaces. Objects alone: nothing waits for pods here."""
-    args = (CHART, "-f", around.path("my-values.yaml"), "--set-file", "redis.ca=" + around.redis_ca)
+    args = with_values(around)
     succeeds("it installs into the namespace that it left", helm_here("install", "load-tester", *args))
     succeeds("and uninstalls", helm_here("uninstall", "load-tester"))
     succeeds("it installs there with -n load-testing", helm_here("install", "load-tester", *args, "-n", NAMESPACE))
