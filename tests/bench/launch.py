@@ -61,7 +61,7 @@ def pods(cluster, workload, workers):
         with suite.case(suite, Notes("launch")) as case:
             d = case.daemon()
             figures = launch(d, workers)
-            wait_until(lambda: not case.cluster.names("pods"), "the end of the pods", 120)
+            wait_until(lambda: not case.cluster.names("pods", case.space), "the end of the pods", 120)
             return figures
     finally:
         suite.counter.close()

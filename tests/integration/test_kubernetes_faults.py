@@ -149,7 +149,7 @@ def token_refused(case):
     case.cluster.token(case.token)
     second = d.submit(hits_per_sec=20, duration_sec=1, workers=1)
     case.tap.equal(d.end(second)["state"], "completed", "with a good one the next test runs")
-    case.tap.ok(wait_until(lambda: not case.cluster.names("pods"), "the end of the pods"), "and leaves nothing")
+    case.tap.ok(wait_until(lambda: not left(case.cluster, case.space), "the end of the pods"), "and leaves nothing")
     case.stop(d)
 
 
@@ -272,7 +272,7 @@ def fifty(case):
         case.tap.ok(test["ledger"]["balanced"] and case.counter.count(test_id) == test["ledger"]["ok"],
                     "%s: counted once" % test_id, json.dumps(test["ledger"]))
     case.tap.equal(list(states), ["completed"], "%d tests in a row complete" % len(ids))
-    case.tap.ok(wait_until(lambda: not left(case.cluster), "the end of all objects"), "and leave no object behind")
+    case.tap.ok(wait_until(lambda: not left(case.cluster, case.space), "the end of all objects"), "and leave no object behind")
     case.stop(d)
 
 
@@ -286,7 +286,8 @@ class Faults(PodSuite):
 
         def at(points, some):
             return [p for p in points if not short or p in some]
-        self.add("out of memory before the start", out_of_memory, 0, "failed workers_lost", "timed_out provisioning_timeout")
+        self.add("out of memory before the start", out_of_memory, 0, "failed workers_lost", "failed not_armed",
+                 "timed_out provisioning_timeout")
         self.add("out of memory under load", out_of_memory, 12, "failed workers_lost")
         self.add("an image that is nowhere", no_image)
         self.add("no node for it", unschedulable)
@@ -302,7 +303,7 @@ class Faults(PodSuite):
             self.add("another kind of workload " + point, other_kind, point)
         for point in at(QUEUED + EARLY + STARTED + ENDING[:1], ("after:scheduler.resume", "after:write.running")):
             self.add("SIGTERM of the daemon " + point, terminate_daemon, point)
-        for point in at(EARLY + STARTED, ("before:scheduler.resume", "after:write.running")):
+        for point in at(EARLY + STARTED, ("after:scheduler.resume", "after:write.running")):
             self.add("a daemon that sleeps " + point, sleep_daemon, point)
         for point in at(EARLY + STARTED, ("after:scheduler.prepare",)):
             self.add("cancel " + point, cancel, point)
@@ -332,5 +333,5 @@ if __name__ == "__main__":
         tap.done()
     for suite in (Faults, Alone):
         for workload in ("deployment", "job"):
-            suite(cluster, workload, not FULL and workload == "job").run(tap, os.environ.get("ONLY", ""))
+            suite(cluster, workload, not FULL).run(tap, os.environ.get("ONLY", ""))
     tap.done()

@@ -75,9 +75,9 @@ class Kubernetes:
         return self
 
     def __exit__(self, *_):
-        CLUSTER.kubectl("-n", NAMESPACE, "delete", "jobs,deployments,secrets,networkpolicies", "-l", "app=load-worker",
+        CLUSTER.kubectl("-n", NAMESPACE, "delete", "jobs,deployments,secrets,networkpolicies", "-l", "squall.io/space=contract",
                         "--cascade=background")
-        CLUSTER.kubectl("-n", NAMESPACE, "delete", "pods", "-l", "app=load-worker", "--grace-period=1")
+        CLUSTER.kubectl("-n", NAMESPACE, "delete", "pods", "-l", "squall.io/space=contract", "--grace-period=1")
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def conf(self, how, options=""):
@@ -89,7 +89,7 @@ class Kubernetes:
         pod = {"volumes": [{"name": "reports", "hostPath": {"path": self.dir}}]}
         quoted = {name: json.dumps(value).replace("\\", "\\\\").replace('"', '\\"')
                   for name, value in (("container", container), ("pod", pod))}
-        return ('scheduler = { plugin = "kubernetes"; workload = "%s"; image = "localhost/worker:1"; api_server = "%s"; '
+        return ('scheduler = { plugin = "kubernetes"; space = "contract"; workload = "%s"; image = "localhost/worker:1"; api_server = "%s"; '
                 'ca = "%s"; token_file = "%s/.token"; container = "%s"; pod = "%s"; %s };'
                 % (self.workload, CLUSTER.api, CLUSTER.ca, self.dir, quoted["container"], quoted["pod"], options))
 

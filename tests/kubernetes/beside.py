@@ -53,6 +53,7 @@ class PodCase(Case):
     def __init__(self, suite, tap):
         super().__init__(suite, tap)
         self.cluster, self.workload = suite.cluster, suite.workload
+        self.space = "s-" + self.test_id[:8]  # each case has a store of its own
         self.ports = [free_port(), free_port()]
         self.token = os.path.join(self.state.dir, "token")
         self.cluster.token(self.token)
@@ -68,8 +69,8 @@ class PodCase(Case):
         return "lw-" + self.test_id
 
     def scheduler(self, api=None, image="localhost/squall/worker:test", workload=None, **more):
-        options = ('image = "%s"; api_server = "%s"; ca = "%s"; token_file = "%s";'
-                   % (image, api or self.cluster.api, self.cluster.ca, self.token))
+        options = ('space = "%s"; image = "%s"; api_server = "%s"; ca = "%s"; token_file = "%s";'
+                   % (self.space, image, api or self.cluster.api, self.cluster.ca, self.token))
         return scheduler_conf(workload or self.workload, options=options, **more)
 
     def daemon(self, failpoint=None, **more):

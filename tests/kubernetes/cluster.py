@@ -7,10 +7,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 HOME = os.environ.get("SQUALL_K8S") or os.environ.get("K8S_HOME") or "/var/cache/squall-k8s"
 HERE = os.path.dirname(os.path.abspath(__file__))
 NAMESPACE = "load-testing"
+# What kubectl says of a server that is not there, or too busy.
+UNREACHED = ("refused", "timeout", "EOF", "reset by peer", "Unable to connect", "apiserver not ready", "timed out")
 
 
 def environment():
@@ -50,10 +53,18 @@ class Cluster:
         self.kubectl("apply", "-f", "-", stdin=text)
 
     def get(self, *args):
-        return json.loads(self.kubectl("-n", NAMESPACE, "get", *args, "-o", "json").stdout)
+        """Asked again while the server cannot be reached: a test may have killed it."""
+        end = time.monotonic() + 60
+        while True:
+            done = self.kubectl("-n", NAMESPACE, "get", *args, "-o", "json", check=False)
+            if done.returncode == 0:
+                return json.loads(done.stdout)
+            if not any(why in done.stderr for why in UNREACHED) or time.monotonic() > end:
+                raise RuntimeError("kubectl get %s: %s" % (" ".join(args), done.stderr))
+            time.sleep(0.5)
 
-    def names(self, kind):
-        return [o["metadata"]["name"] for o in self.get(kind, "-l", "app=load-worker")["items"]]
+    def names(self, kind, space="main"):
+        return [o["metadata"]["name"] for o in self.get(kind, "-l", "app=load-worker,squall.io/space=" + space)["items"]]
 
     def token(self, path, bound_to=None):
         """Writes a fresh token of the orchestrator's account to path. bound_to: a Secret, without which it is void."""

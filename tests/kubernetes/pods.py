@@ -51,9 +51,9 @@ def in_pod(scheduler, orchestrator=""):
             'roles = ( { plugin = "orchestrator"; listen = "0.0.0.0:8000"; %s } );\n' % (scheduler, orchestrator))
 
 
-def left(cluster):
+def left(cluster, space="main"):
     """What there is of any test: ["pods lw-..."]."""
-    return ["%s %s" % (kind, name) for kind in KINDS for name in cluster.names(kind)]
+    return ["%s %s" % (kind, name) for kind in KINDS for name in cluster.names(kind, space)]
 
 
 def wait_until(what, why, patience=120, every=0.2):

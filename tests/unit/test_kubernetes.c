@@ -25,6 +25,7 @@ static struct object_style style(enum shape shape)
 {
 	return (struct object_style){
 	    .shape = shape,
+	    .space = "main",
 	    .image = "registry.example/worker:1.0",
 	    .pull_policy = "Always",
 	    .service_account = "",

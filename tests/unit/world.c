@@ -268,7 +268,7 @@ static int at_scheduler(struct world *w, struct orchestrator *o)
 			return -ENOENT;
 		for (uint32_t i = 0; i < w->setup.workers; i++)
 			if (!w->w[i].alive)
-				test_worker_gone(&o->t, w->now, w->w[i].name);
+				test_worker_gone(&o->t, w->now, w->w[i].name, NULL);
 		break;
 	default:
 		kill_all(w);
@@ -545,7 +545,7 @@ void world_kill(struct world *w, struct worker_process *p)
 		alive += w->w[i].alive;
 	for (int i = 0; i < 2; i++)
 		if (w->o[i].active && !w->o[i].paused && !w->o[i].t.given_up) {
-			test_worker_gone(&w->o[i].t, w->now, p->name);
+			test_worker_gone(&w->o[i].t, w->now, p->name, NULL);
 			test_job_seen(&w->o[i].t, w->now, w->setup.workers - alive, alive, "killed");
 		}
 }

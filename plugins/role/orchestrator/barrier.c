@@ -77,8 +77,9 @@ static void choose_t0(struct test *t, int64_t now)
 static void end_attempt(struct test *t, int64_t now)
 {
 	if (t->arm.attempts >= TEST_ATTEMPTS_MAX)
-		ending_stop(t, now, T_FAILED, "not_armed", "%u of %u workers were armed in time, twice",
-		            (unsigned)test_count_armed(t), (unsigned)t->setup.workers);
+		ending_stop(t, now, T_FAILED, "not_armed", "%u of %u workers were armed in time, twice%s%s",
+		            (unsigned)test_count_armed(t), (unsigned)t->setup.workers,
+		            *t->launch.reason ? ": " : "", t->launch.reason);
 	t->arm.epoch = 0;
 	t->arm.t0 = 0;
 	t->arm.proposed = false;

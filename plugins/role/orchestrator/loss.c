@@ -58,7 +58,8 @@ static void name_lost(const struct test *t, int64_t now, char *out, size_t size)
 		if (test_lost(t, now, i))
 			at += (size_t)snprintf(out + at, size - at, "%s%s (%s)", at ? ", " : "",
 			                       *w->name ? w->name : w->uid,
-			                       w->gone       ? "ended"
+			                       *w->ended     ? w->ended
+			                       : w->gone     ? "ended"
 			                       : *w->problem ? w->problem
 			                                     : "silent");
 	}
@@ -113,7 +114,7 @@ void loss_judge(struct test *t, int64_t now)
 	         (unsigned)t->setup.workers, names);
 }
 
-void test_worker_gone(struct test *t, int64_t now, const char *name)
+void test_worker_gone(struct test *t, int64_t now, const char *name, const char *reason)
 {
 	for (uint32_t i = 0; *name && i < t->setup.workers; i++) {
 		struct worker *w = &t->workers[i];
@@ -125,6 +126,7 @@ void test_worker_gone(struct test *t, int64_t now, const char *name)
 		} else {
 			w->gone = true;
 			w->gone_at = now;
+			snprintf(w->ended, sizeof w->ended, "%s", reason ? reason : "");
 		}
 		test_note_news(t);
 	}

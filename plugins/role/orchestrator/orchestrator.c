@@ -228,6 +228,8 @@ static void orchestrator_drain(void *self, struct sq_op *op)
 
 		next = l->next;
 		test_shutdown(&r->test, orchestrator_now(o));
+		if (r->test.given_up) /* whoever has it next asks again */
+			run_drop_job(r);
 		run_pump(r);
 	}
 	orchestrator_ended(o);

@@ -79,6 +79,7 @@ struct run {
 	struct buf body, slots_text;
 	struct standing draft;
 	struct sq_job_rq job_rq;
+	bool asking_job; /* job_rq is under way */
 	struct sq_job job;
 	struct buf env[3];
 	const char *env_list[4];
@@ -129,6 +130,7 @@ int run_read_places(struct run *r, struct sq_slice text); /* of RECORD_SLOTS; af
 
 /* run_job.c */
 void run_ask_job(struct run *r);
+void run_drop_job(struct run *r); /* what was asked is not waited for any more */
 void run_job_changed(struct run *r, const struct sq_job_state *state);
 
 /* outcome.c */

@@ -19,11 +19,17 @@ static void take_state(struct run *r, const struct sq_job_state *state)
 
 		if (w->phase == SQ_W_GONE) {
 			gone++;
-			test_worker_gone(&r->test, now, w->name);
+			test_worker_gone(&r->test, now, w->name, w->reason);
 		}
 		reason = reason ? reason : w->reason;
 	}
 	test_job_seen(&r->test, now, gone, state->worker_count - gone, reason);
+}
+
+void run_drop_job(struct run *r)
+{
+	if (r->asking_job)
+		r->o->host->cancel(r->o->host->ctx, &r->job_rq.op);
 }
 
 static void job_done(struct sq_op *op, int status)
@@ -33,7 +39,8 @@ static void job_done(struct sq_op *op, int status)
 	const char *reason = r->job_rq.reason;
 	bool claimed = status >= 0 && r->test.launch.asked == JOB_CLAIM;
 
-	if (status < 0 && status != -EAGAIN)
+	r->asking_job = false;
+	if (status < 0 && status != -EAGAIN && !r->test.given_up)
 		SQ_WARN(r->o->host, RUN_KV(r), "the scheduler did not do what it was asked: %s",
 		        reason ? reason : strerror(status > -1000 ? -status : EIO));
 	test_job_done(&r->test, now, status > 0 ? 0 : status, reason);
@@ -140,6 +147,7 @@ void run_ask_job(struct run *r)
 	                               .fence = r->test.fence,
 	                               .job = &r->job,
 	                               .grace = STOP_GRACE};
+	r->asking_job = true;
 	submitted(&r->job_rq.op, submit(r, want));
 }
 

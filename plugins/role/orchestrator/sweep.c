@@ -21,6 +21,7 @@ struct sweep {
 	struct sq_job_list jobs;
 	unsigned count;
 	bool listing, asking; /* requests under way */
+	struct link orphans; /* being looked at, or ended */
 };
 
 /* --- queued, and nobody comes ---------------------------------------------------------------- */
@@ -178,7 +179,9 @@ static void ask_page(struct sweep *s, const char *cursor)
 
 /* One object: what does the store know of its test? */
 struct orphan {
+	struct link link;
 	struct orchestrator *o;
+	bool stopping;
 	char id[SQ_ID_MAX + 1];
 	struct sq_store_get get;
 	struct sq_job_rq stop;
@@ -186,6 +189,7 @@ struct orphan {
 
 static void orphan_end(struct orphan *p)
 {
+	list_remove(&p->link);
 	orchestrator_ended(p->o);
 	free(p);
 }
@@ -194,8 +198,10 @@ static void orphan_stopped(struct sq_op *op, int status)
 {
 	struct orphan *p = sq_container(op, struct orphan, stop.op);
 
-	if (status < 0)
-		SQ_WARN(p->o->host, SQ_KV({"test", p->id}), "its workers could not be ended: trying again");
+	if (status < 0 && !p->o->drain)
+		SQ_WARN(p->o->host, SQ_KV({"test", p->id}),
+		        "its workers could not be ended%s%s: trying again", p->stop.reason ? ": " : "",
+		        p->stop.reason ? p->stop.reason : "");
 	orphan_end(p);
 }
 
@@ -205,13 +211,14 @@ static void orphan_known(struct sq_op *op, int status)
 	const struct sq_host *h = p->o->host;
 	bool live = status >= 0 && p->get.record.life == SQ_LIVE;
 
-	if (live || (status < 0 && status != -ENOENT)) {
+	if (live || p->o->drain || (status < 0 && status != -ENOENT)) {
 		orphan_end(p);
 		return;
 	}
 	SQ_WARN(h, SQ_KV({"test", p->id}), "it is over, but its workers are there: ending them");
 	p->stop.op = (struct sq_op){.done = orphan_stopped, .timeout = 30 * SQ_S};
 	p->stop.id = p->id;
+	p->stopping = true;
 	submitted(&p->stop.op, h->scheduler->stop(h->scheduler_self, &p->stop));
 }
 
@@ -231,6 +238,7 @@ static void got_jobs(struct sq_op *op, int status)
 		if (!p)
 			break;
 		orchestrator_began(o);
+		list_add_last(&s->orphans, &p->link);
 		p->o = o;
 		record_set(p->id, sizeof p->id, j->id);
 		p->stop.fence = j->fence;
@@ -274,6 +282,7 @@ int sweep_start(struct orchestrator *o)
 		return -ENOMEM;
 	s->o = o;
 	s->timer.fire = due;
+	list_init(&s->orphans);
 	o->sweep = s;
 	o->host->timer_start(o->host->ctx, &s->timer, 0);
 	return 0;
@@ -281,8 +290,21 @@ int sweep_start(struct orchestrator *o)
 
 void sweep_stop(struct orchestrator *o)
 {
-	if (o->sweep)
-		o->host->timer_stop(o->host->ctx, &o->sweep->timer);
+	struct sweep *s = o->sweep;
+	const struct sq_host *h = o->host;
+
+	if (!s)
+		return;
+	h->timer_stop(h->ctx, &s->timer);
+	/* A scheduler that does not answer, or pods that take their time, are not waited for. */
+	if (s->asking)
+		h->cancel(h->ctx, &s->jobs.op);
+	for (struct link *l = s->orphans.next; l != &s->orphans; l = l->next) {
+		struct orphan *p = sq_container(l, struct orphan, link);
+
+		if (p->stopping)
+			h->cancel(h->ctx, &p->stop.op);
+	}
 }
 
 void sweep_free(struct orchestrator *o)

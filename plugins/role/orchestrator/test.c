@@ -221,6 +221,8 @@ void test_tick(struct test *t, int64_t now)
 	if (now >= t->deadline) {
 		if (t->life.state == T_DRAINING)
 			loss_judge(t, now);
+		else if (!t->committed && !*t->detail)
+			memcpy(t->detail, t->launch.reason, sizeof t->detail);
 		test_apply(t, now, E_DEADLINE, NULL);
 	}
 	/* It may have been heard of since the last read. */

@@ -63,6 +63,7 @@ struct worker {
 	char problem[64]; /* why it cannot do its part, "" = all is well */
 	int64_t heard; /* when */
 	bool gone; /* confirmed by the scheduler */
+	char ended[64]; /* why, says that, "" = nothing */
 	int64_t gone_at;
 
 	int64_t clock_error; /* how far its T0 may be off ours, -1 = unknown */
@@ -197,7 +198,8 @@ void test_job_done(struct test *t, int64_t now, int status, const char *reason);
 void test_was_checked(struct test *t, int64_t now, int status, const struct standing *found);
 /* The scheduler tells what exists: alive = pending or running. */
 void test_job_seen(struct test *t, int64_t now, uint32_t gone, uint32_t alive, const char *reason);
-void test_worker_gone(struct test *t, int64_t now, const char *name);
+/* reason: why, or NULL. */
+void test_worker_gone(struct test *t, int64_t now, const char *name, const char *reason);
 
 /* The place of this worker, also when it asks again; -EAGAIN: none is free yet; -EDQUOT: none will be. */
 int test_register(struct test *t, int64_t now, const char *uid, const char *name);

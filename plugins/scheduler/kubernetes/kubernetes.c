@@ -25,6 +25,10 @@ static const struct sq_opt kubernetes_opts[] = {
      .def = "load-testing",
      .env = "K8S_NAMESPACE",
      .help = "Namespace of the workers."},
+    SQ_STRING(
+        struct kubernetes_conf, space, "main",
+        "Labels what is ours (squall.io/space). Systems that do not share a store need different ones where "
+        "they share a namespace: each ends the workers of tests that its store does not know."),
     SQ_STRING(struct kubernetes_conf, image, "worker:latest", "Image of the workers.", .env = "WORKER_IMAGE"),
     SQ_STRING(struct kubernetes_conf, image_pull_policy, "",
               "Always, IfNotPresent or Never; without one the cluster decides by the image's tag."),
@@ -213,10 +217,11 @@ void kubernetes_shaped(struct kubernetes *k)
 {
 	collection(k, k->style.shape, k->workloads_path);
 	collection(k, shape_other_kind(k->style.shape), k->others_path);
+	snprintf(k->selector, sizeof k->selector, "%s%s", OBJECT_SELECTOR, k->conf->space);
 	snprintf(k->pods_path, sizeof k->pods_path, "/api/v1/namespaces/%s/pods", k->conf->ns);
-	watch_start(&k->workloads, &k->api, &workload_calls, k->workloads_path, OBJECT_SELECTOR);
-	watch_start(&k->others, &k->api, &other_calls, k->others_path, OBJECT_SELECTOR);
-	watch_start(&k->pods, &k->api, &pod_calls, k->pods_path, OBJECT_SELECTOR);
+	watch_start(&k->workloads, &k->api, &workload_calls, k->workloads_path, k->selector);
+	watch_start(&k->others, &k->api, &other_calls, k->others_path, k->selector);
+	watch_start(&k->pods, &k->api, &pod_calls, k->pods_path, k->selector);
 	care_start(k);
 }
 
@@ -255,7 +260,8 @@ static int read_style(const struct kubernetes_conf *c, struct object_style *s, s
 {
 	int r;
 
-	*s = (struct object_style){.image = c->image,
+	*s = (struct object_style){.space = c->space,
+	                           .image = c->image,
 	                           .pull_policy = c->image_pull_policy,
 	                           .service_account = c->service_account,
 	                           .env = c->env,
@@ -282,6 +288,11 @@ static int kubernetes_check(const void *conf, struct sq_err *err)
 	if (r < 0)
 		return r;
 	free_style(&style);
+	if (!object_is_label(c->space))
+		return sq_fail(err, -EINVAL,
+		               "scheduler.space: \"%.64s\" is no label: up to 63 letters, digits and - _ ., "
+		               "the first and the last a letter or digit",
+		               c->space);
 	if (!*c->cert != !*c->key)
 		return sq_fail(err, -EINVAL,
 		               "scheduler.cert and scheduler.key go together: give both or none");

@@ -24,7 +24,7 @@
 enum workload_choice { WORKLOAD_AUTO, WORKLOAD_JOB, WORKLOAD_DEPLOYMENT };
 
 struct kubernetes_conf {
-	const char *ns, *image, *image_pull_policy, *service_account;
+	const char *ns, *space, *image, *image_pull_policy, *service_account;
 	int workload; /* enum workload_choice */
 	const char *api_server, *ca, *cert, *key, *token_file, *token;
 	const char *pod, *container, *annotations; /* JSON */
@@ -48,6 +48,7 @@ struct kubernetes {
 	 * has no rights to see them is taken to have none. */
 	struct watch others;
 	bool others_refused, begun; /* all was known once: tasks may begin */
+	char selector[sizeof OBJECT_SELECTOR + 64];
 	char workloads_path[200], others_path[200], pods_path[200];
 	struct link tasks; /* verbs under way */
 	struct sq_op *list_ops; /* of struct sq_job_list, linked by op.driver */

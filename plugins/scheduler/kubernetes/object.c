@@ -162,21 +162,25 @@ static bool merge(struct json_object *into, struct json_object *patch)
 
 /* --- the workload ---------------------------------------------------------------------------- */
 
-static bool is_label(const char *text)
+bool object_is_label(const char *text)
 {
 	size_t n = strlen(text);
 
+	for (const char *c = text; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+			return false;
 	return n > 0 && n <= 63 && isalnum((unsigned char)text[0]) && isalnum((unsigned char)text[n - 1]);
 }
 
-static bool put_labels(struct json_object *metadata, const char *name, const char *id)
+static bool put_labels(struct json_object *metadata, const char *space, const char *name, const char *id)
 {
 	return put_text(metadata, "/labels/app", "load-worker") &&
 	       put_text(metadata, "/labels/app.kubernetes.io~1name", "squall") &&
 	       put_text(metadata, "/labels/app.kubernetes.io~1component", "worker") &&
 	       put_text(metadata, "/labels/app.kubernetes.io~1managed-by", "squall") &&
+	       put_text(metadata, "/labels/" KEY_SPACE, space) &&
 	       put_text(metadata, "/labels/" KEY_WORKLOAD, name) &&
-	       (!is_label(id) || put_text(metadata, "/labels/" KEY_TEST_ID, id));
+	       (!object_is_label(id) || put_text(metadata, "/labels/" KEY_TEST_ID, id));
 }
 
 static bool put_variables(struct json_object *container, const struct object_style *style)
@@ -201,7 +205,8 @@ static struct json_object *pod_template(const struct object_style *style, const 
 {
 	struct json_object *o = json_tokener_parse(template_pod), *c = at(o, "/spec/containers/0");
 	struct json_object *from = json_tokener_parse("[{'secretRef':{}}]");
-	bool good = put_labels(at(o, "/metadata"), name, id) && put_text(from, "/0/secretRef/name", name);
+	bool good = put_labels(at(o, "/metadata"), style->space, name, id) &&
+	            put_text(from, "/0/secretRef/name", name);
 
 	good = doc_put(c, "envFrom", from) && good;
 	good = good && put_text(o, "/metadata/annotations/" KEY_TEST_ID, id) &&
@@ -254,9 +259,10 @@ struct json_object *object_workload(const struct object_style *style, const char
 	bool good;
 
 	object_name(id, name);
-	good = put_text(o, "/metadata/name", name) && put_labels(at(o, "/metadata"), name, id) &&
-	       put_text(o, NOTE(KEY_TEST_ID), id) && put_text(o, NOTE(KEY_PLAN), job->plan_sha256) &&
-	       put_digits(o, NOTE(KEY_FENCE), fence) && put_digits(o, NOTE(KEY_WORKERS), job->workers) &&
+	good = put_text(o, "/metadata/name", name) &&
+	       put_labels(at(o, "/metadata"), style->space, name, id) && put_text(o, NOTE(KEY_TEST_ID), id) &&
+	       put_text(o, NOTE(KEY_PLAN), job->plan_sha256) && put_digits(o, NOTE(KEY_FENCE), fence) &&
+	       put_digits(o, NOTE(KEY_WORKERS), job->workers) &&
 	       put_digits(o, NOTE(KEY_MAX_FAILED), job->max_failed) &&
 	       put_digits(o, NOTE(KEY_DEADLINE), (uint64_t)(job->deadline / SQ_MS)) &&
 	       put_shape(o, style->shape, name, job);

@@ -43,17 +43,22 @@ static inline enum shape shape_other_kind(enum shape s)
 }
 
 #define OBJECT_NAME_MAX 52 /* a Job's pod is called NAME-INDEX-5 letters, of which 63 fit */
-#define OBJECT_SELECTOR "app%3Dload-worker,app.kubernetes.io/managed-by%3Dsquall" /* in a query */
+/* In a query, with a space behind it. */
+#define OBJECT_SELECTOR "app%3Dload-worker,app.kubernetes.io/managed-by%3Dsquall,squall.io/space%3D"
 
 /* How objects are made beside what a test says; strings are borrowed, NULL documents stand for none. */
 struct object_style {
 	enum shape shape;
+	const char *space; /* a label */
 	const char *image, *pull_policy, *service_account;
 	const char *const *env; /* "NAME=value", closed by NULL: beside those of the test */
 	struct json_object *pod, *container,
 	    *annotations; /* merged into the pod's spec, its container, its annotations */
 	int64_t grace; /* ns between SIGTERM and SIGKILL */
 };
+
+/* What the value of a label may be, and not empty. */
+bool object_is_label(const char *text);
 
 /* "lw-" and the id in lower case where that is a name; else a hash of it. */
 void object_name(const char *id, char out[OBJECT_NAME_MAX + 1]);
@@ -83,6 +88,7 @@ struct json_object *object_delete(const struct workload *w);
 struct workload {
 	enum shape shape;
 	char name[OBJECT_NAME_MAX + 1], id[SQ_ID_MAX + 1];
+	char space[64];
 	char uid[64], version[32]; /* resourceVersion */
 	char plan_sha256[65];
 	uint64_t fence;

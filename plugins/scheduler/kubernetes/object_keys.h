@@ -5,6 +5,7 @@
 #define NOTE(key) "/metadata/annotations/" key
 
 #define KEY_TEST_ID "squall.io~1test-id"
+#define KEY_SPACE "squall.io~1space" /* label */
 #define KEY_WORKLOAD "squall.io~1workload" /* label: the workload's name, also on its pods */
 #define KEY_PLAN "squall.io~1plan-sha256"
 #define KEY_FENCE "squall.io~1fence"

@@ -116,6 +116,7 @@ int workload_read(struct json_object *o, struct workload *out)
 
 	copy(w.name, sizeof w.name, text(o, "/metadata/name"));
 	copy(w.id, sizeof w.id, text(o, NOTE(KEY_TEST_ID)));
+	copy(w.space, sizeof w.space, text(o, "/metadata/labels/" KEY_SPACE));
 	copy(w.uid, sizeof w.uid, text(o, "/metadata/uid"));
 	copy(w.version, sizeof w.version, text(o, "/metadata/resourceVersion"));
 	copy(w.plan_sha256, sizeof w.plan_sha256, text(o, NOTE(KEY_PLAN)));

@@ -103,7 +103,8 @@ bool task_take(struct task *t, struct json_object *answer)
 {
 	json_object_put(t->object);
 	t->object = json_object_get(answer);
-	if (workload_read(answer, &t->workload) < 0 || strcmp(t->workload.id, t->rq->id) != 0) {
+	if (workload_read(answer, &t->workload) < 0 || strcmp(t->workload.id, t->rq->id) != 0 ||
+	    strcmp(t->workload.space, t->k->conf->space) != 0) {
 		task_refuse(t, -EEXIST, "there is an object of that name which is not ours: delete it");
 		return false;
 	}
