@@ -17,6 +17,7 @@ import uuid
 
 import servicebus
 from redis_server import RedisServer
+from squall import FULL
 
 
 class Backend:
@@ -131,7 +132,7 @@ def backends(tap, short=("local", "redis-tcp"), full=("local", "redis-tcp", "red
     """Those named on the command line; else those of the short or the long form. One that cannot be had is skipped."""
     known = [LOCAL, Redis("tcp"), Redis("unix"), Redis("tls"), ServiceBus(), ServiceBus(Redis("tcp"))]
     wanted = [a for a in sys.argv[1:] if a in [b.name for b in known]]
-    wanted = wanted or (full if os.environ.get("SQUALL_TEST_FULL") else short)
+    wanted = wanted or (full if FULL else short)
     for b in known:
         if b.name not in wanted:
             continue

@@ -5,7 +5,7 @@ from squall import PLUGINS
 from system import Daemon
 
 # Where queue and store are; backend.py.
-SHORT, FULL = ("local", "redis-tcp"), ("local", "redis-tcp", "servicebus-redis")
+SHORT, LONG = ("local", "redis-tcp"), ("local", "redis-tcp", "servicebus-redis")
 
 
 def listing(texts):

@@ -18,13 +18,15 @@ import tempfile
 import threading
 import time
 
+from squall import FULL
+
 LINKS = ("tcp", "unix", "tls")
 PATIENCE = 30
 
 
 def links():
     """The ways that a test goes: all of them in the long form, else by TCP."""
-    return LINKS if os.environ.get("SQUALL_TEST_FULL") else LINKS[:1]
+    return LINKS if FULL else LINKS[:1]
 
 
 def free_port():

@@ -22,10 +22,9 @@ import time
 
 import squall
 from backend import LOCAL
-from squall import BUILD, PLUGINS, Squalld, free_port
+from squall import BUILD, FULL, PLUGINS, Squalld, free_port
 
 TERMINAL = ("completed", "failed", "cancelled", "timed_out")
-FULL = os.environ.get("SQUALL_TEST_FULL") == "1"
 
 with open(os.path.join(BUILD, "config.h"), encoding="utf-8") as _f:
     HAS_FAILPOINTS = re.search(r"^#define SQ_FAILPOINTS 1", _f.read(), re.M) is not None

@@ -9,7 +9,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from backend import backends
-from many import FULL, SHORT, Part, gateway, orchestrator, target
+from many import LONG, SHORT, Part, gateway, orchestrator, target
 from squall import Tap, free_port, wait_until
 from system import state_of, total, whole
 
@@ -170,7 +170,7 @@ def test_killed(tap, state, backend):
 
 def main():
     tap = Tap()
-    for backend in backends(tap, SHORT, FULL):
+    for backend in backends(tap, SHORT, LONG):
         for test in (test_asleep, test_asleep_and_cancelled, test_asleep_and_spread, test_asleep_in_warmup,
                      test_killed):
             with tempfile.TemporaryDirectory() as state, backend:

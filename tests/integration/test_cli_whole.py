@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from backend import backends
-from squall import PLUGINS, Squalld, Tap, wait_until
+from squall import FULL, PLUGINS, Squalld, Tap, wait_until
 from squall_cli import HOME, squall, started
 from system import State, System
 
@@ -129,7 +129,7 @@ def at_a_gateway(d):
     tap.equal(presence["ttl"], 30000, "squall run has to stay with its test")
     wait_until(lambda: d.get("/tests/" + ident, role="gateway").json["presence"]["until"] > presence["until"], "a sign of life")
     # A stopped process keeps its connections, and says nothing.
-    for stop in (signal.SIGSTOP, signal.SIGKILL) if os.environ.get("SQUALL_TEST_FULL") else ():
+    for stop in (signal.SIGSTOP, signal.SIGKILL) if FULL else ():
         p.send_signal(stop)
         test = wait_until(lambda: next((t for t in [d.get("/tests/" + ident, role="gateway").json] if t["state"] == "cancelled"), None),
                           "the end of a run whose squall vanished", patience=60)

@@ -11,12 +11,11 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from backend import backends
-from many import FULL, SHORT, Part, gateway, orchestrator, target
-import system
-from squall import Tap, free_port, wait_until
+from many import LONG, SHORT, Part, gateway, orchestrator, target
+from squall import FULL, Tap, free_port, wait_until
 from system import TERMINAL, total
 
-TESTS = 50 if system.FULL else 16
+TESTS = 50 if FULL else 16
 
 
 class Many:
@@ -157,7 +156,7 @@ def test_handed_over(tap, state, backend):
 
 def main():
     tap = Tap()
-    for backend in backends(tap, SHORT, FULL):
+    for backend in backends(tap, SHORT, LONG):
         for test in (test_each_once, test_any_gateway, test_handed_over):
             with tempfile.TemporaryDirectory() as state, backend:
                 test(tap, state, backend)

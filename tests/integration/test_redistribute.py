@@ -15,11 +15,11 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from backend import backends
 from hit_log import HEADERS, HitLog
-from many import FULL, SHORT, System
-from squall import Tap
+from many import LONG, SHORT, System
+from squall import FULL, Tap
 from system import total
 
-ROUNDS = 10 if os.environ.get("SQUALL_TEST_FULL") else 2
+ROUNDS = 10 if FULL else 2
 DURATION, RATE, WORKERS = 8, 120, 4
 
 
@@ -102,7 +102,7 @@ def test_one_killed(tap, d, log):
 def main():
     tap = Tap()
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(1 << 30)
-    for backend in backends(tap, SHORT, FULL):
+    for backend in backends(tap, SHORT, LONG):
         with tempfile.TemporaryDirectory() as state, backend:
             log = HitLog()
             with System(state, backend, report_timeout="2s",
