@@ -11,7 +11,7 @@
 static const struct {
 	const char *name, *title;
 	uint64_t least; /* as in result_text.c */
-} columns[] = {{"p50", "p50", 1}, {"p95", "p95", 1}, {"p99", "p99", 100}, {"max", "max", 1}};
+} columns[] = {{"p50", "p50", 1}, {"p95", "p95", 20}, {"p99", "p99", 100}, {"max", "max", 1}};
 
 /* Everything of it that did not end with an answer that is ok. */
 static uint64_t not_ok(struct json_object *ledger)

@@ -18,7 +18,7 @@ static const struct column {
 	const char *name, *title;
 	uint64_t least; /* samples without which the figure would be one request's luck */
 } columns[COLUMNS] = {
-    {"p50", "p50", 1}, {"p95", "p95", 1}, {"p99", "p99", 100}, {"p99_9", "p99.9", 1000}, {"max", "max", 1}};
+    {"p50", "p50", 1}, {"p95", "p95", 20}, {"p99", "p99", 100}, {"p99_9", "p99.9", 1000}, {"max", "max", 1}};
 
 struct row {
 	const char *name, *title;
@@ -135,7 +135,8 @@ static void print_latencies(struct page *p, struct json_object *doc)
 	for (size_t i = 0; i < SQ_LEN(rows); i++)
 		if (there[i])
 			print_row(p, &rows[i], width);
-	print_phases(p, member_get(doc, "phases_ms"), width);
+	if (any)
+		print_phases(p, member_get(doc, "phases_ms"), width);
 	print_censored(p, member_get(latencies, "response"));
 }
 

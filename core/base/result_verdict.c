@@ -89,7 +89,7 @@ void result_thresholds(struct page *p, struct json_object *doc, bool failed)
 }
 
 /* "the container was throttled for" "31 % of the time" (limit "1 %"), and what to do about it. */
-static void print_reason(struct page *p, struct json_object *reason, bool invalid)
+static void print_reason(struct page *p, struct json_object *reason, bool invalid, bool cured)
 {
 	char what[WORDS_MAX], value[WORDS_MAX], limit[WORDS_MAX], cure[WORDS_MAX];
 
@@ -103,7 +103,7 @@ static void print_reason(struct page *p, struct json_object *reason, bool invali
 		page_begin(p, "WARN", PAGE_MARGIN, PAGE_YELLOW);
 	page_say(p, "generator %s: %s%s%s%s%s%s.", invalid ? "invalid" : "suspect", what, *value ? " " : "",
 	         value, *limit ? " (limit " : "", limit, *limit ? ")" : "");
-	if (member_text(reason, "cure", cure)) {
+	if (cured && member_text(reason, "cure", cure)) {
 		page_begin(p, "", PAGE_MARGIN, NULL);
 		page_say(p, "%s", cure);
 	}
@@ -117,21 +117,34 @@ static bool is_invalid(struct json_object *o, bool otherwise)
 	return member_text(o, "status", status) ? strcmp(status, "invalid") == 0 : otherwise;
 }
 
+static bool has_cure_of(struct json_object *a, struct json_object *b)
+{
+	char cure[WORDS_MAX];
+
+	return member_text(b, "cure", cure) && member_is(a, "cure", cure);
+}
+
+/* A cure of several reasons in a row stands once, behind the last one. */
 static void print_validity(struct page *p, struct json_object *doc, bool invalid)
 {
 	struct json_object *validity = member_get(doc, "validity"),
 	                   *reasons = member_get(validity, "reasons");
+	bool whole = is_invalid(validity, false);
 	size_t count = json_object_is_type(reasons, json_type_array) ? json_object_array_length(reasons) : 0;
 
-	if (count == 0 && invalid && is_invalid(validity, false)) {
+	if (count == 0 && invalid && whole) {
 		page_begin_fail(p);
 		page_say(p, "generator invalid");
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *reason = json_object_array_get_idx(reasons, i);
+		struct json_object *reason = json_object_array_get_idx(reasons, i), *next = NULL;
 
-		if (is_invalid(reason, is_invalid(validity, false)) == invalid)
-			print_reason(p, reason, invalid);
+		if (is_invalid(reason, whole) != invalid)
+			continue;
+		if (i + 1 < count)
+			next = json_object_array_get_idx(reasons, i + 1);
+		print_reason(p, reason, invalid,
+		             is_invalid(next, whole) != invalid || !has_cure_of(next, reason));
 	}
 }
 

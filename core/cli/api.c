@@ -243,6 +243,14 @@ bool call_good(const struct call *c)
 	return c->ended && c->code == CURLE_OK && c->status >= 200 && c->status <= 299;
 }
 
+/* "wrong version number" of "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number" */
+static const char *last_of(const char *why)
+{
+	const char *at = strrchr(why, ':');
+
+	return at && at[1] ? at + 1 : why;
+}
+
 static void explain_silence(const struct call *c)
 {
 	const char *where = c->api->authority;
@@ -253,6 +261,11 @@ static void explain_silence(const struct call *c)
 		    say_errno(words, (int)c->os_errno));
 	else if (c->code == CURLE_COULDNT_RESOLVE_HOST)
 		say("there is no address for %s: is the name of the gateway right?", where);
+	else if (c->code == CURLE_UNSUPPORTED_PROTOCOL) /* what comes without a status line */
+		say("what %s answers is not HTTP: is the URL of the gateway right?", where);
+	else if (c->code == CURLE_SSL_CONNECT_ERROR)
+		say("no TLS with the gateway %s (%s): is it http://, not https://?", where,
+		    last_of(*c->why ? c->why : curl_easy_strerror(c->code)));
 	else
 		say("no answer from the gateway %s: %s", where,
 		    *c->why ? c->why : curl_easy_strerror(c->code));

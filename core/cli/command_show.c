@@ -113,23 +113,25 @@ int command_report(const struct options *o)
 
 /* --- list ------------------------------------------------------------------------------------ */
 
-/* "500/s for 30 s" */
+/* "500/s for 30 s", "16 connections for 5,000 requests" */
 static void describe_load(struct json_object *test, char *out, size_t size)
 {
-	double rate, seconds;
-	char a[TEXT_MAX], b[TEXT_MAX];
+	uint64_t requests = member_total(test, "max_requests");
+	char load[64], text[TEXT_MAX];
+	double seconds;
 
 	*out = '\0';
-	if (member_number(test, "hits_per_sec", &rate) && member_number(test, "duration_sec", &seconds) &&
-	    rate > 0 && rate < 1e9 && seconds < 1e9)
-		snprintf(out, size, "%s for %s", rate_text(a, (int64_t)(rate * RATE_ONE + 0.5)),
-		         text_duration(b, (int64_t)(seconds * SQ_S)));
+	view_load(test, load);
+	if (*load && requests > 0 && member_total(test, "connections") > 0)
+		snprintf(out, size, "%s for %s requests", load, text_count(text, requests));
+	else if (*load && member_number(test, "duration_sec", &seconds) && seconds >= 0 && seconds < 1e9)
+		snprintf(out, size, "%s for %s", load, text_duration(text, (int64_t)(seconds * SQ_S)));
 }
 
 static void add_test(struct json_object *test, struct buf *out)
 {
 	char id[WORDS_MAX], state[WORDS_MAX], verdict[WORDS_MAX], validity[WORDS_MAX], when[WORDS_MAX],
-	    name[WORDS_MAX], load[3 * TEXT_MAX];
+	    name[WORDS_MAX], load[64 + 2 * TEXT_MAX];
 	struct page p = {.out = out};
 
 	member_text(test, "test_id", id);
@@ -140,15 +142,16 @@ static void add_test(struct json_object *test, struct buf *out)
 	member_text(test, "name", name);
 	describe_load(test, load, sizeof load);
 	page_begin(&p, "", 0, NULL);
-	page_put(&p, 0, "%-8.8s  %-12.12s  %-4.4s  %-7.7s  %.10s %.8s  %s", id, state,
+	page_put(&p, 0, "%-8.8s  %-12.12s  %-4.4s  %-7.7s  %.10s %.8s%s", id, state,
 	         strcmp(verdict, "none") == 0 ? "-" : verdict, *validity ? validity : "-", when,
-	         strlen(when) > 19 ? when + 11 : "", load);
+	         strlen(when) > 19 ? when + 11 : "", *load ? "  " : "");
+	p.indent = p.column;
+	page_say(&p, "%s", load);
 	if (*name) {
-		page_end(&p);
 		page_begin(&p, "", 10, NULL);
 		page_put(&p, 0, "%s", name);
+		page_end(&p);
 	}
-	page_end(&p);
 }
 
 static void add_list(struct json_object *all, struct buf *out)

@@ -155,6 +155,8 @@ static int launch(struct daemon *d, const char *program, struct sq_err *err)
 	return sq_fail(err, r, "cannot start %s: %s; SQUALLD names another", program, strerror(-r));
 }
 
+enum found { FOUND_NOTHING, FOUND_LINE, FOUND_ERROR };
+
 /* --- its log --------------------------------------------------------------------------------- */
 
 /* Its gateway's address, when that stands in the line. */
@@ -169,18 +171,25 @@ static void take_line(struct daemon *d, const char *line, size_t len)
 	json_object_put(o);
 }
 
-/* The last line that is an error, or else the last one. */
-static void take_error(const char *line, size_t len, char out[400], bool *error)
+/* The last line that is an error, or else the last one; of those before there is a log, which are about a
+ * .conf that will be gone, the first one. */
+static void take_error(const struct daemon *d, const char *line, size_t len, char out[400], enum found *found)
 {
 	struct json_object *o = json_read(line, len, NULL);
 	bool grave = strcmp(json_text(o, "level"), "error") == 0;
 
-	if (len > 0 && (grave || !*error)) {
-		if (*json_text(o, "message"))
-			snprintf(out, 400, "%s", json_text(o, "message"));
-		else
-			snprintf(out, 400, "%.*s", (int)len, line);
-		*error |= grave;
+	if (*json_text(o, "message") && (grave || *found != FOUND_ERROR)) {
+		snprintf(out, 400, "%s", json_text(o, "message"));
+		*found = grave ? FOUND_ERROR : FOUND_LINE;
+	} else if (!o && len > 0 && *found == FOUND_NOTHING) {
+		size_t folder = strlen(d->folder);
+
+		if (len > folder && strncmp(line, d->folder, folder) == 0 && line[folder] == '/') {
+			line += folder + 1;
+			len -= folder + 1;
+		}
+		snprintf(out, 400, "%.*s", (int)len, line);
+		*found = FOUND_LINE;
 	}
 	json_object_put(o);
 }
@@ -197,12 +206,12 @@ static bool read_log(const struct daemon *d, struct buf *out)
 static void find_error(const struct daemon *d, char out[400])
 {
 	struct buf log = {0};
-	bool error = false;
+	enum found found = FOUND_NOTHING;
 
 	strcpy(out, "it said nothing");
 	if (read_log(d, &log))
 		for (char *line = log.data; *line; line += strcspn(line, "\n"), line += *line == '\n')
-			take_error(line, strcspn(line, "\n"), out, &error);
+			take_error(d, line, strcspn(line, "\n"), out, &found);
 	buf_free(&log);
 }
 

@@ -22,8 +22,10 @@ struct exchange {
 	CURL *easy;
 	struct json_object *plan;
 	struct curl_slist *headers, *resolve, *connect_to;
-	struct buf body; /* the first BODY_SHOWN bytes of the answer's */
-	uint64_t body_len;
+	struct body {
+		struct buf begin; /* the first BODY_SHOWN bytes */
+		uint64_t len; /* of the whole */
+	} sent, got;
 	char why[CURL_ERROR_SIZE];
 };
 
@@ -42,14 +44,44 @@ static void print_head_line(struct json_object *plan, char side, const char *lin
 	printf("%c %s\n", side, text);
 }
 
+static void take_part(struct body *b, const char *data, size_t len)
+{
+	size_t room = BODY_SHOWN - b->begin.len;
+
+	buf_add(&b->begin, data, len < room ? len : room);
+	b->len += len;
+}
+
+/* Foreign bytes: control characters and what is no ASCII as dots, but for line ends. Shown once. */
+static void print_body(struct body *b)
+{
+	char count[TEXT_MAX];
+
+	for (size_t i = 0; i < b->begin.len; i++) {
+		unsigned char c = (unsigned char)b->begin.data[i];
+
+		putchar(c == '\n' || c == '\t' || (c >= ' ' && c <= '~') ? c : '.');
+	}
+	if (b->begin.len > 0 && b->begin.data[b->begin.len - 1] != '\n')
+		putchar('\n');
+	if (b->len > b->begin.len)
+		printf("... %s bytes in all\n", text_count(count, b->len));
+	buf_free(&b->begin);
+	b->len = 0;
+}
+
 static int take_trace(CURL *easy, curl_infotype kind, char *data, size_t len, void *user)
 {
 	struct exchange *x = user;
 	const char *end;
 
 	(void)easy;
-	if (kind == CURLINFO_HEADER_IN)
+	if (kind == CURLINFO_DATA_OUT)
+		take_part(&x->sent, data, len);
+	if (kind == CURLINFO_HEADER_IN) {
+		print_body(&x->sent);
 		print_head_line(x->plan, '<', data, len);
+	}
 	for (size_t at = 0; kind == CURLINFO_HEADER_OUT && at < len; at += (size_t)(end - (data + at)) + 1) {
 		end = memchr(data + at, '\n', len - at);
 		end = end ? end : data + len;
@@ -61,27 +93,9 @@ static int take_trace(CURL *easy, curl_infotype kind, char *data, size_t len, vo
 static size_t take_body(char *data, size_t size, size_t count, void *user)
 {
 	struct exchange *x = user;
-	size_t len = size * count, room = BODY_SHOWN - x->body.len;
 
-	buf_add(&x->body, data, len < room ? len : room);
-	x->body_len += len;
-	return len;
-}
-
-/* Foreign bytes: control characters and what is no ASCII as dots, but for line ends. */
-static void print_body(const struct exchange *x)
-{
-	char count[TEXT_MAX];
-
-	for (size_t i = 0; i < x->body.len; i++) {
-		unsigned char c = (unsigned char)x->body.data[i];
-
-		putchar(c == '\n' || c == '\t' || (c >= ' ' && c <= '~') ? c : '.');
-	}
-	if (x->body.len > 0 && x->body.data[x->body.len - 1] != '\n')
-		putchar('\n');
-	if (x->body_len > x->body.len)
-		printf("... %s bytes in all\n", text_count(count, x->body_len));
+	take_part(&x->got, data, size * count);
+	return size * count;
 }
 
 static void print_phases(CURL *easy)
@@ -263,6 +277,8 @@ static void explain(const struct exchange *x, CURLcode failed, const char *addre
 		say("no TLS with %s (%s): trust who issued its certificate with --cacert, or accept any with "
 		    "-k",
 		    where, *x->why ? x->why : curl_easy_strerror(failed));
+	else if (failed == CURLE_UNSUPPORTED_PROTOCOL) /* what comes without a status line */
+		say("what %s answers is not HTTP: is it the right port?", where);
 	else
 		say("no whole answer from %s: %s", where, *x->why ? x->why : curl_easy_strerror(failed));
 }
@@ -284,7 +300,8 @@ static int perform(struct exchange *x, struct json_object *plan)
 {
 	CURLcode failed = curl_easy_perform(x->easy);
 
-	print_body(x);
+	print_body(&x->sent);
+	print_body(&x->got);
 	if (failed != CURLE_OK) {
 		fflush(stdout);
 		explain(x, failed, json_text(plan, "url"));
@@ -296,9 +313,15 @@ static int perform(struct exchange *x, struct json_object *plan)
 
 int debug_request(struct json_object *plan)
 {
-	struct exchange x = {.easy = curl_easy_init(), .plan = plan};
+	struct exchange x = {.easy = NULL, .plan = plan};
 	int code = RESULT_EXIT_STOPPED;
+	struct sq_err err;
 
+	if (plan_take_first(plan, &err) < 0) {
+		say("%s", err.text);
+		return RESULT_EXIT_USAGE;
+	}
+	x.easy = curl_easy_init();
 	if (x.easy && set_up(&x, plan))
 		code = perform(&x, plan);
 	else
@@ -307,6 +330,7 @@ int debug_request(struct json_object *plan)
 	curl_slist_free_all(x.headers);
 	curl_slist_free_all(x.resolve);
 	curl_slist_free_all(x.connect_to);
-	buf_free(&x.body);
+	buf_free(&x.sent.begin);
+	buf_free(&x.got.begin);
 	return code;
 }

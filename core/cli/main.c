@@ -8,10 +8,11 @@
 #include "core/base/text.h"
 #include "command.h"
 #include "later.h"
+#include "say.h"
 
 static int complain(const char *text)
 {
-	fprintf(stderr, "squall: %s\n", text);
+	say("%s", text);
 	return RESULT_EXIT_USAGE;
 }
 
@@ -22,19 +23,6 @@ static int printed(int code)
 		return code;
 	fprintf(stderr, "squall: standard output could not be written: %s\n", strerror(errno));
 	return code ? code : RESULT_EXIT_STOPPED;
-}
-
-static int print_help(const char *name)
-{
-	const struct command *c = name ? command_find(name) : NULL;
-
-	if (name && strcmp(name, "--man") == 0)
-		options_roff(stdout);
-	else if (c)
-		options_help(c, stdout);
-	else
-		options_usage(stdout);
-	return printed(RESULT_EXIT_PASS);
 }
 
 /* The first word is no command: the most likely slip is a forgotten "run". */
@@ -60,6 +48,21 @@ static int refuse_command(const char *word)
 	else
 		snprintf(text, sizeof text, "\"%s\" is not a command: see squall --help", shown);
 	return complain(text);
+}
+
+static int print_help(const char *name)
+{
+	const struct command *c = name ? command_find(name) : NULL;
+
+	if (!name)
+		options_usage(stdout);
+	else if (strcmp(name, "--man") == 0)
+		options_roff(stdout);
+	else if (c)
+		options_help(c, stdout);
+	else
+		return refuse_command(name);
+	return printed(RESULT_EXIT_PASS);
 }
 
 static int run(const struct command *c, int argc, char **argv)

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/base/result_exit.h"
 #include "core/base/result_text.h"
@@ -27,6 +29,27 @@ static bool is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
+/* A result that took an hour to measure is not lost to a slip of the pen. */
+static int check_place(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".", words[SAY_ERRNO];
+	size_t len = slash ? (size_t)(slash - path) + 1 : 0;
+
+	if (len >= sizeof folder) {
+		say("-o %s: the path is too long", path);
+		return RESULT_EXIT_USAGE;
+	}
+	if (len > 0) {
+		memcpy(folder, path, len);
+		folder[len] = '\0';
+	}
+	if (access(path, W_OK) == 0 || (errno == ENOENT && access(folder, W_OK | X_OK) == 0))
+		return 0;
+	say("cannot write %s: %s", path, say_errno(words, errno));
+	return RESULT_EXIT_USAGE;
+}
+
 int output_check(const struct options *o)
 {
 	static const char *const kinds[] = {"json", "txt", "csv", "hgrm", NULL};
@@ -34,8 +57,13 @@ int output_check(const struct options *o)
 	for (size_t i = 0; i < o->output_count; i++) {
 		const char *path = o->outputs[i], *kind = ending(path);
 
-		if (is_one_of(kind, kinds))
+		if (is_one_of(kind, kinds)) {
+			int code = check_place(path);
+
+			if (code)
+				return code;
 			continue;
+		}
 		if (later_is(LATER_OUTPUT, kind))
 			say("-o %s: .%s " LATER_WORDS "; there are .json, .txt, .csv and .hgrm", path, kind);
 		else

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <math.h>
 #include <string.h>
 #include <strings.h>
 
@@ -36,10 +35,17 @@ static int read_file(const char *path, struct json_object **ret, struct sq_err *
 
 static int put_url(struct json_object *plan, const char *operand, struct sq_err *err)
 {
+	const char *authority = strstr(operand, "://"), *at;
 	struct sq_err why;
 	struct url url;
 	char shown[200];
 
+	authority = authority ? authority + 3 : operand;
+	at = memchr(authority, '@', strcspn(authority, "/?#"));
+	if (at) /* whose password is shown to nobody */
+		return sq_fail(
+		    err, -EINVAL, "%.*s...%s: a user name in the URL is not supported: use -u NAME:PASSWORD",
+		    (int)(authority - operand), operand, text_safe(shown, sizeof shown, at, strlen(at)));
 	if (url_parse(operand, &url, &why) < 0)
 		return sq_fail(err, -EINVAL, "%s: %s",
 		               text_safe(shown, sizeof shown, operand, strlen(operand)), why.text);
@@ -146,39 +152,6 @@ int plan_build(const struct options *o, struct json_object **ret, struct sq_err 
 	else
 		*ret = plan;
 	return r;
-}
-
-/* A number of the plan in whole units of 1 / scale, at most what keeps the sums below in range. */
-static int read_scaled(struct json_object *plan, const char *field, double scale, double most, int64_t *ret,
-                       struct sq_err *err)
-{
-	double v;
-
-	if (!member_number(plan, field, &v))
-		return sq_fail(err, -EINVAL, "%s of the plan must be a number", field);
-	if (v <= 0 || v > most || llround(v * scale) == 0)
-		return sq_fail(err, -EINVAL, "%s of the plan is outside 0 .. %.0f", field, most);
-	*ret = llround(v * scale);
-	return 0;
-}
-
-int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err)
-{
-	static const char *const others[] = {"stages", "arrival", "mode", "max_requests", "warmup_sec"};
-	int64_t rate, duration;
-	int r;
-
-	for (size_t i = 0; i < SQ_LEN(others); i++)
-		if (member_get(plan, others[i]))
-			return 1;
-	r = read_scaled(plan, "hits_per_sec", RATE_ONE, 1e7, &rate, err);
-	if (r == 0)
-		r = read_scaled(plan, "duration_sec", SQ_S, 30 * 86400, &duration, err);
-	if (r < 0)
-		return r;
-	*ret_rate = rate;
-	*ret_duration = duration;
-	return 0;
 }
 
 static bool is_named(struct json_object *list, const char *name, size_t len)

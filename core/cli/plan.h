@@ -10,6 +10,7 @@
 
 #include <squall/util.h>
 
+#include "core/base/schedule.h"
 #include "options.h"
 
 struct json_object;
@@ -23,9 +24,13 @@ int plan_expand_files(struct json_object *plan, const char *plan_file, struct sq
 /* Puts variables in the place of each {{env NAME}}; other {{...}} are left to the workers. */
 int plan_expand_env(struct json_object *v, struct sq_err *err);
 
-/* The constant load that a plan asks for. 1: it asks for another kind; or a negative errno with the reason.
- */
-int plan_load(struct json_object *plan, int64_t *ret_rate, int64_t *ret_duration, struct sq_err *err);
+/* When the requests of a plan are due, warm-up and all: the same arithmetic as the workers'. 1: of the closed
+ * model, where nothing is due at a time; or a negative errno with the reason. */
+int plan_to_schedule(struct json_object *plan, struct schedule *ret, struct sq_err *err);
+
+/* Makes it that of the first of its requests alone, with the values of request 0 in the places of {{...}}. 0, or a
+ * negative errno with the reason. */
+int plan_take_first(struct json_object *plan, struct sq_err *err);
 
 /* Headers whose values others must not read: name of len bytes, in any case of letters; always, or as the
  * plan's secret_headers says. */

@@ -37,6 +37,17 @@ int plan_put_whole(struct json_object *plan, const struct option_row *row, const
 	return json_put(plan, row->field, json_object_new_int64(n));
 }
 
+/* At least one: a plan's 0 means that there is no limit, and whoever writes 0 here does not. */
+int plan_put_count(struct json_object *plan, const struct option_row *row, const char *value,
+                   struct sq_err *err)
+{
+	int64_t n;
+
+	if (text_parse_int(value, &n) == 0 && n < 1)
+		return refuse(err, row, value, "must be at least 1");
+	return plan_put_whole(plan, row, value, err);
+}
+
 int plan_put_number(struct json_object *plan, const char *field, const char *text)
 {
 	struct json_object *number;
@@ -89,6 +100,17 @@ static int put_time(struct json_object *plan, const struct option_row *row, cons
 int plan_put_seconds(struct json_object *plan, const struct option_row *row, const char *value,
                      struct sq_err *err)
 {
+	return put_time(plan, row, value, SQ_S, err);
+}
+
+/* Nothing is due in no time. */
+int plan_put_duration(struct json_object *plan, const struct option_row *row, const char *value,
+                      struct sq_err *err)
+{
+	int64_t ns;
+
+	if (text_parse_duration(value, &ns) == 0 && ns == 0)
+		return refuse(err, row, value, "must be above 0");
 	return put_time(plan, row, value, SQ_S, err);
 }
 

@@ -20,6 +20,10 @@ int plan_put_text(struct json_object *plan, const struct option_row *row, const 
                   struct sq_err *err);
 int plan_put_whole(struct json_object *plan, const struct option_row *row, const char *value,
                    struct sq_err *err);
+int plan_put_count(struct json_object *plan, const struct option_row *row, const char *value,
+                   struct sq_err *err);
+int plan_put_duration(struct json_object *plan, const struct option_row *row, const char *value,
+                      struct sq_err *err);
 int plan_put_rate(struct json_object *plan, const struct option_row *row, const char *value,
                   struct sq_err *err);
 int plan_put_seconds(struct json_object *plan, const struct option_row *row, const char *value,

@@ -1,13 +1,10 @@
-/* rate.c - rates as people write them, and when the requests of a constant one are due. */
+/* rate.c - rates as people write them. */
 #include "rate.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include <squall/util.h>
-
-/* Millionths per second times nanoseconds that make one request. */
-#define SCALE ((unsigned __int128)RATE_ONE * SQ_S)
 
 /* A decimal number in millionths; more than six decimals are refused, since they would be lost. */
 static int read_millionths(const char **s, int64_t *ret)
@@ -98,14 +95,4 @@ char *rate_text(char out[TEXT_MAX], int64_t rate)
 	else
 		text_number(out, (double)rate / RATE_ONE);
 	return strcat(out, "/s");
-}
-
-uint64_t rate_total(int64_t rate, int64_t duration)
-{
-	return (uint64_t)(((unsigned __int128)rate * (uint64_t)duration + SCALE - 1) / SCALE);
-}
-
-int64_t rate_due(int64_t rate, uint64_t k)
-{
-	return (int64_t)(k * SCALE / (uint64_t)rate);
 }

@@ -1,5 +1,5 @@
 /*
- * rate.h - rates as people write them, and when the requests of a constant one are due. Pure.
+ * rate.h - rates as people write them. Pure.
  *
  * Millionths of a request per second throughout, as in the plan: 0.1/s and 10007/s are both exact.
  */
@@ -20,9 +20,5 @@ int rate_parse(const char *s, int64_t *ret);
 char *rate_decimal(char out[TEXT_MAX], int64_t rate);
 /* For people: "500/s", "0.5/s", "10,007/s". */
 char *rate_text(char out[TEXT_MAX], int64_t rate);
-
-/* How many requests a constant rate has within duration (ns), and when request k is due (ns). */
-uint64_t rate_total(int64_t rate, int64_t duration);
-int64_t rate_due(int64_t rate, uint64_t k);
 
 #endif

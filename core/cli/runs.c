@@ -231,7 +231,8 @@ static struct json_object *summary(struct json_object *doc)
 {
 	static const char *const own[] = {"test_id",      "name",       "state",   "verdict",
 	                                  "submitted_at", "started_at", "ended_at"};
-	static const char *const of_plan[] = {"hits_per_sec", "duration_sec", "workers"};
+	static const char *const of_plan[] = {"hits_per_sec", "duration_sec", "workers",
+	                                      "stages",       "connections",  "max_requests"};
 	struct json_object *o = json_object_new_object(),
 	                   *status = member_get(member_get(doc, "validity"), "status");
 
@@ -244,6 +245,15 @@ static struct json_object *summary(struct json_object *doc)
 	if (status)
 		json_put(o, "validity", json_object_get(status));
 	return o;
+}
+
+/* Those that ran at the same time were kept in another order than they began in. Times are texts of one form.
+ */
+static int submitted_last(const void *a, const void *b)
+{
+	struct json_object *const *x = a, *const *y = b;
+
+	return strcmp(json_text(*y, "submitted_at"), json_text(*x, "submitted_at"));
 }
 
 struct json_object *runs_list(struct sq_err *err)
@@ -264,6 +274,7 @@ struct json_object *runs_list(struct sq_err *err)
 			json_object_array_add(list, summary(doc));
 		json_object_put(doc);
 	}
+	json_object_array_sort(list, submitted_last);
 	free(runs);
 	return all;
 }

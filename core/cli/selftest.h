@@ -6,12 +6,17 @@
  * requests that take longer than t is (F - t) / D, and the percentile p stands at F - D (1 - p). A tool
  * that waits for answers before it sends the next request would see one slow request for each of its
  * connections instead.
+ *
+ * It fails when the machine gives squall too little CPU to be on time, and says what was measured, against
+ * which limit, and what helps; or when squall itself is wrong, which needs a report.
  */
 #ifndef CLI_SELFTEST_H
 #define CLI_SELFTEST_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "core/base/buf.h"
 
 struct json_object;
 
@@ -26,5 +31,8 @@ bool selftest_agrees(double measured_ms, double theory_ms, double frozen_ms);
  * memory. */
 struct json_object *selftest_judge(struct json_object *frozen_run, struct json_object *ceiling_run,
                                    double frozen_ms, long cpus);
+
+/* The same for people, in lines of at most 80 columns; appended to out. */
+void selftest_text(struct json_object *o, bool color, struct buf *out);
 
 #endif

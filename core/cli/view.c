@@ -8,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "json.h"
+#include "plan.h"
 #include "rate.h"
 
 void view_init(struct view *v)
@@ -51,24 +52,55 @@ static int64_t peak_rate(struct json_object *stages, int64_t peak)
 	return peak;
 }
 
-static void take_load(struct view *v, struct json_object *plan)
+static bool is_staged(struct json_object *plan)
 {
 	struct json_object *stages = member_get(plan, "stages");
+
+	return json_object_is_type(stages, json_type_array) && json_object_array_length(stages) > 0;
+}
+
+static bool is_closed(struct json_object *plan)
+{
+	return member_total(plan, "connections") > 0;
+}
+
+/* The list of tests has no stages, but what they reach. */
+void view_load(struct json_object *plan, char out[64])
+{
+	uint64_t connections = member_total(plan, "connections");
+	int64_t rate = 0, peak = 0;
 	char text[TEXT_MAX];
-	int64_t rate = 0;
-	uint64_t n;
+
+	*out = '\0';
+	copy_scaled(plan, "hits_per_sec", RATE_ONE, &rate);
+	copy_scaled(plan, "peak_hits_per_sec", RATE_ONE, &peak);
+	if (is_staged(plan))
+		peak = peak_rate(member_get(plan, "stages"), rate);
+	if (connections > 0)
+		snprintf(out, 64, "%s connection%s", text_count(text, connections),
+		         connections == 1 ? "" : "s");
+	else if (peak > rate || is_staged(plan))
+		snprintf(out, 64, "up to %s", rate_text(text, peak));
+	else if (rate > 0)
+		snprintf(out, 64, "%s", rate_text(text, rate));
+}
+
+static void take_load(struct view *v, struct json_object *plan)
+{
+	struct schedule schedule;
 
 	v->rate = 0;
-	copy_scaled(plan, "hits_per_sec", RATE_ONE, &rate);
-	if (member_count(plan, "connections", &n) && n > 0) {
-		snprintf(v->load, sizeof v->load, "%s connection%s", text_count(text, n), n == 1 ? "" : "s");
+	v->whole = v->most = 0;
+	view_load(plan, v->load);
+	if (is_closed(plan)) {
 		member_count(plan, "max_requests", &v->most);
-	} else if (json_object_is_type(stages, json_type_array) && json_object_array_length(stages) > 0) {
-		snprintf(v->load, sizeof v->load, "up to %s", rate_text(text, peak_rate(stages, rate)));
-	} else if (rate > 0) {
-		v->rate = rate;
-		snprintf(v->load, sizeof v->load, "%s", rate_text(text, rate));
+		v->whole = v->most;
+		return;
 	}
+	if (!is_staged(plan))
+		copy_scaled(plan, "hits_per_sec", RATE_ONE, &v->rate);
+	if (plan_to_schedule(plan, &schedule, NULL) == 0)
+		v->whole = schedule.total - schedule.warm;
 }
 
 static void take_plan(struct view *v, struct json_object *plan)
@@ -157,6 +189,17 @@ static void merge_latencies(struct view *v, const char *blob)
 		hist_merge(v->response, v->part);
 }
 
+/* Seconds for which a point stands that ends with this one: several where points of long tests are merged,
+ * and less than one where the load ends within it. */
+static double span(const struct view *v, int64_t next)
+{
+	double until = (double)next, end = (double)v->duration / SQ_S;
+
+	if (end > (double)v->next && end < until)
+		until = end;
+	return until - (double)v->next;
+}
+
 bool view_point(struct view *v, struct json_object *point)
 {
 	uint64_t second, sent;
@@ -164,8 +207,7 @@ bool view_point(struct view *v, struct json_object *point)
 	if (!member_count(point, "t", &second) || (int64_t)second < v->next || second > INT32_MAX ||
 	    !member_count(point, "sent", &sent))
 		return false;
-	/* Points of long tests are merged, and stand for several seconds then. */
-	v->second_rate = (double)sent / (double)((int64_t)second + 1 - v->next);
+	v->second_rate = (double)sent / span(v, (int64_t)second + 1);
 	v->rates[v->rate_count++ % VIEW_SPARKS] = v->second_rate;
 	v->next = (int64_t)second + 1;
 	v->sent += sent;

@@ -22,6 +22,7 @@ struct view {
 	char id[64], method[32], url[2048];
 	int64_t rate, duration; /* constant rate: millionths per second; ns; 0 = not known, or not constant */
 	uint64_t most; /* requests after which it ends, where no rate says when; 0 = none */
+	uint64_t whole; /* requests in all, without the warm-up; 0 = nobody knows before the end */
 	char load[64]; /* what is asked for: "500/s", "up to 1,000/s", "16 connections" */
 	uint64_t workers;
 
@@ -55,6 +56,10 @@ bool view_point(struct view *v, struct json_object *point);
 
 bool view_over(const struct view *v); /* the state is a final one */
 bool view_measures(const struct view *v); /* requests have been sent */
+
+/* How much a plan, or a line of the list of tests, asks for: "500/s", "up to 1,000/s", "16 connections"; ""
+ * when it does not say. */
+void view_load(struct json_object *plan, char out[64]);
 
 /* "squall: test 7f3k9m2q  POST http://...  500/s for 30 s  2 workers", on one line or more. */
 void view_title(const struct view *v, struct buf *out);

@@ -66,7 +66,7 @@ static void end_line(struct line *l, const struct look *look, struct buf *out)
 /* On the right, if there is room for it; else behind what stands there, or not at all. */
 static void put_right(struct line *l, const struct look *look, const char *text)
 {
-	if (l->column + 2 + strlen(text) > look->width)
+	if (!*text || l->column + 2 + strlen(text) > look->width)
 		return;
 	if (RIGHT + strlen(text) <= look->width && l->column + 2 <= RIGHT)
 		put(l, "%*s", (int)(RIGHT - l->column), "");
@@ -97,25 +97,39 @@ static void put_seconds(struct line *l, const struct view *v)
 	put(l, " s");
 }
 
+/* "   9,000 of 15,000 requests", as much of it as there is room for: a number that is cut is another one. */
+static void put_volume(struct line *l, const struct view *v, const struct look *look)
+{
+	char sent[TEXT_MAX], all[2 * TEXT_MAX] = "", whole[TEXT_MAX];
+
+	text_count(sent, v->sent);
+	if (v->whole > 0)
+		snprintf(all, sizeof all, " of %s", text_count(whole, v->whole));
+	if (l->column + 3 + strlen(sent) > look->width)
+		return;
+	put(l, "   %s", sent);
+	if (l->column + strlen(all) > look->width)
+		return;
+	put(l, "%s", all);
+	if (l->column + strlen(" requests") <= look->width)
+		put(l, " request%s", (v->whole ? v->whole : v->sent) == 1 ? "" : "s");
+}
+
 /* "  [=========>     ]  18/30 s   9,000 of 15,000 requests" */
 static void put_progress(struct line *l, const struct view *v, const struct look *look)
 {
-	char sent[TEXT_MAX], all[TEXT_MAX];
 	int size = look->width >= PAGE_WIDTH ? BAR : (int)look->width / 4, filled;
 	double part = v->duration > 0 ? seconds(v) * SQ_S / (double)v->duration : 0;
-	uint64_t whole = v->rate > 0 ? rate_total(v->rate, v->duration) : v->sent;
 
-	if (v->most > 0) {
-		whole = v->most;
-		part = v->sent < whole ? (double)v->sent / (double)whole : 1;
-	}
+	if (v->most > 0)
+		part = v->sent < v->most ? (double)v->sent / (double)v->most : 1;
 	filled = (int)(part * size);
 	put(l, "  [");
 	for (int i = 0; i < size; i++)
 		put(l, "%s", i < filled ? "=" : i == filled ? ">" : " ");
 	put(l, "]  ");
 	put_seconds(l, v);
-	put(l, "   %s of %s requests", text_count(sent, v->sent), text_count(all, whole));
+	put_volume(l, v, look);
 }
 
 /* What was asked for reaches the last but one step, so that more than that can be seen. */
@@ -150,7 +164,7 @@ static void put_latencies(struct line *l, const struct view *v, bool few)
 		const char *name;
 		double percent;
 		uint64_t least; /* samples without which it would be one request's luck */
-	} columns[] = {{"p50", 50, 1}, {"p95", 95, 1}, {"p99", 99, 100}};
+	} columns[] = {{"p50", 50, 1}, {"p95", 95, 20}, {"p99", 99, 100}};
 	const char *gap = few ? "  " : "   ";
 	char text[TEXT_MAX];
 

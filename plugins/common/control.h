@@ -31,7 +31,7 @@
 #include <squall/util.h>
 
 #include "digest.h"
-#include "schedule.h"
+#include "slots.h"
 
 struct buf;
 struct json_object;

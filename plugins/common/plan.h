@@ -15,10 +15,10 @@
 #include <squall/util.h>
 
 #include "core/base/buf.h"
+#include "core/base/schedule.h"
 #include "core/base/text.h"
 #include "core/base/url.h"
 #include "plan_wire.h"
-#include "schedule.h"
 
 struct json_object;
 struct threshold;
@@ -124,7 +124,7 @@ struct plan {
 	uint32_t check_count;
 	struct plan_request *requests;
 	uint32_t request_count; /* 0: one, without a name, of the plan's own fields */
-	struct plan_data *data; /* NULL for none */
+	struct template_data *data; /* NULL for none */
 	int timer; /* enum plan_timer */
 	struct plan_header *labels; /* names and values for people and their tools */
 	uint32_t label_count;
@@ -178,5 +178,6 @@ struct json_object *plan_write(const struct plan *p);
 /* Replaces the values of Authorization, Cookie and those that secret_headers names in a plan's document,
  * which others may read then. False without memory: the document must not be shown. */
 bool plan_hide_secrets(struct json_object *doc);
+bool plan_is_secret(const struct plan *p, const char *header); /* by the header's name, in any case */
 
 #endif

@@ -1,16 +1,21 @@
-/* plan_data.c - the rows of a plan. */
-#include "plan_data.h"
-
+/*
+ * plan_data.c - the rows of a plan: a list of objects that all have the same members, each a text, a number
+ * or a boolean. The command squall makes it from CSV or JSON lines.
+ */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/template.h"
 #include "core/base/text.h"
 #include "doc.h"
 #include "plan_field.h"
 
-void plan_data_free(struct plan_data *d)
+#define DATA_ROWS_MAX 100000
+#define DATA_COLUMNS_MAX 64
+
+void plan_data_free(struct template_data *d)
 {
 	if (!d)
 		return;
@@ -56,7 +61,7 @@ static bool is_name(const char *s)
 }
 
 /* The columns are those of the first row. */
-static int read_names(struct json_object *row, const struct plan_field *f, struct plan_data *d,
+static int read_names(struct json_object *row, const struct plan_field *f, struct template_data *d,
                       struct plan_problems *problems)
 {
 	struct json_object_iter it;
@@ -79,7 +84,7 @@ static int read_names(struct json_object *row, const struct plan_field *f, struc
 }
 
 /* 1: the row is wrong, and that was said. */
-static int read_row(struct json_object *row, const struct plan_field *f, size_t i, struct plan_data *d,
+static int read_row(struct json_object *row, const struct plan_field *f, size_t i, struct template_data *d,
                     struct plan_problems *problems)
 {
 	bool good = json_object_is_type(row, json_type_object) &&
@@ -101,7 +106,7 @@ static int read_row(struct json_object *row, const struct plan_field *f, size_t 
 	return 1;
 }
 
-static int read_rows(struct json_object *v, const struct plan_field *f, struct plan_data *d,
+static int read_rows(struct json_object *v, const struct plan_field *f, struct template_data *d,
                      struct plan_problems *problems)
 {
 	struct json_object *first = json_object_array_get_idx(v, 0);
@@ -142,7 +147,7 @@ int plan_read_data(struct json_object *v, const struct plan_field *f, struct pla
 struct json_object *plan_write_data(const struct plan *p)
 {
 	struct json_object *array = json_object_new_array();
-	const struct plan_data *d = p->data;
+	const struct template_data *d = p->data;
 	bool good = true;
 
 	for (uint32_t i = 0; good && d && i < d->rows; i++) {

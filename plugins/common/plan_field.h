@@ -75,7 +75,7 @@ int plan_check_templates(const struct plan *p, struct plan_problems *problems);
 int plan_read_data(struct json_object *v, const struct plan_field *f, struct plan *p,
                    struct plan_problems *problems);
 struct json_object *plan_write_data(const struct plan *p);
-void plan_data_free(struct plan_data *d);
+void plan_data_free(struct template_data *d);
 
 /* plan_load.c: how much, how long, when. */
 int plan_read_stages(struct json_object *v, const struct plan_field *f, struct plan *p,

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/template.h"
 #include "core/base/text.h"
 #include "doc.h"
-#include "plan_data.h"
 #include "plan_field.h"
-#include "template.h"
 
 #define WEIGHT_MAX 10000
 #define WEIGHTS_MAX 100000 /* of all together */
@@ -311,7 +310,7 @@ static bool may_stand(struct sq_slice cell, enum place place)
 	return true;
 }
 
-static void check_cells(const struct plan_data *d, uint32_t column, enum place place, const char *name,
+static void check_cells(const struct template_data *d, uint32_t column, enum place place, const char *name,
                         struct plan_problems *problems)
 {
 	for (uint32_t i = 0; i < d->rows; i++)

@@ -65,6 +65,27 @@ static bool put_numbers(struct json_object *o, const struct test_record *r)
 	       put_shared(o, "workers", r->effective_plan);
 }
 
+/* What else a line needs to say what the test asks for: the highest rate of its stages, and of the closed
+ * model what there is instead of a rate. */
+static bool put_load(struct json_object *o, const struct test_record *r)
+{
+	struct json_object *peak = json_object_object_get(r->effective_plan, "hits_per_sec"),
+	                   *stages = json_object_object_get(r->effective_plan, "stages");
+	size_t count = json_object_is_type(stages, json_type_array) ? json_object_array_length(stages) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *rate = json_object_object_get(json_object_array_get_idx(stages, i),
+		                                                  "hits_per_sec");
+
+		if (json_object_get_double(rate) > json_object_get_double(peak))
+			peak = rate;
+	}
+	return (peak ? doc_put(o, "peak_hits_per_sec", json_object_get(peak))
+	             : doc_put_null(o, "peak_hits_per_sec")) &&
+	       put_shared(o, "connections", r->effective_plan) &&
+	       put_shared(o, "max_requests", r->effective_plan);
+}
+
 struct json_object *record_summary(const struct test_record *r)
 {
 	struct json_object *o = json_object_new_object(), *status = NULL;
@@ -75,7 +96,7 @@ struct json_object *record_summary(const struct test_record *r)
 	good = doc_put_text(o, "test_id", r->test_id) && doc_put_text(o, "name", r->name) &&
 	       doc_put_text(o, "state", lifecycle_word(r->state)) && doc_put_text(o, "verdict", r->verdict) &&
 	       (status ? doc_put(o, "validity", json_object_get(status)) : doc_put_null(o, "validity")) &&
-	       put_times(o, r) && put_numbers(o, r);
+	       put_times(o, r) && put_numbers(o, r) && put_load(o, r);
 	return doc_close(o, good);
 }
 

@@ -6,7 +6,7 @@
 
 #include "core/base/text.h"
 #include "doc.h"
-#include "schedule.h"
+#include "core/base/schedule.h"
 #include "threshold_watch.h"
 
 typedef unsigned __int128 u128;
@@ -124,25 +124,37 @@ static bool put_ratio(struct json_object *o, const char *name, int64_t n, int64_
 	                           : doc_put_null(o, name);
 }
 
-static int64_t load_end(const struct result_input *in)
+/*
+ * The ns for which so many requests of the schedule stand, and *ret_spent for which those do that were sent.
+ * A run that was stopped ended between two requests, and the last one stands for the time until the next:
+ * else 1 request in the first ms of 10/s would be 1,000/s. What was sent behind the end of the schedule makes
+ * the rate that was sent less, not the one asked.
+ */
+static int64_t asked_span(const struct result_input *in, uint64_t offered, int64_t *ret_spent)
 {
 	struct schedule s;
+	uint64_t next;
 
 	plan_schedule(in->plan, &s);
-	return s.end;
+	next = s.warm + offered;
+	*ret_spent = in->elapsed;
+	if (in->elapsed >= s.end)
+		return s.end;
+	if (!s.closed && in->elapsed > 0)
+		*ret_spent = next < s.total ? schedule_due(&s, next) - s.warmup : s.end;
+	return *ret_spent;
 }
 
-/* What was sent behind the end of the schedule makes the rate that was sent less, not the one asked. */
 static struct json_object *write_rate(const struct result_input *in, uint64_t offered)
 {
 	struct json_object *o = json_object_new_object();
 	const struct ledger *l = &in->books->ledger;
 	bool closed = in->plan->mode == PLAN_CLOSED; /* nothing was asked for but to go on */
-	int64_t end = load_end(in), asked = in->elapsed < end ? in->elapsed : end;
+	int64_t spent, asked = asked_span(in, offered, &spent);
 
 	return doc_close(o, put_ratio(o, "offered", closed ? -1 : (int64_t)offered, asked, SQ_S, 6) &&
-	                        put_ratio(o, "sent", (int64_t)ledger_sent(l), in->elapsed, SQ_S, 6) &&
-	                        put_ratio(o, "ok", (int64_t)l->ok, in->elapsed, SQ_S, 6));
+	                        put_ratio(o, "sent", (int64_t)ledger_sent(l), spent, SQ_S, 6) &&
+	                        put_ratio(o, "ok", (int64_t)l->ok, spent, SQ_S, 6));
 }
 
 static struct json_object *write_generator(const struct result_input *in)
@@ -349,6 +361,7 @@ static void find(const struct result_input *in, struct findings *f)
 	    .clock_error = in->clock_error,
 	    .start_skew = in->start_skew,
 	    .closed = in->plan->mode == PLAN_CLOSED,
+	    .rests = in->plan->think > 0,
 	};
 
 	f->validity = validity_judge(in->books, in->health, &f->load, &f->reasons);

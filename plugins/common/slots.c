@@ -1,5 +1,5 @@
-/* slots.c - which ticks belong to one worker. Declared in schedule.h. */
-#include "schedule.h"
+/* slots.c - which ticks belong to one worker. Declared in slots.h. */
+#include "slots.h"
 
 #include <assert.h>
 #include <errno.h>

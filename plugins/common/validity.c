@@ -272,7 +272,7 @@ static const char *saturated_closed(const struct health *h, const struct load *l
 {
 	double cpu = percent((double)h->cpu, (double)h->elapsed * (l->workers ? l->workers : 1));
 
-	return cpu > 90 ? "generator" : "target";
+	return cpu > 90 ? "generator" : l->rests ? "none" : "target";
 }
 
 const char *validity_saturated(const struct books *b, const struct health *h, const struct load *l)
@@ -280,12 +280,14 @@ const char *validity_saturated(const struct books *b, const struct health *h, co
 	uint64_t gave_up = b->ledger.dropped[DROPPED_MAX_IN_FLIGHT] + b->ledger.dropped[DROPPED_PATIENCE];
 	bool missed_rate = gave_up > b->picked / 100;
 	int64_t limit = validity_lag_limit(b);
+	/* A request that has to wait for a new connection does not wait because there are too many. */
+	int64_t connecting = hist_percentile(b->hist[H_CONNECT], 50) + hist_percentile(b->hist[H_TLS], 50);
 
 	if (l->closed)
 		return saturated_closed(h, l);
 	if (hist_percentile(b->hist[H_PICKUP], 50) > limit || (missed_rate && b->late_unsent > gave_up / 2))
 		return "generator";
-	if (hist_percentile(b->hist[H_WAIT], 50) > limit || missed_rate)
+	if (hist_percentile(b->hist[H_WAIT], 50) > limit + 2 * connecting || missed_rate)
 		return "target";
 	return "none";
 }

@@ -38,6 +38,7 @@ struct load {
 	int64_t clock_error; /* ns: how far a worker's idea of T0 may be off; negative = unknown */
 	int64_t start_skew; /* ns: between the first sends of two workers; the same */
 	bool closed; /* as fast as the connections go: not by a schedule */
+	bool rests; /* but each of them pauses between its requests */
 };
 
 /* What a lag is measured against: 1 ms, or 5 % of the median service time if that is more. */
@@ -57,7 +58,8 @@ const char *validity_word(enum validity v); /* "valid" "suspect" "invalid" */
 /*
  * Who was at the limit, of a run of this health: "generator" (most requests were looked at late), "target"
  * (looked at in time, but most waited for connections, or many gave up waiting) or "none". In the closed
- * model somebody always is: the generator when its workers used their CPU up, else the target.
+ * model somebody always is, unless connections rest: the generator when its workers used their CPU up, else
+ * the target.
  */
 const char *validity_saturated(const struct books *b, const struct health *h, const struct load *l);
 

@@ -24,7 +24,7 @@
 #include "plugins/common/control.h"
 #include "plugins/common/plan.h"
 #include "plugins/common/report.h"
-#include "plugins/common/schedule.h"
+#include "core/base/schedule.h"
 
 #define KINDS 8 /* of books */
 #define UID "-0000-4000-8000-000000000000" /* behind eight digits of its own */

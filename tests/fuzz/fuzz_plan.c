@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "plugins/common/plan.h"
-#include "plugins/common/template.h"
+#include "core/base/template.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -143,7 +143,10 @@ class Test:
                 "verdict": doc["verdict"], "validity": (doc["validity"] or {}).get("status"),
                 "submitted_at": self.when(), "started_at": None, "ended_at": None,
                 "hits_per_sec": self.effective["hits_per_sec"], "duration_sec": self.effective["duration_sec"],
-                "workers": self.effective["workers"]}
+                "workers": self.effective["workers"], "connections": self.effective.get("connections", 0),
+                "max_requests": self.effective.get("max_requests", 0),
+                "peak_hits_per_sec": max([s["hits_per_sec"] for s in self.effective.get("stages", [])]
+                                         + [self.effective["hits_per_sec"]])}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

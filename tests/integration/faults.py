@@ -263,12 +263,12 @@ class Suite:
         self.counter.close()
 
 
-def on_backends(suite, short=("local",), full=("local", "redis-tcp")):
+def on_backends(suite, short=("local",), full=("local", "redis-tcp", "servicebus", "servicebus-redis")):
     """Runs a subclass of Suite on each of them. ONLY in the environment: the cases whose names hold it."""
     tap = Tap()
     if not HAS_FAILPOINTS:
         tap.skip("what needs to be held at a place", "built without --enable-failpoints")
-    for backend in backends(short, full):
+    for backend in backends(tap, short, full):
         with backend:
             suite(backend).run(tap, os.environ.get("ONLY", ""))
     tap.done()

@@ -108,8 +108,8 @@ class Broker:
 
     def secret(self, *args, **more):
         """The same in a file."""
-        path = os.path.join(self.dir, "connection")
-        with open(path, "w", encoding="utf-8") as f:
+        fd, path = tempfile.mkstemp(dir=self.dir)  # one each: a daemon may be reading the last one
+        with open(fd, "w", encoding="utf-8") as f:
             f.write(self.connection(*args, **more))
         return path
 

@@ -27,6 +27,7 @@ BUILD = os.path.abspath(os.environ.get("top_builddir", "."))
 SOURCE = os.path.abspath(os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "../..")))
 PLUGINS = os.path.join(BUILD, ".libs")
 PROGRAM = os.path.join(BUILD, "squalld")
+FULL = os.environ.get("SQUALL_TEST_FULL") == "1"  # the long forms, which run.sh --full asks for
 PATIENCE = 30  # seconds: a limit for what hangs, never a measure of speed
 
 

@@ -22,7 +22,7 @@ def log(level, component, message):
 
 
 if stub.get("plain"):
-    print(stub["plain"], file=sys.stderr, flush=True)
+    print(stub["plain"].replace("@folder@", folder), file=sys.stderr, flush=True)
     sys.exit(2)
 log("info", "gateway", "listening on " + stub["url"])
 if stub.get("fails"):

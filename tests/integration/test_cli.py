@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 
 from fake_gateway import FakeGateway, result
 from squall import Tap, wait_until
@@ -73,9 +75,26 @@ with FakeGateway() as g:
         tap.contains(texts[1], "PASS   generator valid", "-o FILE.txt")
         tap.equal(texts[2:], ["report.csv of %s\n" % g.test.id, "report.hgrm of %s\n" % g.test.id],
                   "-o FILE.csv and .hgrm are the gateway's")
-        r = gateway_run(g, "-o", folder + "/no/such.json")
-        tap.ok(r.returncode == 97 and "cannot write" in r.stderr and "PASS" in r.stdout, "a file that cannot be written",
+        before = len(g.posted)
+        for name in (folder + "/no/such.json", folder + "/x.json/y.csv"):
+            r = gateway_run(g, "-o", name)
+            tap.ok((r.returncode, r.stdout, len(g.posted)) == (2, "", before) and "cannot write %s: n" % name in r.stderr,
+                   "a file that cannot be written is refused before the run", r.returncode, r.stderr)
+        os.symlink("/dev/full", folder + "/full.json")
+        r = gateway_run(g, "-o", folder + "/full.json")
+        tap.ok(r.returncode == 97 and "cannot write" in r.stderr and "PASS" in r.stdout, "one that is full at its end",
                r.returncode, r.stderr)
+
+# --- what was asked for, in the list ---
+with FakeGateway() as g:
+    g.script = [("end", "completed")]
+    for args, want in ((["-c", "4", "-n", "5000"], "4 connections for"), (["--stage", "3s:2k", "--stage", "3s:0"], "up to 2,000/s for"),
+                       (["-r", "20000", "-d", "400"], "20,000/s for 6 min")):
+        gateway_run(g, *args)
+        r = squall("list", "--gateway", g.url)
+        tap.contains(r.stdout.splitlines()[1], want, "list: what was asked for: " + want)
+    tap.ok(all(l == l.rstrip() and len(l) <= 80 for l in r.stdout.splitlines()) and "\n" + " " * 60 + "40 s\n" in r.stdout,
+           "a long one is broken between words", r.stdout)
 
 # --- exit codes ---
 with FakeGateway() as g:
@@ -131,6 +150,22 @@ with FakeGateway() as g:
 r = squall("run", "--gateway", "127.0.0.1:1")
 tap.equal((r.returncode, r.stderr), (97, "squall: cannot connect to 127.0.0.1:1 (connection refused): is the gateway "
                                          "running there?\n"), "no gateway there")
+with FakeGateway() as g:
+    r = squall("list", "--gateway", "https" + g.url[4:])
+    tap.ok(r.returncode == 97 and r.stderr == "squall: no TLS with the gateway %s (wrong version number): is it http://, not https://?\n" % g.url[7:],
+           "https:// to a gateway of http://", r.stderr)
+with socket.create_server(("127.0.0.1", 0)) as odd:
+    where = "127.0.0.1:%d" % odd.getsockname()[1]
+
+    def greet():
+        c = odd.accept()[0]
+        with c:
+            c.recv(4096)
+            c.sendall(b"hello\r\n\r\n")
+
+    threading.Thread(target=greet, daemon=True).start()
+    r = squall("list", "--gateway", where)
+    tap.equal((r.returncode, r.stderr), (97, "squall: what %s answers is not HTTP: is the URL of the gateway right?\n" % where), "no HTTP")
 r = squall("run", "--gateway", "no-such-host.invalid")
 tap.ok(r.returncode == 97 and "no-such-host.invalid" in r.stderr, "no such host", r.stderr)
 
@@ -306,5 +341,9 @@ t = Terminal("run", "127.0.0.1:1", "--debug")
 t.wait()
 tap.ok("squall: cannot connect to 127.0.0.1:1 (connection refused): is the target\r\n        running there?\r\n" in t.seen,
        "on a terminal errors are broken at 80 columns", t.seen)
+t.close()
+t = Terminal("run", "http://127.0.0.1:9/", "-L")
+t.wait()
+tap.ok(all(len(l) <= 80 for l in t.seen.replace("\r", "").splitlines()) and "\r\n        " in t.seen, "mistakes of the command line too", t.seen)
 t.close()
 tap.done()

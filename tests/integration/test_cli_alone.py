@@ -171,7 +171,9 @@ with FakeGateway() as g:
 
 # --- daemons that do not start ---
 for how, part in (({"url": "http://x", "fails": "the disk is full"}, "squalld did not start: the disk is full"),
-                  ({"plain": "squalld.conf:3: wrong"}, "squalld did not start: squalld.conf:3: wrong")):
+                  ({"plain": "squalld.conf:3: wrong"}, "squalld did not start: squalld.conf:3: wrong"),
+                  ({"plain": "@folder@/squalld.conf:3: no such plugin\n@folder@/squalld.conf:4: nor this\n@folder@/squalld.conf: 2 errors"},
+                   "squalld did not start: squalld.conf:3: no such plugin\n")):
     stub(**how)
     r = squall("run", URL, env=ALONE)
     tap.ok(r.returncode == 97 and part in r.stderr and not left(), part, r.stderr)
@@ -235,6 +237,7 @@ where = "http://127.0.0.1:%d" % target.server_port
 r = squall("run", where + "/hit?a=1", "--debug", "-X", "PUT", "-b", "text", "-H", "Cookie: c=1", "-u", "me:secret", "-H", "X-Empty:",
            env={"http_proxy": "http://127.0.0.1:1"})
 tap.ok(r.returncode == 0 and not r.stderr, "--debug", r.stdout, r.stderr)
+tap.contains(r.stdout, "> \ntext\n< HTTP/1.1 200 OK\n", "what is sent, with its body, and what comes")
 for part in ("> PUT /hit?a=1 HTTP/1.1\n", "> Cookie: (hidden)\n", "> Authorization: (hidden)\n", "> Content-Length: 4\n",
              "> User-Agent: squall/", "> X-Empty:\n", "< HTTP/1.1 200 OK\n", "\n  connect ", "\n  first byte ", "\n  total "):
     tap.contains(r.stdout, part, "it shows %r" % part)
@@ -252,6 +255,28 @@ squall("run", where + "/x", "--debug", "-X", "POST")
 tap.equal(dict(Target.got[-1][2]).get("Content-Length"), "0", "a POST without a body says so")
 tap.equal(squall("run", where + "/404", "--debug").returncode, 99, "a status that is not ok: 99")
 tap.equal(squall("run", where + "/404", "--debug", "--expect-status", "404").returncode, 0, "unless it is expected")
+
+# --- values and several requests: what a worker sends for request 0 ---
+several = {"url": where + "/shop", "headers": {"X-Row": "{{row.name}}", "x-plan": "p"}, "body": "none", "seed": 5,
+           "data": [{"name": "first", "n": 7}, {"name": "second", "n": 8}],
+           "requests": [{"name": "buy", "path": "/buy/{{seq}}?n={{row.n}}&r={{random 1 1000000}}", "body": "{{{{{{row.name}}",
+                         "headers": {"X-Plan": "mine"}}, {"name": "look"}]}
+plan_path = os.path.join(tempfile.mkdtemp(), "plan.json")
+with open(plan_path, "w", encoding="utf-8") as f:
+    json.dump(several, f)
+r = squall("run", "-f", plan_path, "--debug")
+method, path, headers, body = Target.got[-1]
+tap.equal((method, body, dict(headers)["X-Row"], [v for n, v in headers if n.lower() == "x-plan"]), ("POST", b"{{first", "first", ["mine"]),
+          "--debug sends the first of several requests, with the first row")
+several["requests"].pop()  # which of the two request 0 is is drawn
+with open(plan_path, "w", encoding="utf-8") as f:
+    json.dump(several, f)
+r = squall("run", "-f", plan_path, "-n", "30", "-r", "1000", "--json", "--allow-invalid")
+sent = [p for m, p, _, _ in Target.got if p.startswith("/buy/0?")]
+tap.equal((r.returncode, sent), (0, [path, path]), "and the same values as the worker's request 0")
+r = squall("run", where + "/{{what}}", "--debug")
+tap.ok(r.returncode == 2 and "{{what}} is unknown" in r.stderr, "a value that is none is a mistake", r.stderr)
+shutil.rmtree(os.path.dirname(plan_path))
 r = squall("run", "127.0.0.1:1", "--debug")
 tap.ok(r.returncode == 97 and r.stderr == "squall: cannot connect to 127.0.0.1:1 (connection refused): is the target running there?\n",
        "nobody there: 97", r.stderr)

@@ -44,6 +44,7 @@ refused(["localhost"], "did you mean: squall run localhost")
 refused(["-r", "5"], "the command comes first")
 refused(["rnu"], "\"rnu\" is not a command; did you mean run?")
 refused(["frobnicate"], "is not a command: see squall --help")
+refused(["help", "rnu"], "\"rnu\" is not a command; did you mean run?")
 refused(["compare", "a", "b"], "compare is not in this version yet")
 refused(["support", "x"], "support is not in this version yet")
 
@@ -82,11 +83,17 @@ for rate in ("0", "0/s", "1/999999999999h", "99999999999999999999"):
 for time in ("x", "", "-5", "5 s", "1d", '{"a":1}'):
     refused(["run", URL, "-d", time], "is not a duration", "duration %r" % time)
 refused(["run", URL, "-w", "two"], "-w two: is not a whole number")
+for option in ("-n", "-c"):
+    refused(["run", URL, option, "0"], option + " 0: must be at least 1")
+refused(["run", URL, "-d", "0s"], "-d 0s: must be above 0")
 refused(["run", URL, "-H", "novalue"], "-H wants 'Name: value'")
 refused(["run", URL, "-H", ": x"], "-H wants 'Name: value'")
 refused(["run", URL, "-H", "A: 1", "-H", "a: 2"], "is there twice")
 refused(["run", URL, "-u", "secret-without-colon"], "-u wants NAME:PASSWORD")
 tap.ok("secret" not in squall("run", URL, "-u", "secret-without-colon").stderr, "a refused password is not shown")
+for url in ("http://me:secret@a/x@y", "me:secret@a"):
+    refused(["run", url], "...@a")
+    tap.ok("secret" not in squall("run", url).stderr and "use -u NAME:PASSWORD" in squall("run", url).stderr, "nor is one in a URL")
 refused(["run", URL, "-b", "@/nonexistent"], "cannot open /nonexistent")
 refused(["run", URL, "--threshold", "fast"], "--threshold fast")
 refused(["run", "ftp://x/"], "ftp://x/")
@@ -238,8 +245,30 @@ for field, value in (("hits_per_sec", '"5"'), ("hits_per_sec", "-1"), ("hits_per
     r = squall("run", "-f", "-", URL, "--dry-run", text='{"%s": %s}' % (field, value))
     tap.ok(r.returncode == 2 and field in r.stderr, "dry run of %s = %s" % (field, value), r.stderr)
 
-r = squall("run", URL, "--stage", "10s:1000", "--dry-run")
-tap.ok(r.returncode == 0 and "due times are not shown" in r.stdout and '"hits_per_sec": 1000' in r.stdout, "dry run of a ramp", r.stdout)
+
+
+def due(*args, text=""):
+    doc = json.loads(squall("run", URL, *args, "--dry-run", "--json", text=text).stdout)
+    return doc["requests"], doc["due_ns"]
+
+
+# A ramp from 0 to 1000/s within 10 s has had 50 t^2 requests after t seconds.
+tap.equal(due("--stage", "10s:1000"), (5000, [int((k / 50) ** 0.5 * 1e9) for k in range(10)]), "a ramp, by its square root")
+tap.equal(due("--stage", "10s:1000", "-r", "1000")[0], 10000, "one that begins at 1000/s")
+tap.equal(due("-r", "100", "-d", "1s", "--warmup", "20ms"), (102, [k * 10000000 for k in range(10)]), "a warm-up comes first")
+tap.contains(squall("run", URL, "-r", "100", "-d", "1s", "--warmup", "20ms", "--dry-run").stdout,
+             "102 requests in all, the first 2 to warm up; the first are due", "and is told apart")
+tap.equal(due("-r", "100", "-n", "7"), (7, [k * 10000000 for k in range(7)]), "-n ends it")
+random = due("-r", "100", "-d", "10s", "--arrival", "poisson", "--seed", "7")
+tap.ok(random[0] == 1000 and sorted(random[1]) == random[1] and len(set(random[1])) == 10, "random arrivals", random)
+tap.ok(random == due("-r", "100", "-d", "10s", "--arrival", "poisson", "--seed", "7") and
+       random != due("-r", "100", "-d", "10s", "--arrival", "poisson", "--seed", "8"), "are those of the seed")
+r = squall("run", URL, "-c", "4", "--dry-run")
+tap.ok(r.returncode == 0 and "In the closed model no request is due at a time" in r.stdout, "nothing is due in the closed model", r.stdout)
+tap.ok("due_ns" not in json.loads(squall("run", URL, "-c", "4", "--dry-run", "--json").stdout), "nor in its document")
+for stages in ('[]', '[1]', '[{"duration_sec": 1}]', '[{"duration_sec": 1, "hits_per_sec": "x"}]', '{}'):
+    r = squall("run", "-f", "-", URL, "--dry-run", text='{"stages": %s}' % stages)
+    tap.ok(r.returncode == 2 and ("stage" in r.stderr or "hits_per_sec" in r.stderr), "dry run of stages %s" % stages, r.stderr)
 
 # --- the load ---
 closed = {"url": URL, "duration_sec": 10, "workers": 1, "connections": 7, "mode": "closed"}

@@ -9,8 +9,9 @@ import tempfile
 import time
 
 from backend import backends
-from squall import PLUGINS, Squalld, Tap, free_port, wait_until
+from squall import FULL, PLUGINS, Squalld, Tap, wait_until
 from squall_cli import HOME, squall, started
+from system import State, System
 
 NEEDED = ("role_gateway", "role_orchestrator", "role_worker", "role_target", "store_local", "transport_local", "scheduler_fork")
 missing = [n for n in NEEDED if not os.path.exists(os.path.join(PLUGINS, n + ".so"))]
@@ -100,25 +101,6 @@ with Squalld(TARGET) as target:
     tap.equal(target.get("/stats").json["total_hits"], hits, "kill -9 of squall: daemon and workers are gone, nothing is sent any more")
 
 # --- at a gateway ---
-WHOLE = """
-state_dir = "@dir@/state"; transport = { plugin = "local"; }; store = { plugin = "local"; };
-scheduler = { plugin = "fork"; worker_conf = "@dir@/worker.conf"; };
-roles = ( { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "%(hit)s"; },
-          { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "%(hit)s"; },
-          { plugin = "target"; listen = "127.0.0.1:%(port)d"; } );
-"""
-
-
-class Whole(Squalld):
-    """With the .conf of its workers beside its own."""
-
-    def __init__(self, port, backend):
-        self.hit = "http://127.0.0.1:%d/hit" % port
-        super().__init__(backend.of(WHOLE % {"hit": self.hit, "port": port}), ready=False)
-        with open(os.path.join(self.dir, "worker.conf"), "w", encoding="utf-8") as f:
-            f.write('plugin_dir = "%s"; roles = ({ plugin = "worker"; });' % PLUGINS)
-        self.wait_log(" ready roles=")
-
 
 def at_a_gateway(d):
     env = {"SQUALL_GATEWAY": d.url("gateway")}
@@ -147,7 +129,7 @@ def at_a_gateway(d):
     tap.equal(presence["ttl"], 30000, "squall run has to stay with its test")
     wait_until(lambda: d.get("/tests/" + ident, role="gateway").json["presence"]["until"] > presence["until"], "a sign of life")
     # A stopped process keeps its connections, and says nothing.
-    for stop in (signal.SIGSTOP, signal.SIGKILL) if os.environ.get("SQUALL_TEST_FULL") else ():
+    for stop in (signal.SIGSTOP, signal.SIGKILL) if FULL else ():
         p.send_signal(stop)
         test = wait_until(lambda: next((t for t in [d.get("/tests/" + ident, role="gateway").json] if t["state"] == "cancelled"), None),
                           "the end of a run whose squall vanished", patience=60)
@@ -167,7 +149,7 @@ def at_a_gateway(d):
     tap.equal(d.stop(), 0, "the daemon stops in order")
 
 
-for backend in backends():
-    with backend, Whole(free_port(), backend) as whole:
+for backend in backends(tap):
+    with backend, State() as state, System(state, backend, ttl="10s") as whole:
         at_a_gateway(whole)
 tap.done()

@@ -149,6 +149,19 @@ class Slow(socketserver.StreamRequestHandler):
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
+def test_seconds(tap, d):
+    """Each second has a point, the last one also where it is not whole, and together they are the test."""
+    test = d.run(hits_per_sec=100, duration_sec=2.3, workers=3)
+    points = d.points()
+    tap.equal(test["state"], "completed", "2.3 s")
+    # More of them: while late answers are waited for.
+    tap.equal([p["t"] for p in points][:3], [0, 1, 2], "have three points")
+    tap.equal(([p["offered"] for p in points][:3], sum(p["offered"] for p in points)), ([100, 100, 30], 230),
+              "which know what was due in each")
+    for name, whole in (("sent", total(test["ledger"]["sent"])), ("ok", test["ledger"]["ok"])):
+        tap.equal(sum(p[name] for p in points), whole, "the points' %s add up" % name)
+
+
 class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = daemon_threads = True
 
@@ -172,6 +185,7 @@ def main():
     with tempfile.TemporaryDirectory() as state, Relay(("127.0.0.1", target)) as relay:
         with System(state, target, relay.port) as d:
             test_merged(tap, d, test_totals(tap, d, relay))
+            test_seconds(tap, d)
             tap.equal(d.stop(), 0, "and it stops in order")
     with tempfile.TemporaryDirectory() as state, Server(("127.0.0.1", 0), Slow) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

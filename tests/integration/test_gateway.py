@@ -407,7 +407,8 @@ def lists():
         tap.equal(page["next"], None, "and that is all")
         entry = page["tests"][0]
         tap.equal(list(entry), ["test_id", "name", "state", "verdict", "validity", "submitted_at", "started_at",
-                                "ended_at", "hits_per_sec", "duration_sec", "workers"], "what is said of each")
+                                "ended_at", "hits_per_sec", "duration_sec", "workers", "peak_hits_per_sec",
+                                "connections", "max_requests"], "what is said of each")
         tap.equal((entry["name"], entry["workers"]), ("n4", 1), "is right")
         page = d.get("/tests?limit=2").json
         tap.equal(([t["test_id"] for t in page["tests"]], bool(page["next"])), (ids[:2:-1], True), "a page of two")
@@ -820,7 +821,7 @@ PARTS = (specification, stats, bad_plans, limits, totals, policy, names, secrets
          reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk)
 LOCAL = (sample, full_disk)  # about files of this machine
 
-for BACKEND in backends():
+for BACKEND in backends(tap):
     with BACKEND:
         for part in PARTS:
             if BACKEND.name == "local" or part not in LOCAL:

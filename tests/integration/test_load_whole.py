@@ -8,8 +8,9 @@ import sys
 import tempfile
 import time
 
-from squall import PLUGINS, Squalld, Tap, free_port, wait_until
+from squall import PLUGINS, Tap, wait_until
 from squall_cli import squall, started
+from system import State, System
 
 NEEDED = ("role_gateway", "role_orchestrator", "role_worker", "role_target", "store_local", "transport_local", "scheduler_fork")
 missing = [n for n in NEEDED if not os.path.exists(os.path.join(PLUGINS, n + ".so"))]
@@ -18,24 +19,6 @@ if missing:
     sys.exit(0)
 
 tap = Tap()
-WHOLE = """
-state_dir = "@dir@/state"; transport = { plugin = "local"; }; store = { plugin = "local"; };
-scheduler = { plugin = "fork"; worker_conf = "@dir@/worker.conf"; };
-roles = ( { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "%(hit)s"; },
-          { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "%(hit)s"; },
-          { plugin = "target"; listen = "127.0.0.1:%(port)d"; } );
-"""
-
-
-class Whole(Squalld):
-    """All roles on one store, so that results are audited; the .conf of its workers beside its own."""
-
-    def __init__(self, port):
-        self.hit = "http://127.0.0.1:%d/hit" % port
-        super().__init__(WHOLE % {"hit": self.hit, "port": port}, ready=False)
-        with open(os.path.join(self.dir, "worker.conf"), "w", encoding="utf-8") as f:
-            f.write('plugin_dir = "%s"; roles = ({ plugin = "worker"; });' % PLUGINS)
-        self.wait_log(" ready roles=")
 
 
 def total(v):
@@ -60,21 +43,8 @@ def run(*args, code=0):
     return doc
 
 
-def workers_of(test_dir):
-    """Worker processes of the private daemon."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/cmdline" % pid, "rb") as f:
-                line = f.read()
-            if test_dir in line and b"worker" in line:
-                found.append(int(pid))
-        except OSError:
-            pass
-    return found
-
-
-with Whole(free_port()) as target:
+# All roles on one store, so that results are audited.
+with State() as state, System(state, ttl="10s") as target:
     hit = target.hit
     env = {"SQUALL_GATEWAY": target.url("gateway")}
 
@@ -152,12 +122,12 @@ with Whole(free_port()) as target:
     # --- a worker is lost ---
     for args, what in ((("-r", "200", "-d", "6", "--warmup", "1s"), "of a load with a warm-up"),
                        (("-c", "4", "-d", "6"), "of the closed model")):
-        wait_until(lambda: not workers_of(target.dir.encode()), "the end of the last workers")
+        wait_until(lambda: not target.workers(), "the end of the last workers")
         p = started("run", hit, "-X", "POST", *args, "-w", "4", "--json", "--allow-invalid", env=env)
         found = []
 
         def four():
-            found[:] = workers_of(target.dir.encode())
+            found[:] = target.workers()
             return len(found) == 4
         wait_until(four, "four workers")
         time.sleep(3)

@@ -10,10 +10,9 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from redis_server import Authority, RedisServer, free_port  # noqa: E402
-from squall import Squalld, Tap, squalld, wait_until  # noqa: E402
+from squall import FULL, Squalld, Tap, squalld, wait_until  # noqa: E402
 
 tap = Tap()
-FULL = bool(os.environ.get("SQUALL_TEST_FULL"))
 
 
 def conf(options):

@@ -18,10 +18,9 @@ import urllib.parse
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from servicebus import KEY, Broker, certificate, missing  # noqa: E402
-from squall import PLUGINS, Squalld, Tap, free_port, squalld, wait_until  # noqa: E402
+from squall import FULL, PLUGINS, Squalld, Tap, free_port, squalld, wait_until  # noqa: E402
 
 tap = Tap()
-FULL = os.environ.get("SQUALL_TEST_FULL") == "1"
 QUEUE = "faults"
 TERMINAL = ("completed", "failed", "cancelled", "timed_out")
 logs = []  # of every process

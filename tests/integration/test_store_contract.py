@@ -15,7 +15,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from redis_server import RedisServer  # noqa: E402
-from squall import Squalld, Tap, passed_on, wait_until  # noqa: E402
+from squall import FULL, Squalld, Tap, passed_on, wait_until  # noqa: E402
 
 tap = Tap()
 CONF = """
@@ -283,7 +283,7 @@ KINDS = {"local": (Local, (blocks, rebooted, refusals, busy)),
          "redis-unix": (RedisUnix, ()), "redis-tls": (RedisTls, ())}
 SHORT = ("local", "redis", "redis-tls")
 
-for which in sys.argv[1:] or (KINDS if os.environ.get("SQUALL_TEST_FULL") else SHORT):
+for which in sys.argv[1:] or (KINDS if FULL else SHORT):
     kind, own = KINDS[which]
     print("# store %s" % which)
     for part in (contract, restart, shared, retention):

@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from redis_server import RedisServer  # noqa: E402
 from servicebus import Broker, missing  # noqa: E402
-from squall import Squalld, Tap, passed_on, wait_until  # noqa: E402
+from squall import FULL, Squalld, Tap, passed_on, wait_until  # noqa: E402
 
 tap = Tap()
 
@@ -344,7 +344,7 @@ KINDS = {"local": (Local, (aged, rebooted, refusals)),
          "redis-unix": (RedisUnix, ()),
          "redis-tls": (RedisTls, ())}
 
-LONG = {"servicebus-plain", "redis-unix", "redis-tls"} if os.environ.get("SQUALL_TEST_FULL") != "1" else set()
+LONG = {"servicebus-plain", "redis-unix", "redis-tls"} if not FULL else set()
 
 for name in sys.argv[1:] or [k for k in KINDS if k not in LONG]:
     kind, own = KINDS[name]

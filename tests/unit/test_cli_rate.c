@@ -54,26 +54,8 @@ static void parsing(void)
 	}
 }
 
-/* The same arithmetic as plugins/common/schedule.c, which the workers use. */
-static void due(void)
-{
-	const int64_t odd = 10007 * RATE_ONE;
-
-	is_int(rate_total(odd, 3 * SQ_S), 30021, "10007/s for 3 s: exactly 30,021");
-	is_int(rate_total(500 * RATE_ONE, 30 * SQ_S), 15000, "500/s for 30 s");
-	is_int(rate_total(RATE_ONE / 10, SQ_S), 1, "0.1/s for 1 s: the one at 0");
-	is_int(rate_total(3 * RATE_ONE, 1), 1, "the shortest test has one");
-	is_int(rate_total(6666666, 3 * SQ_S), 20, "20/3s for 3 s");
-	is_int(rate_due(odd, 0), 0, "the first is due at once");
-	is_int(rate_due(odd, 1), 99930, "rounded down to whole ns");
-	is_int(rate_due(odd, 10007), SQ_S, "without drift");
-	is_int(rate_due(RATE_ONE / 10, 3), 30 * SQ_S, "0.1/s");
-	is_int(rate_due(1, 1), 1000000 * SQ_S, "the slowest rate");
-}
-
 int main(void)
 {
 	parsing();
-	due();
 	return tap_done();
 }

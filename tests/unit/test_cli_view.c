@@ -106,6 +106,26 @@ static void before(void)
 	view_free(&v);
 }
 
+/* What cannot be known from so few answers is not said. */
+static void few(void)
+{
+	struct view v;
+
+	view_init(&v);
+	for (int i = 0; i < 19; i++)
+		hist_add(v.response, 310000);
+	v.second_rate = 19;
+	v.next = 1;
+	point_is(&v, "  1/0 s  19.00/s  p50 0.31 ms  p99 -  max 0.31 ms  errors 0\n",
+	         "19 answers have no p99");
+	record(&v, "{\"state\":\"running\"}");
+	looks(&v, &wide,
+	      "  [>                             ]  1/0 s   0 requests\n  rate    19.00/s\n"
+	      "  p50 0.31 ms   p95 -   p99 -   max 0.31 ms               errors 0\n  running\n",
+	      "and no p95");
+	view_free(&v);
+}
+
 static void during(void)
 {
 	struct view v;
@@ -144,7 +164,7 @@ static void during(void)
 	      "  generator ok: lag p99 0.02 ms                           ctrl-c stops\n",
 	      "without UTF-8");
 	looks(&v, &narrow,
-	      "  [======>   ]  19/30 s   9,600 of 15,00\n"
+	      "  [======>   ]  19/30 s   9,600\n"
 	      "  rate    600.0/s of 500/s   _=*#\n"
 	      "  p50 0.31 ms  p99 0.62 ms  max 4.8 ms\n"
 	      "  generator ok: lag p99 0.02 ms\n",
@@ -152,7 +172,7 @@ static void during(void)
 	point_is(&v, "  19/30 s  600.0/s  p50 0.31 ms  p99 0.62 ms  max 4.8 ms  errors 3\n", "as a line");
 	point(&v, "{\"t\":19,\"sent\":1,\"lag_p99\":1.5,\"cpu\":9.4}");
 	looks(&v, &narrow,
-	      "  [======>   ]  20/30 s   9,601 of 15,00\n"
+	      "  [======>   ]  20/30 s   9,601\n"
 	      "  rate    1.000/s of 500/s   _=*#_\n"
 	      "  p50 0.31 ms  p99 0.62 ms  max 4.8 ms\n"
 	      "  generator late: lag p99 1.50 ms\n",
@@ -175,7 +195,7 @@ static void during(void)
 		point(&v, text);
 	}
 	looks(&v, &narrow,
-	      "  [==========]  30/30 s   99,601 of 15,0\n"
+	      "  [==========]  30/30 s   99,601\n"
 	      "  rate    500.0/s of 500/s   *********\n"
 	      "  p50 0.31 ms  p99 0.62 ms  max 4.8 ms\n"
 	      "  draining 1 s: cancelling; once more ki\n",
@@ -245,11 +265,64 @@ static void closed(void)
 	view_free(&v);
 }
 
+/* How many requests there are in all is said where the plan says it, and nowhere else. */
+static void volume(void)
+{
+	static const struct {
+		const char *plan, *want, *name;
+	} rows[] = {
+	    {"\"hits_per_sec\":0,\"duration_sec\":12,\"stages\":[{\"duration_sec\":2,\"hits_per_sec\":40},"
+	     "{\"duration_sec\":10,\"hits_per_sec\":40}]",
+	     "]  1/12 s   17 of 440 requests", "stages"},
+	    {"\"hits_per_sec\":100,\"duration_sec\":2,\"stages\":[],\"warmup_sec\":5,\"max_requests\":150",
+	     "]  1/2 s   17 of 150 requests", "a limit, and a warm-up that does not count"},
+	    {"\"mode\":\"closed\",\"connections\":3,\"hits_per_sec\":0,\"duration_sec\":60,\"stages\":[]",
+	     "]  1/60 s   17 requests", "the closed model"},
+	};
+	char text[512], want[128];
+
+	for (size_t i = 0; i < SQ_LEN(rows); i++) {
+		struct buf got = {0};
+		struct view v;
+
+		view_init(&v);
+		snprintf(text, sizeof text, "{\"state\":\"running\",\"effective_plan\":{%s}}", rows[i].plan);
+		record(&v, text);
+		point(&v, "{\"t\":0,\"sent\":17,\"errors\":0}");
+		view_block(&v, &ascii, NOW, &got);
+		snprintf(want, sizeof want, "%s\n", rows[i].want);
+		got.data[strcspn(got.data, "\n") + 1] = '\0';
+		is_str(strchr(got.data, ']'), want, rows[i].name);
+		buf_free(&got);
+		view_free(&v);
+	}
+}
+
+/* A load that ends within a second: its rate is that of the part. */
+static void part_of_a_second(void)
+{
+	struct view v;
+
+	view_init(&v);
+	record(&v, "{\"test_id\":\"7f3k9m2q\",\"state\":\"running\",\"effective_plan\":{\"method\":\"GET\","
+	           "\"url\":\"http://h/\",\"hits_per_sec\":100,\"duration_sec\":1.3,\"workers\":1}}");
+	ok(point(&v, "{\"t\":0,\"sent\":100,\"errors\":0}"), "the whole second");
+	point_is(&v, "  1/1.300 s  100.0/s  no answers yet  errors 0\n", "100 in 1 s");
+	ok(point(&v, "{\"t\":1,\"sent\":30,\"errors\":0}"), "the rest");
+	point_is(&v, "  1.300/1.300 s  100.0/s  no answers yet  errors 0\n", "30 in 0.3 s are 100/s too");
+	ok(point(&v, "{\"t\":2,\"sent\":0,\"errors\":0}"), "late answers");
+	point_is(&v, "  1.300/1.300 s  0/s  no answers yet  errors 0\n", "and nothing more is sent");
+	view_free(&v);
+}
+
 int main(void)
 {
 	before();
 	during();
+	part_of_a_second();
 	closed();
+	volume();
+	few();
 	hostile();
 	return tap_done();
 }

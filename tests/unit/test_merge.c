@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "plugins/common/books.h"
-#include "plugins/common/schedule.h"
+#include "plugins/common/slots.h"
 #include "tests/tap.h"
 
 #define ONE 1000000LL

@@ -19,6 +19,7 @@ struct call {
 	struct sq_op *then_cancel;
 };
 
+static bool waiting; /* in wait_turn() */
 static bool inside; /* a call that must not run done() is on the stack */
 static bool ran_inside;
 
@@ -63,6 +64,15 @@ static void cancel(struct call *c)
 	inside = false;
 }
 
+/* One turn that waits for something. done() runs at its beginning, before libev would go to sleep: it breaks
+ * off. */
+static void wait_turn(void)
+{
+	waiting = true;
+	ev_run(loop.ev, EVRUN_ONCE);
+	waiting = false;
+}
+
 static void done(struct sq_op *op, int status)
 {
 	struct call *c = sq_container(op, struct call, op);
@@ -70,6 +80,8 @@ static void done(struct sq_op *op, int status)
 	ran_inside |= inside;
 	c->ran++;
 	c->status = status;
+	if (waiting)
+		ev_break(loop.ev, EVBREAK_ONE);
 	if (c->then_cancel)
 		ops_cancel(&ops, c->then_cancel);
 	if (c->again-- > 0)
@@ -241,7 +253,7 @@ static void test_cancel_while_submitting(void)
 static void wait_for(const struct call *c)
 {
 	while (c->ran == 0)
-		ev_run(loop.ev, EVRUN_ONCE);
+		wait_turn();
 }
 
 static void test_timeout(void)
@@ -278,6 +290,8 @@ static void timed(struct sq_op *op, int status)
 
 	c->ran++;
 	c->status = status;
+	if (waiting)
+		ev_break(loop.ev, EVBREAK_ONE);
 	if (status != -ETIMEDOUT)
 		return;
 	timed_out++;
@@ -304,7 +318,7 @@ static void test_many_timeouts(void)
 		completed++;
 	}
 	while (timed_out + completed < MANY)
-		ev_run(loop.ev, EVRUN_ONCE);
+		wait_turn();
 	for (unsigned n = 0; n < MANY; n++)
 		once += many[n].ran == 1 && many[n].status == (n % 3 == 0 ? 0 : -ETIMEDOUT);
 	ok(once == MANY, "%d ops with a timeout: each ends once, as it should", MANY);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "plugins/common/plan.h"
-#include "plugins/common/plan_data.h"
+#include "core/base/template.h"
 #include "tests/tap.h"
 
 #define TARGET "http://target:8000/hit"

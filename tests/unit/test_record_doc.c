@@ -270,7 +270,7 @@ static void test_answer(void)
 	       "{\"test_id\":\"" ID "\",\"name\":\"n\xc3\xa9\",\"state\":\"failed\",\"verdict\":\"none\","
 	       "\"validity\":\"invalid\",\"submitted_at\":\"2026-11-23T09:30:00.123Z\",\"started_at\":null,"
 	       "\"ended_at\":\"2026-11-23T09:31:01.000Z\",\"hits_per_sec\":0.1,\"duration_sec\":60,"
-	       "\"workers\":2}",
+	       "\"workers\":2,\"peak_hits_per_sec\":0.1,\"connections\":null,\"max_requests\":null}",
 	       "a line of GET /tests");
 	json_object_put(o);
 	record_free(&r);

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "plugins/common/plan_data.h"
+#include "core/base/template.h"
 #include "plugins/role/worker/request.h"
 #include "tests/failmalloc.h"
 #include "tests/tap.h"
@@ -88,7 +88,7 @@ static void test_templates(void)
 	char body[] = "{\"id\": \"{{uuid}}\", \"user\": \"{{row.user}}\", \"n\": {{random -10 10}}, {{{{}}";
 	char *columns[] = {(char[]){"user"}};
 	struct sq_slice cells[] = {{a, 1}, {b, 3}};
-	struct plan_data data = {2, 1, columns, cells};
+	struct template_data data = {2, 1, columns, cells};
 	struct messages m, again;
 	struct sq_slice out;
 	char first[1024];

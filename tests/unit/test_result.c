@@ -290,6 +290,25 @@ static void test_cancelled(void)
 	plan_free(p);
 }
 
+/* Stopped 1.5 requests after the start: the rate asked for is still that of the plan. */
+static void test_cancelled_soon(void)
+{
+	struct plan *p = some_plan();
+	struct books *b = books_new(SQ_S);
+	struct result_input in = input(p, b);
+	struct json_object *doc;
+
+	answer(b, 1, 200, true);
+	books_dropped_many(b, 4999, DROPPED_ABORTED);
+	in.state = "cancelled";
+	in.elapsed = 3 * SQ_MS;
+	doc = result_write(&in);
+	is(doc, "rate", "{\"offered\":500,\"sent\":250,\"ok\":250}");
+	json_object_put(doc);
+	books_free(b);
+	plan_free(p);
+}
+
 /* The last ones were sent when twice the time was over: half the rate, of all that was asked. */
 static void test_overrun(void)
 {
@@ -445,6 +464,7 @@ int main(void)
 	test_secrets();
 	test_empty();
 	test_cancelled();
+	test_cancelled_soon();
 	test_overrun();
 	test_verdicts();
 	test_exit_codes();

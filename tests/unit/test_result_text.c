@@ -100,8 +100,51 @@ static void stalled_target(void)
 	buf_free(&out);
 }
 
+static void says(const char *document, const char *want, const char *name)
+{
+	struct json_object *doc = json_tokener_parse(document);
+	struct buf out = {0};
+
+	buf_str(&out, "");
+	result_text(doc, false, &out);
+	is_str(out.data, want, name);
+	json_object_put(doc);
+	buf_free(&out);
+}
+
+/* A figure that is one request's luck is not shown, nor are phases of requests that never were. */
+static void few_answers(void)
+{
+	says("{\"latency_ms\":{\"response\":{\"count\":19,\"p50\":1,\"p95\":2,\"p99\":3,\"max\":4}}}",
+	     "latency         p50      p95      p99    p99.9      max\n"
+	     "  response  1.00 ms        -        -        -  4.00 ms  from due to done\n",
+	     "19 answers have no p95");
+	says("{\"requests\":{\"buy\":{\"ledger\":{\"sent\":{\"on_time\":19},\"scheduled\":19,\"ok\":19},"
+	     "\"latency_ms\":{\"response\":{\"count\":19,\"p50\":1,\"p95\":2,\"p99\":3,\"max\":4}}}}}",
+	     "requests                  sent   not ok       p50       p95       p99       max\n"
+	     "  buy                       19        0   1.00 ms         -         -   4.00 ms\n",
+	     "nor have those of one request");
+	says("{\"latency_ms\":{\"response\":{\"count\":0}},\"phases_ms\":{\"dns\":{\"count\":1,\"p50\":3}}}",
+	     "", "no requests, no phases");
+}
+
+static void cures(void)
+{
+	says("{\"validity\":{\"status\":\"invalid\",\"reasons\":["
+	     "{\"what\":\"a\",\"cure\":\"Rest.\",\"status\":\"invalid\"},"
+	     "{\"what\":\"b\",\"cure\":\"Rest.\",\"status\":\"invalid\"},"
+	     "{\"what\":\"c\",\"cure\":\"Rest.\",\"status\":\"suspect\"},"
+	     "{\"what\":\"d\",\"cure\":\"Run.\",\"status\":\"suspect\"}]}}",
+	     "FAIL   generator invalid: a.\nFAIL   generator invalid: b.\n       Rest.\n       generator "
+	     "invalid\n"
+	     "WARN   generator suspect: c.\n       Rest.\nWARN   generator suspect: d.\n       Run.\n",
+	     "what cures several reasons in a row is said once");
+}
+
 int main(void)
 {
+	few_answers();
+	cures();
 	golden("pass", false);
 	golden("invalid", false);
 	golden("threshold", false);

@@ -1,7 +1,7 @@
 /* test_schedule.c - due times are exact, and counting ticks is their exact inverse. */
 #include <squall/util.h>
 
-#include "plugins/common/schedule.h"
+#include "core/base/schedule.h"
 #include "tests/tap.h"
 
 #define ONE 1000000LL /* one request per second */

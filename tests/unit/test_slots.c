@@ -4,7 +4,7 @@
 
 #include <squall/util.h>
 
-#include "plugins/common/schedule.h"
+#include "plugins/common/slots.h"
 #include "tests/failmalloc.h"
 #include "tests/tap.h"
 

@@ -5,7 +5,7 @@
 
 #include <squall/util.h>
 
-#include "plugins/common/schedule.h"
+#include "core/base/schedule.h"
 #include "tests/tap.h"
 #include "tests/unit/stages_table.h"
 

@@ -239,6 +239,11 @@ static void test_saturation(void)
 	add(b, 1100, 0, 2 * SQ_MS, 300 * SQ_US);
 	is_str(saturated(b), "target", "most were looked at in time, then waited");
 	b = quick();
+	add(b, 1100, 0, 4 * SQ_MS, 300 * SQ_US);
+	for (unsigned i = 0; i < 1100; i++)
+		hist_add(b->hist[H_TLS], 4 * SQ_MS);
+	is_str(saturated(b), "none", "each needed a connection of its own, and waited for no more than that");
+	b = quick();
 	drop(b, 50, 0, DROPPED_MAX_IN_FLIGHT);
 	is_str(saturated(b), "target", "looked at in time, then dropped");
 	b = quick();
@@ -319,16 +324,19 @@ static void test_workers(void)
 	}
 }
 
-/* In the closed model somebody always is at the limit. */
+/* In the closed model somebody always is at the limit, unless its connections rest between requests. */
 static void test_closed(void)
 {
-	const struct load load = {.closed = true, .workers = 2};
+	const struct load load = {.closed = true, .workers = 2},
+	                  rests = {.closed = true, .rests = true, .workers = 2};
 	struct health busy = healthy;
 	struct books *b = quick();
 
 	is_str(validity_saturated(b, &healthy, &load), "target", "workers with CPU to spare: the target");
 	busy.cpu = 2 * busy.elapsed * 95 / 100;
 	is_str(validity_saturated(b, &busy, &load), "generator", "without: the generator");
+	is_str(validity_saturated(b, &healthy, &rests), "none", "connections that think: nobody");
+	is_str(validity_saturated(b, &busy, &rests), "generator", "unless the workers used their CPU up");
 	books_free(b);
 }
 

@@ -4,43 +4,21 @@
  *     read the record -> lease -> read it again -> read its parts -> judge the plan -> run
  *
  * What the message says about the test does not count once there is a record. A message without one comes
- * from somebody who writes no records: it is judged, and gets one.
+ * from somebody who writes no records (take_foreign.c).
  */
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/text.h"
-#include "plugins/common/doc.h"
 #include "plugins/common/route.h"
-#include "run.h"
+#include "take.h"
 
 #define HOLD (1 * SQ_S) /* a message is held when the store fails, so that it does not come back at once */
 
-struct take {
-	struct orchestrator *o;
-	struct link link;
-	char id[SQ_ID_MAX + 1];
-	struct sq_delivery *delivery; /* NULL: it was lost, or there was none */
-	struct sq_store_get get;
-	struct sq_store_lease lease;
-	struct sq_store_parts parts;
-	struct sq_store_put put; /* of a foreign message's record */
-	struct sq_part part;
-	struct buf body, secret;
-	struct sq_work resolve;
-	struct addresses found;
-	struct sq_timer hold;
-	uint64_t fence;
-	int64_t asked;
-	struct run *run; /* not begun */
-	struct place place;
-};
-
 /* --- the ends of a take ------------------------------------------------------------------------ */
 
-static void take_end(struct take *t)
+void take_end(struct take *t)
 {
 	struct orchestrator *o = t->o;
 
@@ -53,7 +31,7 @@ static void take_end(struct take *t)
 	orchestrator_ended(o);
 }
 
-static void take_settle(struct take *t, enum sq_settle how, const char *reason, const char *detail)
+void take_settle(struct take *t, enum sq_settle how, const char *reason, const char *detail)
 {
 	if (t->delivery)
 		delivery_settle(t->o, t->delivery, how, reason, detail);
@@ -66,8 +44,7 @@ static void held(struct sq_timer *timer)
 	take_settle(sq_container(timer, struct take, hold), SQ_RELEASE, NULL, NULL);
 }
 
-/* Our own trouble is never the message's fault: it goes back uncounted, but not at once. */
-static void take_give_up(struct take *t, int status, const char *what)
+void take_give_up(struct take *t, int status, const char *what)
 {
 	const struct sq_host *h = t->o->host;
 
@@ -305,112 +282,6 @@ static void take_lease(struct take *t)
 	submitted(&t->lease.op, h->store->lease(h->store_self, &t->lease));
 }
 
-/* --- a message without a record ------------------------------------------------------------------ */
-
-static void got(struct sq_op *op, int status);
-
-static void recorded(struct sq_op *op, int status)
-{
-	struct take *t = sq_container(op, struct take, put.op);
-
-	if (status >= 0 || status == -SQ_ECONFLICT || status == -SQ_EUNCERTAIN)
-		take_read(t, got);
-	else
-		take_give_up(t, status, "record");
-}
-
-static void take_refuse(struct take *t, const char *reason, const char *detail)
-{
-	take_settle(t, SQ_DEAD, reason, detail);
-}
-
-/* Who writes no plan_sha256 is not ours: fields that only its own programs know do no harm, while one of ours
- * that we do not know comes from a newer squall, and counts. */
-static void drop_foreign(struct take *t, struct json_object *posted)
-{
-	struct buf names = {0};
-	char text[200];
-
-	if (json_object_object_get(posted, "plan_sha256"))
-		return;
-	json_object_object_del(posted, "test_id");
-	plan_drop_unknown(posted, &names);
-	if (names.len > 0)
-		SQ_WARN(t->o->host, SQ_KV({"test", t->id}),
-		        "fields of a foreign message that are ignored: %s",
-		        text_safe(text, sizeof text, names.data, names.len));
-	buf_free(&names);
-}
-
-/* The plan of the message, without what is about the message. *ret_posted is the caller's. */
-static int read_message(struct take *t, struct plan **ret, struct json_object **ret_posted,
-                        struct plan_problems *problems)
-{
-	const struct sq_slice body = t->delivery->msg.body;
-	struct sq_err err;
-	int status = doc_parse(body, 32, ret_posted, &err);
-
-	if (status < 0)
-		return status;
-	if (json_object_is_type(*ret_posted, json_type_object)) {
-		drop_foreign(t, *ret_posted);
-		json_object_object_del(*ret_posted, "test_id");
-		json_object_object_del(*ret_posted, "plan_sha256");
-	}
-	return plan_read(*ret_posted, t->o->conf->target_url, ret, problems);
-}
-
-static void take_record(struct take *t, const struct plan *plan, struct json_object *posted)
-{
-	const struct sq_host *h = t->o->host;
-	struct test_record record = {0};
-	struct json_object *secret = plan_write(plan);
-	size_t len = 0;
-	const char *text = secret ? doc_text(secret, &len) : NULL;
-	int64_t at = t->delivery->msg.submitted_at;
-	int status = record_begin(&record, t->id, plan, posted, at ? at : orchestrator_wall(t->o),
-	                          h->instance);
-
-	if (status == 0)
-		record_write(&record, &t->body);
-	if (text)
-		buf_add(&t->secret, text, len);
-	record_free(&record);
-	json_object_put(secret);
-	t->part = (struct sq_part){.name = RECORD_SECRET_PLAN, .data = {t->secret.data, t->secret.len}};
-	t->put = (struct sq_store_put){.op = {.done = recorded, .timeout = STORE_TIMEOUT},
-	                               .id = t->id,
-	                               .state = lifecycle_word(T_QUEUED),
-	                               .life = SQ_LIVE,
-	                               .body = {t->body.data, t->body.len},
-	                               .parts = &t->part,
-	                               .part_count = 1};
-	if (status < 0 || !text || buf_failed(&t->body) || buf_failed(&t->secret))
-		take_give_up(t, -ENOMEM, "no memory");
-	else
-		submitted(&t->put.op, h->store->put(h->store_self, &t->put));
-}
-
-static void take_foreign(struct take *t)
-{
-	struct plan_problems problems = {0};
-	struct json_object *posted = NULL;
-	struct plan *plan = NULL;
-	int status = t->delivery ? read_message(t, &plan, &posted, &problems) : -ENOENT;
-
-	if (status == 0)
-		take_record(t, plan, posted);
-	else if (status == -EINVAL || status == -EBADMSG)
-		take_refuse(t, "malformed", problems.text.len ? problems.text.data : "it is not JSON");
-	else if (status == -ENOENT)
-		take_end(t);
-	else
-		take_give_up(t, status, "no memory");
-	plan_free(plan);
-	json_object_put(posted);
-	plan_problems_free(&problems);
-}
-
 /* --- the first look -------------------------------------------------------------------------------- */
 
 /* It goes back to the queue, uncounted, but not at once. */
@@ -438,6 +309,11 @@ static void got(struct sq_op *op, int status)
 		take_lease(t);
 }
 
+void take_look(struct take *t)
+{
+	take_read(t, got);
+}
+
 static struct take *take_new(struct orchestrator *o)
 {
 	struct take *t = calloc(1, sizeof *t);
@@ -450,24 +326,6 @@ static struct take *take_new(struct orchestrator *o)
 	return t;
 }
 
-/* The id of a message that has none: the same for the same message, however often it comes. */
-static int name_message(const struct sq_delivery *d, char out[SQ_ID_MAX + 1])
-{
-	char text[UUID_TEXT];
-	struct buf name = {0};
-	int r;
-
-	buf_printf(&name, "%lld ", (long long)d->msg.submitted_at);
-	buf_add(&name, d->msg.body.data, d->msg.body.len);
-	r = buf_failed(&name)          ? -ENOMEM
-	    : d->msg.submitted_at == 0 ? uuid_random(text)
-	                               : uuid_named(name.data, name.len, text);
-	if (r == 0)
-		record_set(out, SQ_ID_MAX + 1, text);
-	buf_free(&name);
-	return r;
-}
-
 void take_delivery(struct orchestrator *o, struct sq_delivery *d)
 {
 	struct take *t = o->drain ? NULL : take_new(o);
@@ -478,10 +336,10 @@ void take_delivery(struct orchestrator *o, struct sq_delivery *d)
 	}
 	t->delivery = d;
 	record_set(t->id, sizeof t->id, d->msg.id);
-	if (!*t->id && name_message(d, t->id) < 0)
+	if (!*t->id && take_name(d, t->id) < 0)
 		take_give_up(t, -ENOMEM, "no memory");
 	else
-		take_read(t, got);
+		take_look(t);
 }
 
 void take_orphan(struct orchestrator *o, const char *id)
@@ -491,7 +349,7 @@ void take_orphan(struct orchestrator *o, const char *id)
 	if (!t)
 		return;
 	record_set(t->id, sizeof t->id, id);
-	take_read(t, got);
+	take_look(t);
 }
 
 void take_lost(struct orchestrator *o, const struct sq_delivery *d)

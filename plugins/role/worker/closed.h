@@ -15,7 +15,7 @@
 
 #include <squall/util.h>
 
-#include "plugins/common/schedule.h"
+#include "plugins/common/slots.h"
 
 /* A connection that could not be had is tried again after this time, or the think time if that is longer:
  * a target that refuses would be asked as fast as the machine can otherwise. */

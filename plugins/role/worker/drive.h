@@ -17,7 +17,7 @@
 #include "machine.h"
 #include "plugins/common/accounts.h"
 #include "plugins/common/plan.h"
-#include "plugins/common/schedule.h"
+#include "plugins/common/slots.h"
 
 struct drive;
 

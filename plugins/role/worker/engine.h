@@ -17,7 +17,7 @@
 #include "plugins/common/address.h"
 #include "plugins/common/accounts.h"
 #include "plugins/common/plan.h"
-#include "plugins/common/schedule.h"
+#include "plugins/common/slots.h"
 #include "plugins/common/validity.h"
 #include "request.h"
 

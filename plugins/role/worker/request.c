@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "plugins/common/digest.h"
-#include "plugins/common/plan_data.h"
+#include "core/base/template.h"
 
 /* What one message is made of: a request of the plan, or the plan itself. */
 struct source {
@@ -148,7 +148,7 @@ static int message_fix(const struct messages *m, struct message *msg)
 static int message_init(const struct messages *m, struct message *msg, const struct source *s,
                         const char *version, const char *test_id)
 {
-	const struct plan_data *data = s->plan->data;
+	const struct template_data *data = s->plan->data;
 	uint32_t place = 0, again = 0;
 	struct sq_err err;
 	int r;

@@ -13,7 +13,7 @@
 #include "check.h"
 #include "core/base/buf.h"
 #include "plugins/common/plan.h"
-#include "plugins/common/template.h"
+#include "core/base/template.h"
 
 struct message {
 	/* Up to the length of the body, or, without a body's length, the whole head. [1] has X-Squall-Test,

@@ -16,6 +16,7 @@
 #include "output.h"
 #include "plugins/common/digest.h"
 #include "plugins/common/fetch.h"
+#include "plugins/common/mask.h"
 #include "plugins/common/plan.h"
 #include "progress.h"
 #include "snapshot.h"
@@ -349,6 +350,8 @@ static int session_write(struct sq_work *w)
 	if (s->measure)
 		vitals_measure(&s->vitals);
 	s->report.health = s->vitals.health;
+	if (s->plan)
+		mask_samples(s->plan, s->report.books);
 	session_progress(s);
 	return report_write(&s->report, &s->body);
 }

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "plugins/common/schedule.h"
+#include "plugins/common/slots.h"
 
 struct share {
 	struct slots slots; /* owned */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/digits.h"
 #include "core/base/text.h"
-#include "plan_data.h"
-#include "schedule.h"
+#include "core/base/schedule.h"
 
 #define UUID_LEN 36
 #define EXPRESSION_MAX 128
@@ -27,7 +27,7 @@ static int read_random(struct piece *p, const char *args, struct sq_err *err)
 	return 0;
 }
 
-static int read_row(struct piece *p, const char *name, const struct plan_data *data, struct sq_err *err)
+static int read_row(struct piece *p, const char *name, const struct template_data *data, struct sq_err *err)
 {
 	for (uint32_t i = 0; data && i < data->columns; i++)
 		if (strcmp(data->names[i], name) == 0) {
@@ -39,7 +39,7 @@ static int read_row(struct piece *p, const char *name, const struct plan_data *d
 }
 
 /* What stands between the braces, without blanks around it. */
-static int read_expression(struct piece *p, const char *s, const struct plan_data *data, uint32_t *place,
+static int read_expression(struct piece *p, const char *s, const struct template_data *data, uint32_t *place,
                            struct sq_err *err)
 {
 	int r = 0;
@@ -63,7 +63,7 @@ static int read_expression(struct piece *p, const char *s, const struct plan_dat
 }
 
 /* s begins behind "{{". Returns the bytes up to behind "}}", or an error. */
-static ssize_t take_expression(struct piece *p, struct sq_slice s, const struct plan_data *data,
+static ssize_t take_expression(struct piece *p, struct sq_slice s, const struct template_data *data,
                                uint32_t *place, struct sq_err *err)
 {
 	const char *end = memmem(s.data, s.len, "}}", 2);
@@ -83,8 +83,8 @@ static ssize_t take_expression(struct piece *p, struct sq_slice s, const struct 
 }
 
 /* One piece from the beginning of s; the bytes it took, or an error. */
-static ssize_t take_piece(struct piece *p, struct sq_slice s, const struct plan_data *data, uint32_t *place,
-                          struct sq_err *err)
+static ssize_t take_piece(struct piece *p, struct sq_slice s, const struct template_data *data,
+                          uint32_t *place, struct sq_err *err)
 {
 	const char *open = memmem(s.data, s.len, "{{", 2);
 	ssize_t n;
@@ -105,8 +105,8 @@ static ssize_t take_piece(struct piece *p, struct sq_slice s, const struct plan_
 	return n < 0 ? n : n + 2;
 }
 
-int template_compile(struct template *t, struct sq_slice text, const struct plan_data *data, uint32_t *place,
-                     struct sq_err *err)
+int template_compile(struct template *t, struct sq_slice text, const struct template_data *data,
+                     uint32_t *place, struct sq_err *err)
 {
 	struct template made = {0};
 	uint32_t room = 0;
@@ -158,20 +158,6 @@ static int64_t random_of(const struct piece *p, const struct template_values *v)
 	                 (uint64_t)((unsigned __int128)draw(v->seed, p, v->tick) * width >> 64));
 }
 
-static char *put_number(char *out, int64_t n)
-{
-	char digits[24], *d = digits + sizeof digits;
-	uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
-
-	do
-		*--d = (char)('0' + rest % 10);
-	while (rest /= 10);
-	if (n < 0)
-		*--d = '-';
-	memcpy(out, d, (size_t)(digits + sizeof digits - d));
-	return out + (digits + sizeof digits - d);
-}
-
 static char *put_uuid(char *out, uint64_t a, uint64_t b)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -206,13 +192,13 @@ size_t template_length(const struct template *t, const struct template_values *v
 			len += p->text.len;
 			break;
 		case PIECE_SEQ:
-			len += (size_t)(put_number(number, (int64_t)v->tick) - number);
+			len += (size_t)(put_digits(number, (int64_t)v->tick) - number);
 			break;
 		case PIECE_UUID:
 			len += UUID_LEN;
 			break;
 		case PIECE_RANDOM:
-			len += (size_t)(put_number(number, random_of(p, v)) - number);
+			len += (size_t)(put_digits(number, random_of(p, v)) - number);
 			break;
 		case PIECE_ROW:
 			len += cell_of(p, v).len;
@@ -239,7 +225,7 @@ char *template_render(const struct template *t, const struct template_values *v,
 			out = put_slice(out, p->text);
 			break;
 		case PIECE_SEQ:
-			out = put_number(out, (int64_t)v->tick);
+			out = put_digits(out, (int64_t)v->tick);
 			break;
 		case PIECE_UUID: {
 			uint64_t a = draw(v->test, p, v->tick);
@@ -248,7 +234,7 @@ char *template_render(const struct template *t, const struct template_values *v,
 			break;
 		}
 		case PIECE_RANDOM:
-			out = put_number(out, random_of(p, v));
+			out = put_digits(out, random_of(p, v));
 			break;
 		case PIECE_ROW:
 			out = put_slice(out, cell_of(p, v));

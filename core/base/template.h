@@ -10,8 +10,8 @@
  * Compiled once; rendering allocates nothing. All values are hashes of (seed, tick, place in the request),
  * so that they do not depend on which worker sends a request.
  */
-#ifndef COMMON_TEMPLATE_H
-#define COMMON_TEMPLATE_H
+#ifndef BASE_TEMPLATE_H
+#define BASE_TEMPLATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,12 @@
 
 #include <squall/util.h>
 
-struct plan_data;
+/* Rows of values that {{row.NAME}} names: "data" of a plan. */
+struct template_data {
+	uint32_t rows, columns;
+	char **names; /* by column */
+	struct sq_slice *cells; /* row by row */
+};
 
 enum piece_kind { PIECE_TEXT, PIECE_SEQ, PIECE_UUID, PIECE_RANDOM, PIECE_ROW };
 
@@ -42,15 +47,15 @@ struct template_values {
 	uint64_t tick;
 	uint64_t seed; /* the plan's */
 	uint64_t test; /* a hash of seed and test id, for UUIDs */
-	const struct plan_data *data; /* may be NULL when no template names a row */
+	const struct template_data *data; /* may be NULL when no template names a row */
 };
 
 /*
  * text must outlive the template. place counts the values of one request, 0 at its first template. data: what
  * {{row.x}} may name, NULL = nothing. 0, -ENOMEM, or -EINVAL with the reason; *t is written only on success.
  */
-int template_compile(struct template *t, struct sq_slice text, const struct plan_data *data, uint32_t *place,
-                     struct sq_err *err);
+int template_compile(struct template *t, struct sq_slice text, const struct template_data *data,
+                     uint32_t *place, struct sq_err *err);
 void template_free(struct template *t); /* harmless on a zeroed one */
 
 size_t template_length(const struct template *t, const struct template_values *v);
