@@ -13,7 +13,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "kubernetes"))
-from cluster import HOME, Cluster, environment  # noqa: E402
+from cluster import HOME, Cluster, environment, take_turns  # noqa: E402
 from servicebus import certificate  # noqa: E402
 from squall import wait_until  # noqa: E402
 
@@ -40,6 +40,8 @@ class Plain(Cluster):
         self.missing = missing()
         if self.env is None or self.kubectl("version", "--request-timeout=5s", check=False).returncode != 0:
             self.missing = "no Kubernetes is running (tests/kubernetes/cluster/up.sh starts one)"
+        if not self.missing:
+            take_turns()
 
     def inside(self, *command):
         """Arguments that run a command in the node's namespaces."""

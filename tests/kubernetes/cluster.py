@@ -3,6 +3,7 @@
 tests/kubernetes/cluster/up.sh starts a real one; its run/env says where it is. SQUALL_K8S names the folder with
 its binaries; without a cluster tests skip, unless SQUALL_K8S_REQUIRED=1.
 """
+import fcntl
 import json
 import os
 import subprocess
@@ -28,6 +29,17 @@ def environment():
     return env
 
 
+_turn = None
+
+
+def take_turns():
+    """Tests that run side by side have the cluster one after the other, each until it ends."""
+    global _turn
+    if _turn is None:
+        _turn = open(os.path.join(HOME, "tests.lock"), "w", encoding="utf-8")
+        fcntl.flock(_turn, fcntl.LOCK_EX)
+
+
 class Cluster:
     """kubectl as its administrator, and a token with just the rights of role.yaml."""
 
@@ -37,6 +49,7 @@ class Cluster:
             self.missing = "no Kubernetes is running (tests/kubernetes/cluster/up.sh starts one)"
             return
         self.missing = None
+        take_turns()
         self.apply(open(os.path.join(HERE, "role.yaml"), encoding="utf-8").read())
         self.kubectl("-n", NAMESPACE, "create", "serviceaccount", "squall-orchestrator", check=False)
         self.kubectl("-n", NAMESPACE, "create", "rolebinding", "squall-orchestrator", "--role=squall-orchestrator",
