@@ -407,7 +407,8 @@ def lists():
         tap.equal(page["next"], None, "and that is all")
         entry = page["tests"][0]
         tap.equal(list(entry), ["test_id", "name", "state", "verdict", "validity", "submitted_at", "started_at",
-                                "ended_at", "hits_per_sec", "duration_sec", "workers"], "what is said of each")
+                                "ended_at", "hits_per_sec", "duration_sec", "workers", "peak_hits_per_sec", "connections",
+                                "max_requests"], "what is said of each")
         tap.equal((entry["name"], entry["workers"]), ("n4", 1), "is right")
         page = d.get("/tests?limit=2").json
         tap.equal(([t["test_id"] for t in page["tests"]], bool(page["next"])), (ids[:2:-1], True), "a page of two")
@@ -429,6 +430,13 @@ def lists():
         tap.contains(answer.json["tests"][0]["problem"], "newer squall", "as such")
         answer = d.get("/tests/future")
         tap.ok(answer.status == 500 and "newer squall" in answer.text, "and not shown", answer.text)
+    with Gateway() as d:
+        for plan, want in (({"stages": [{"duration_sec": 1, "hits_per_sec": 200}, {"duration_sec": 1, "hits_per_sec": 50}]}, (0, 200, 0, 0)),
+                           ({"mode": "closed", "connections": 4, "max_requests": 50}, (0, 0, 4, 50)), ({"hits_per_sec": 7}, (7, 7, 0, 0))):
+            d.submitted(plan)
+            entry = d.get("/tests?limit=1").json["tests"][0]
+            tap.equal(tuple(entry[n] for n in ("hits_per_sec", "peak_hits_per_sec", "connections", "max_requests")), want,
+                      "what %s asks for" % list(plan))
         tap.equal(d.post("/tests/future/cancel").status, 500, "nor touched")
 
 
