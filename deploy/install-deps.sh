@@ -1,10 +1,13 @@
 #!/bin/sh
-# install-deps.sh [build|run|test|bench]: the one list of Debian packages that squall needs.
+# install-deps.sh [build|run|test|full|bench|images|deb]: the one list of Debian packages that squall needs.
 #
 #   build   compile it, and run deploy/quickstart.sh (default)
 #   run     run an installed squall
 #   test    build, and run tests/run.sh
+#   full    test, and what the long forms of the tests take (run.sh --full)
 #   bench   test, and the peers that tests/bench compares with
+#   images  build the images of the Kubernetes tests without a registry
+#   deb     build, and make deb
 #
 # Debian 12 or newer; nothing comes from anywhere but Debian. Needs root or sudo, and only when a
 # package is missing. With SQUALL_DEPS_RECORD=FILE the names of all that was newly installed, also
@@ -18,14 +21,20 @@ build="gcc libc6-dev make autoconf automake libtool pkg-config curl
 test="binutils mount python3 groff-base shellcheck xz-utils procps
 	libhdrhistogram-java openjdk-17-jdk-headless nodejs npm openssl redis-server"
 bench="wrk nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis"
+images="mmdebstrap podman buildah"
+deb="debhelper dpkg-dev"
+full="$deb mmdebstrap iproute2 systemd systemd-container docker-registry skopeo"
 
 case "${1:-build}" in
 run) want=$run ;;
 build) want="$run $build" ;;
 test) want="$run $build $test" ;;
 bench) want="$run $build $test $bench" ;;
+full) want="$run $build $test $full" ;;
+images) want=$images ;;
+deb) want="$run $build $deb" ;;
 *)
-	echo "usage: install-deps.sh [build|run|test|bench]" >&2
+	echo "usage: install-deps.sh [build|run|test|full|bench|images|deb]" >&2
 	exit 2
 	;;
 esac

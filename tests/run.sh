@@ -4,7 +4,7 @@
 # Installs what the tests need (deploy/install-deps.sh test), builds with warnings as errors and
 # with the address and undefined-behaviour sanitizers, runs every test, and then `make distcheck`:
 # the tarball, built as a user would (no sanitizers, all tests again), installed, and an
-# out-of-tree plugin built against what was installed. --full adds the long forms of the tests.
+# out-of-tree plugin built against what was installed. --full adds the long forms of the tests to the first.
 # The last line is `N passed, N failed, N skipped`; exits non-zero on any failure.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -15,7 +15,8 @@ case "${1:-}" in
 --full) full=1 ;;
 *) echo "usage: run.sh [--full]" >&2; exit 2 ;;
 esac
-export SQUALL_TEST_FULL=$full
+unset SQUALL_TEST_FULL
+[ "$full" = 0 ] || export SQUALL_TEST_FULL=1
 
 build=$PWD/build-tests
 jobs=$((2 * $(nproc))) # tests wait most of their time
@@ -64,7 +65,7 @@ finish() {
 	exit
 }
 
-./deploy/install-deps.sh test || exit 1
+if [ "$full" = 1 ]; then ./deploy/install-deps.sh full; else ./deploy/install-deps.sh test; fi || exit 1
 mkdir -p "$build"
 step autogen ./autogen.sh || finish
 cd "$build" || exit 1
@@ -86,5 +87,6 @@ elif [ "$status" -ne 0 ]; then
 	grep -hE '^(not ok|#   )' tests/*/*.log 2>/dev/null | head -n 60
 fi
 
-step distcheck make -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
+[ "$full" = 0 ] || [ ! -x "${SQUALL_K8S:-/var/cache/squall-k8s}/bin/kubelet" ] || step kubernetes ../tests/kubernetes/run.sh "$build"
+step distcheck env -u SQUALL_TEST_FULL make -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
 finish

@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define BUF_SMALLEST 256
 
@@ -48,7 +47,7 @@ failed:
 	return NULL;
 }
 
-void buf_add(struct buf *b, const void *data, size_t len)
+void buf_add_more(struct buf *b, const void *data, size_t len)
 {
 	char *room = buf_room(b, len);
 
@@ -58,11 +57,6 @@ void buf_add(struct buf *b, const void *data, size_t len)
 		memcpy(room, data, len);
 	b->len += len;
 	b->data[b->len] = '\0';
-}
-
-void buf_str(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

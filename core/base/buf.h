@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <squall/util.h>
 
@@ -20,8 +21,6 @@ struct buf {
 
 void buf_free(struct buf *b); /* back to empty; may be used again */
 void buf_reset(struct buf *b); /* empty, keeps the memory and clears failed */
-void buf_add(struct buf *b, const void *data, size_t len);
-void buf_str(struct buf *b, const char *s);
 void buf_printf(struct buf *b, const char *fmt, ...) SQ_PRINTF(2, 3);
 /* len writable bytes behind the end, NULL if no memory; the caller adds what it wrote to len. */
 char *buf_room(struct buf *b, size_t len);
@@ -29,6 +28,23 @@ void buf_drop(struct buf *b, size_t len); /* forgets the first len bytes */
 static inline bool buf_failed(const struct buf *b)
 {
 	return b->failed;
+}
+
+void buf_add_more(struct buf *b, const void *data, size_t len); /* buf_add() when there is no room yet */
+static inline void buf_add(struct buf *b, const void *data, size_t len)
+{
+	if (len == 0 || len >= b->cap - b->len || b->failed) {
+		buf_add_more(b, data, len);
+		return;
+	}
+	memcpy(b->data + b->len, data, len);
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+static inline void buf_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
 }
 
 #endif

@@ -78,7 +78,7 @@ void hist_reset(struct hist *h)
 }
 
 /* Nanoseconds count here: no loop, no division, and no branch that is hard to predict. */
-void hist_add(struct hist *h, int64_t value)
+static inline void add_many(struct hist *h, int64_t value, uint64_t n)
 {
 	uint32_t cell;
 
@@ -88,15 +88,26 @@ void hist_add(struct hist *h, int64_t value)
 	h->max = value > h->max ? value : h->max;
 	h->low = cell < h->low ? cell : h->low;
 	h->high = cell > h->high ? cell : h->high;
-	h->sum += (uint64_t)value;
-	h->count++;
-	h->cells[cell]++;
+	h->sum += (unsigned __int128)(uint64_t)value * n;
+	h->count += n;
+	h->cells[cell] += n;
+}
+
+void hist_add(struct hist *h, int64_t value)
+{
+	add_many(h, value, 1);
 }
 
 void hist_add_censored(struct hist *h, int64_t lower_bound)
 {
-	hist_add(h, lower_bound);
-	h->censored++;
+	hist_add_censored_many(h, lower_bound, 1);
+}
+
+void hist_add_censored_many(struct hist *h, int64_t lower_bound, uint64_t n)
+{
+	if (n > 0)
+		add_many(h, lower_bound, n);
+	h->censored += n;
 }
 
 void hist_merge(struct hist *into, const struct hist *from)

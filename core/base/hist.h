@@ -29,10 +29,11 @@
 #define HIST_DIGITS 3
 
 struct hist {
-	uint64_t count, censored;
+	uint64_t count;
 	int64_t min, max; /* both 0 while count is 0 */
-	unsigned __int128 sum;
 	uint32_t low, high; /* cells outside [low, high] are 0; low > high when empty */
+	unsigned __int128 sum;
+	uint64_t censored;
 	uint64_t cells[HIST_CELLS];
 };
 
@@ -42,6 +43,7 @@ void hist_reset(struct hist *h);
 
 void hist_add(struct hist *h, int64_t value);
 void hist_add_censored(struct hist *h, int64_t lower_bound);
+void hist_add_censored_many(struct hist *h, int64_t lower_bound, uint64_t n); /* n of them */
 void hist_merge(struct hist *into, const struct hist *from);
 
 /* What was recorded between two cumulative snapshots of one histogram: now - before. min and max

@@ -10,6 +10,16 @@ static inline struct sq_slice trim(const char *from, const char *to)
 	return (struct sq_slice){from, (size_t)(to - from)};
 }
 
+/* The same for text that the end of a line is behind. */
+static inline struct sq_slice trim_text(const char *from, const char *to)
+{
+	while (is_space(*from))
+		from++;
+	while (is_space(to[-1]) && from < to)
+		to--;
+	return (struct sq_slice){from, (size_t)(to - from)};
+}
+
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
@@ -61,6 +71,14 @@ struct sq_slice http_header(const struct http_head *h, const char *name)
 	return (struct sq_slice){NULL, 0};
 }
 
+bool http_is_field(const char *name, const char *value)
+{
+	const char *name_end = name + strlen(name), *value_end = value + strlen(value);
+
+	return name < name_end && scan_while(name, name_end, CHAR_TOKEN) == name_end &&
+	       scan_text(value, value_end) == value_end;
+}
+
 /* Digits alone, at most INT64_MAX. */
 static bool parse_length(struct sq_slice s, uint64_t *ret)
 {
@@ -77,13 +95,9 @@ static bool parse_length(struct sq_slice s, uint64_t *ret)
 	return s.len > 0;
 }
 
-static void note_one_length(struct scan *s, struct sq_slice value)
+static void note_one_length(struct scan *s, uint64_t n)
 {
-	uint64_t n;
-
-	if (!parse_length(value, &n))
-		s->notes.length_error = -HTTP_ELENGTH;
-	else if (s->notes.lengths++ > 0 && (s->kind->strict || n != s->notes.length))
+	if (s->notes.lengths++ > 0 && (s->kind->strict || n != s->notes.length))
 		s->notes.length_error = -HTTP_EFRAMING;
 	else
 		s->notes.length = n;
@@ -93,12 +107,20 @@ static void note_one_length(struct scan *s, struct sq_slice value)
 static void note_length(struct scan *s, struct sq_slice value)
 {
 	struct sq_slice one;
+	uint64_t n;
 
+	if (parse_length(value, &n)) {
+		note_one_length(s, n);
+		return;
+	}
 	if (s->kind->strict)
-		note_one_length(s, value);
-	else
-		while (http_next_token(&value, &one))
-			note_one_length(s, one);
+		s->notes.length_error = -HTTP_ELENGTH;
+	while (!s->kind->strict && http_next_token(&value, &one)) {
+		if (parse_length(one, &n))
+			note_one_length(s, n);
+		else
+			s->notes.length_error = -HTTP_ELENGTH;
+	}
 }
 
 static void note_connection(struct scan *s, struct sq_slice value)
@@ -127,54 +149,67 @@ static void note_expect(struct scan *s, struct sq_slice value)
 	}
 }
 
-/* Whether a name of that length is this one, which is in lower case and of letters and '-': then
- * the bit that makes letters small maps nothing else that a name may hold onto it. */
-static inline bool is_name(const char *s, const char *name, size_t len)
+static inline bool is_same4(const char *s, const char *name)
 {
-	size_t i = 0;
-
-	for (; i + 8 <= len; i += 8)
-		if ((load8(s + i) | EACH_BYTE(0x20)) != load8(name + i))
-			return false;
-	for (; i < len; i++)
-		if ((s[i] | 0x20) != name[i])
-			return false;
-	return true;
+	return (load4(s) | (uint32_t)EACH_BYTE(0x20)) == load4(name);
 }
 
-/* Lengths tell the names apart that matter; few other fields get as far as a comparison. */
-static inline void note_field(struct scan *s, struct sq_slice name, struct sq_slice value)
+static inline bool is_same8(const char *s, const char *name)
 {
-	const struct sq_header field = {name, value}, *f = &field;
+	return (load8(s) | EACH_BYTE(0x20)) == load8(name);
+}
 
-	if (s->notes.fields++ < HTTP_HEADERS_MAX)
-		s->h->headers[s->h->header_count++] = field;
-	switch (f->name.len) {
+/* Whether a name of that length, 4 or more, is this one, which is in lower case and of letters and '-': then
+ * the bit that makes letters small maps nothing else that a name may hold onto it. The last bytes are
+ * compared with some that were already. */
+static inline bool is_name(const char *s, const char *name, size_t len)
+{
+	if (len < 8)
+		return is_same4(s, name) && is_same4(s + len - 4, name + len - 4);
+	for (size_t i = 0; i + 8 < len; i += 8)
+		if (!is_same8(s + i, name + i))
+			return false;
+	return is_same8(s + len - 8, name + len - 8);
+}
+
+/* A field whose name is as long as one of those that matter. Lengths tell them apart. */
+static void scan_note(struct scan *s, struct sq_slice name, struct sq_slice value)
+{
+	switch (name.len) {
 	case sizeof "host" - 1:
-		if (is_name(f->name.data, "host", f->name.len)) {
+		if (is_name(name.data, "host", name.len)) {
 			s->notes.hosts++;
-			s->notes.host = f->value;
+			s->notes.host = value;
 		}
 		break;
 	case sizeof "expect" - 1:
-		if (is_name(f->name.data, "expect", f->name.len))
-			note_expect(s, f->value);
+		if (is_name(name.data, "expect", name.len))
+			note_expect(s, value);
 		break;
 	case sizeof "connection" - 1:
-		if (is_name(f->name.data, "connection", f->name.len))
-			note_connection(s, f->value);
+		if (is_name(name.data, "connection", name.len))
+			note_connection(s, value);
 		break;
 	case sizeof "content-length" - 1:
-		if (is_name(f->name.data, "content-length", f->name.len))
-			note_length(s, f->value);
+		if (is_name(name.data, "content-length", name.len))
+			note_length(s, value);
 		break;
 	case sizeof "transfer-encoding" - 1:
-		if (is_name(f->name.data, "transfer-encoding", f->name.len)) {
+		if (is_name(name.data, "transfer-encoding", name.len)) {
 			s->notes.codings++;
-			s->notes.coding = f->value;
+			s->notes.coding = value;
 		}
 		break;
 	}
+}
+
+static inline void keep_field(struct scan *s, struct sq_slice name, struct sq_slice value)
+{
+	if (s->notes.fields < HTTP_HEADERS_MAX)
+		s->h->headers[s->notes.fields] = (struct sq_header){name, value};
+	s->notes.fields++;
+	if (name.len < 32 && (s->kind->lengths >> name.len & 1))
+		scan_note(s, name, value);
 }
 
 /* A line that begins with a space goes on with the value before (RFC 9112, 5.2). */
@@ -194,7 +229,7 @@ static const char *scan_odd_field(struct scan *s, const char *line)
 	 * that has come later than what it goes on with. */
 	if (!s->kind->strict && is_space(*line))
 		return skip_folds(s, line);
-	name_end = s->kind->strict ? scan_while(line, s->end, CHAR_TOKEN) : scan_name(line, s->end);
+	name_end = s->kind->strict ? scan_word(line, s->end, CHAR_TOKEN) : scan_name(line, s->end);
 	colon = name_end;
 	while (!s->kind->strict && colon < s->end && is_space(*colon))
 		colon++;
@@ -205,21 +240,29 @@ static const char *scan_odd_field(struct scan *s, const char *line)
 		next = skip_folds(s, next);
 	if (!next)
 		return NULL;
-	note_field(s, (struct sq_slice){line, (size_t)(name_end - line)}, trim(colon + 1, next));
+	keep_field(s, (struct sq_slice){line, (size_t)(name_end - line)}, trim(colon + 1, next));
 	return next;
 }
 
-/* A whole line "name: text", CR LF, and no fold behind it; all others are looked at again. */
-const char *scan_field(struct scan *s, const char *line)
+/* A whole line "name: text", CR LF, and no fold behind it; all others are looked at again. The end of the
+ * line is looked for from its beginning, so that the next line need not wait until this name is known. */
+static inline const char *scan_field(struct scan *s, const char *line)
 {
-	const char *const end = s->end;
-	const char *colon = s->kind->strict ? scan_while(line, end, CHAR_TOKEN) : scan_name(line, end), *p;
+	const char *const p = scan_text(line, s->end);
+	const char *colon;
 
-	if (colon == line || colon == end || *colon != ':')
+	if (s->end - p < 3 || memcmp(p, "\r\n", 2) != 0 || is_space(p[2]))
 		return scan_odd_field(s, line);
-	p = scan_text(colon + 1, end);
-	if (end - p < 3 || p[0] != '\r' || p[1] != '\n' || is_space(p[2]))
+	colon = s->kind->strict ? scan_word(line, s->end, CHAR_TOKEN) : scan_name(line, s->end);
+	if (colon == line || *colon != ':')
 		return scan_odd_field(s, line);
-	note_field(s, (struct sq_slice){line, (size_t)(colon - line)}, trim(colon + 1, p));
+	keep_field(s, (struct sq_slice){line, (size_t)(colon - line)}, trim_text(colon + 1, p));
 	return p + 2;
+}
+
+const char *scan_fields(struct scan *s, const char *line)
+{
+	while (line && line < s->end && *line != '\r' && *line != '\n')
+		line = scan_field(s, line);
+	return line;
 }

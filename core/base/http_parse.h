@@ -93,6 +93,9 @@ struct sq_slice http_header(const struct http_head *h, const char *name);
 /* Whether a comma-separated field value holds this token, any case. */
 bool http_has_token(struct sq_slice value, const char *token);
 
+/* Whether a field may be sent so: its name is a token, and nothing in its value ends it. */
+bool http_is_field(const char *name, const char *value);
+
 /* Decodes a body. Initialised by http_body_init. */
 struct http_body {
 	enum http_framing framing;

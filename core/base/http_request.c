@@ -22,7 +22,7 @@ static bool is_authority(const char *p, const char *end)
 			return false;
 		p++;
 	} else {
-		p = scan_while(p, end, CHAR_HOST);
+		p = scan_word(p, end, CHAR_HOST);
 	}
 	return p == end || (*p == ':' && is_port(p + 1, end));
 }
@@ -59,12 +59,12 @@ static const char *request_line(struct scan *s, const char *line)
 	const char *target, *version, *p;
 	int error;
 
-	p = scan_while(line, s->end, CHAR_TOKEN);
+	p = scan_word(line, s->end, CHAR_TOKEN);
 	if (p == s->end || *p != ' ' || p == line || p - line > HTTP_METHOD_MAX)
 		return scan_fail(s, line, HTTP_EBAD);
 	h->method = (struct sq_slice){line, (size_t)(p - line)};
 	target = p + 1;
-	p = scan_while(target, s->end, CHAR_TARGET);
+	p = scan_target(target, s->end);
 	if (p == s->end || *p != ' ')
 		return scan_fail(s, line, HTTP_EBAD);
 	h->target = (struct sq_slice){target, (size_t)(p - target)};
@@ -95,6 +95,8 @@ static bool is_plausible(const char *p, const char *end)
 
 static const struct scan_kind request = {
     .strict = true,
+    .lengths = SCAN_NAME("host") | SCAN_NAME("expect") | SCAN_NAME("connection") |
+               SCAN_NAME("content-length") | SCAN_NAME("transfer-encoding"),
     .empty_lines = 4,
     .first_line = request_line,
     .plausible = is_plausible,
@@ -150,9 +152,11 @@ static int judge(struct scan *s)
 
 int http_parse_request(struct http_head *h, const char *buf, size_t len, size_t limit, size_t *scanned)
 {
-	struct scan s = {.kind = &request, .h = h};
-	int n = scan_head(&s, buf, len, limit, scanned), r;
+	struct scan s;
+	int n, r;
 
+	scan_init(&s, &request, h);
+	n = scan_head(&s, buf, len, limit, scanned);
 	if (n <= 0)
 		return n;
 	r = judge(&s);

@@ -26,6 +26,7 @@ static bool is_plausible(const char *p, const char *end)
 
 static const struct scan_kind response = {
     .strict = false,
+    .lengths = SCAN_NAME("connection") | SCAN_NAME("content-length") | SCAN_NAME("transfer-encoding"),
     .first_line = status_line,
     .plausible = is_plausible,
     .too_long = HTTP_ELARGE,
@@ -66,9 +67,11 @@ static int judge(struct scan *s, bool to_head)
 int http_parse_response(struct http_head *h, const char *buf, size_t len, size_t limit, size_t *scanned,
                         bool to_head)
 {
-	struct scan s = {.kind = &response, .h = h};
-	int n = scan_head(&s, buf, len, limit, scanned), r;
+	struct scan s;
+	int n, r;
 
+	scan_init(&s, &response, h);
+	n = scan_head(&s, buf, len, limit, scanned);
 	if (n <= 0)
 		return n;
 	r = judge(&s, to_head);

@@ -89,11 +89,11 @@ static const char *scan_lines(struct scan *s, const char *first, const char *p)
 	const char *next;
 
 	s->notes = (struct scan_notes){0};
-	s->h->header_count = 0;
 	if (p <= first)
 		p = s->kind->first_line(s, first);
-	while (p && p < s->end && *p != '\r' && *p != '\n')
-		p = scan_field(s, p);
+	if (p)
+		p = scan_fields(s, p);
+	s->h->header_count = s->notes.fields < HTTP_HEADERS_MAX ? s->notes.fields : HTTP_HEADERS_MAX;
 	if (!p || p == s->end)
 		return NULL;
 	next = scan_line_end(s, p);

@@ -10,6 +10,9 @@
 
 #include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "core/base/http_parse.h"
 
@@ -44,6 +47,7 @@ struct scan;
 /* What differs between requests and responses. */
 struct scan_kind {
 	bool strict;
+	uint32_t lengths; /* bits: of the names that mean something here, see scan_note() */
 	int empty_lines; /* most of them skipped before the first line */
 	const char *(*first_line)(struct scan *s, const char *line);
 	bool (*plausible)(const char *p, const char *end); /* could this still become a first line? */
@@ -67,11 +71,22 @@ struct scan {
 	struct scan_notes notes;
 };
 
+/* The rest of it is set when there are lines to look at. */
+static inline void scan_init(struct scan *s, const struct scan_kind *kind, struct http_head *h)
+{
+	s->kind = kind;
+	s->h = h;
+}
+
 /* Scans a head and returns what http_parse_request() does, but for judging the fields together. */
 int scan_head(struct scan *s, const char *buf, size_t len, size_t limit, size_t *scanned);
 
-/* Parses a field line with its folds and takes note of it. line < s->end. */
-const char *scan_field(struct scan *s, const char *line);
+/* Parses field lines with their folds, from this one to the empty line or to s->end, and takes note of them.
+ */
+const char *scan_fields(struct scan *s, const char *line);
+
+/* The bit of names as long as this one. */
+#define SCAN_NAME(literal) (UINT32_C(1) << (sizeof(literal) - 1))
 
 /* Ends the function that parses this line, see above. Always NULL. */
 const char *scan_fail(struct scan *s, const char *line, int code);
@@ -129,48 +144,115 @@ static inline uint64_t load8(const char *p)
 	return le64toh(w);
 }
 
-#define EACH_BYTE(c) ((c)*UINT64_C(0x0101010101010101))
-#define HIGH_BITS EACH_BYTE(0x80)
-
-/* Sets the high bit of each byte that is below n; those of bytes from 0x80 on mean nothing. A borrow
- * may set more of them, but only above a byte that is below n: the lowest one tells the truth. */
-static inline uint64_t below(uint64_t w, unsigned n)
+static inline uint32_t load4(const char *p)
 {
-	return w - EACH_BYTE(n);
+	uint32_t w;
+
+	memcpy(&w, p, 4);
+	return w;
+}
+
+#define EACH_BYTE(c) ((c)*UINT64_C(0x0101010101010101))
+
+/* Sixteen bytes at a time; a comparison makes each of them 0 or 0xff. */
+#define SCAN_STEP 16
+typedef uint8_t scan_bytes __attribute__((vector_size(SCAN_STEP)));
+
+static inline scan_bytes scan_load(const char *p)
+{
+	scan_bytes v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* The first byte that stops is set for, SCAN_STEP if there is none. */
+static inline unsigned scan_first(scan_bytes stops)
+{
+#ifdef __SSE2__
+	return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8((__m128i)stops) | 1u << SCAN_STEP);
+#else
+	uint64_t w[2];
+
+	memcpy(w, &stops, sizeof w);
+	if (w[0])
+		return (unsigned)__builtin_ctzll(le64toh(w[0])) / 8;
+	return w[1] ? 8 + (unsigned)__builtin_ctzll(le64toh(w[1])) / 8 : SCAN_STEP;
+#endif
+}
+
+/* Up to where a step may be taken, if one may be at p; else NULL. */
+static inline const char *scan_last(const char *p, const char *end)
+{
+	return end - p >= SCAN_STEP ? end - SCAN_STEP : NULL;
 }
 
 /* The first byte from p on that is not CHAR_TEXT, or end. */
 static inline const char *scan_text(const char *p, const char *end)
 {
-	while (end - p >= 8) {
-		uint64_t w = load8(p);
-		uint64_t stops = (below(w, ' ') | below(w ^ EACH_BYTE(0x7f), 1)) & ~w & HIGH_BITS;
+	const char *last = scan_last(p, end);
 
-		if (stops == 0) {
-			p += 8;
+	while (p <= last) {
+		scan_bytes v = scan_load(p);
+		unsigned n = scan_first((scan_bytes)((v < ' ') | (v == 0x7f)));
+
+		if (n == SCAN_STEP) {
+			p += SCAN_STEP;
 			continue;
 		}
-		p += __builtin_ctzll(stops) / 8;
-		if (*p != '\t')
-			return p;
-		p++;
+		if (p[n] != '\t')
+			return p + n;
+		p += n + 1;
 	}
 	return scan_while(p, end, CHAR_TEXT);
+}
+
+/* The first byte from p on that is no visible ASCII, or is this one, or end. */
+static inline const char *scan_visible(const char *p, const char *end, char but, unsigned classes)
+{
+	for (const char *last = scan_last(p, end); p <= last; p += SCAN_STEP) {
+		scan_bytes v = scan_load(p);
+		unsigned n = scan_first((scan_bytes)((v < '!') | (v > '~') | (v == (uint8_t)but)));
+
+		if (n < SCAN_STEP)
+			return p + n;
+	}
+	return scan_while(p, end, classes);
 }
 
 /* The first byte from p on that is not CHAR_NAME, or end. */
 static inline const char *scan_name(const char *p, const char *end)
 {
-	for (; end - p >= 8; p += 8) {
-		uint64_t w = load8(p);
-		uint64_t stops = (below(w, '!') | below(w ^ EACH_BYTE(':'), 1) |
-		                  below(w ^ EACH_BYTE(0x7f), 1) | w) &
-		                 HIGH_BITS;
+	return scan_visible(p, end, ':', CHAR_NAME);
+}
 
-		if (stops != 0)
-			return p + __builtin_ctzll(stops) / 8;
+/* The first byte from p on that is not CHAR_TARGET, or end. */
+static inline const char *scan_target(const char *p, const char *end)
+{
+	return scan_visible(p, end, '#', CHAR_TARGET);
+}
+
+/* The first byte from p on that is of none of these classes, or end. Each of them has letters, digits, '-'
+ * and
+ * '.', which go at once; others are looked at one by one. */
+static inline const char *scan_word(const char *p, const char *end, unsigned classes)
+{
+	const char *last = scan_last(p, end);
+
+	while (p <= last) {
+		scan_bytes v = scan_load(p), letter = (v | 0x20) - 'a', other = v - '-';
+		unsigned n = scan_first(
+		    (scan_bytes)((letter > 'z' - 'a') & ((other > '9' - '-') | (v == '/'))));
+
+		if (n == SCAN_STEP) {
+			p += SCAN_STEP;
+			continue;
+		}
+		if (!is_char(p[n], classes))
+			return p + n;
+		p += n + 1;
 	}
-	return scan_while(p, end, CHAR_NAME);
+	return scan_while(p, end, classes);
 }
 
 /* Skips text from p to the end of this line. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/digits.h"
 #include "core/base/text.h"
 #include "core/base/schedule.h"
 
@@ -157,20 +158,6 @@ static int64_t random_of(const struct piece *p, const struct template_values *v)
 	                 (uint64_t)((unsigned __int128)draw(v->seed, p, v->tick) * width >> 64));
 }
 
-static char *put_number(char *out, int64_t n)
-{
-	char digits[24], *d = digits + sizeof digits;
-	uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
-
-	do
-		*--d = (char)('0' + rest % 10);
-	while (rest /= 10);
-	if (n < 0)
-		*--d = '-';
-	memcpy(out, d, (size_t)(digits + sizeof digits - d));
-	return out + (digits + sizeof digits - d);
-}
-
 static char *put_uuid(char *out, uint64_t a, uint64_t b)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -205,13 +192,13 @@ size_t template_length(const struct template *t, const struct template_values *v
 			len += p->text.len;
 			break;
 		case PIECE_SEQ:
-			len += (size_t)(put_number(number, (int64_t)v->tick) - number);
+			len += (size_t)(put_digits(number, (int64_t)v->tick) - number);
 			break;
 		case PIECE_UUID:
 			len += UUID_LEN;
 			break;
 		case PIECE_RANDOM:
-			len += (size_t)(put_number(number, random_of(p, v)) - number);
+			len += (size_t)(put_digits(number, random_of(p, v)) - number);
 			break;
 		case PIECE_ROW:
 			len += cell_of(p, v).len;
@@ -238,7 +225,7 @@ char *template_render(const struct template *t, const struct template_values *v,
 			out = put_slice(out, p->text);
 			break;
 		case PIECE_SEQ:
-			out = put_number(out, (int64_t)v->tick);
+			out = put_digits(out, (int64_t)v->tick);
 			break;
 		case PIECE_UUID: {
 			uint64_t a = draw(v->test, p, v->tick);
@@ -247,7 +234,7 @@ char *template_render(const struct template *t, const struct template_values *v,
 			break;
 		}
 		case PIECE_RANDOM:
-			out = put_number(out, random_of(p, v));
+			out = put_digits(out, random_of(p, v));
 			break;
 		case PIECE_ROW:
 			out = put_slice(out, cell_of(p, v));

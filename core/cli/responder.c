@@ -21,7 +21,8 @@
 
 struct responder_shared {
 	atomic_uint_fast64_t requests;
-	atomic_int_fast64_t frozen;
+	atomic_int_fast64_t longest; /* ns between two answers */
+	atomic_bool frozen; /* and goes on */
 };
 
 static int64_t now_ns(void)
@@ -54,6 +55,17 @@ static void take_peers(int listener, int epoll)
 	}
 }
 
+/* Between this answer and the one before. */
+static void note_gap(struct responder_shared *shared)
+{
+	static int64_t last;
+	int64_t now = now_ns();
+
+	if (last && now - last > atomic_load(&shared->longest))
+		atomic_store(&shared->longest, now - last);
+	last = now;
+}
+
 static void answer_peer(struct responder_shared *shared, int fd)
 {
 	char request[16384];
@@ -63,10 +75,12 @@ static void answer_peer(struct responder_shared *shared, int fd)
 		return;
 	if (n > 0)
 		n = send(fd, ANSWER, sizeof ANSWER - 1, MSG_NOSIGNAL);
-	if (n <= 0)
+	if (n <= 0) {
 		close(fd);
-	else
-		atomic_fetch_add(&shared->requests, 1);
+		return;
+	}
+	note_gap(shared);
+	atomic_fetch_add(&shared->requests, 1);
 }
 
 static _Noreturn void serve(struct responder_shared *shared, int listener)
@@ -91,16 +105,13 @@ static _Noreturn void serve(struct responder_shared *shared, int listener)
 
 static _Noreturn void freeze(struct responder_shared *shared, pid_t target, uint64_t after, int64_t ns)
 {
-	int64_t begun;
-
 	while (atomic_load(&shared->requests) < after)
 		sleep_ns(SQ_MS);
-	begun = now_ns();
 	if (kill(target, SIGSTOP) < 0)
 		_exit(1);
 	sleep_ns(ns);
 	kill(target, SIGCONT);
-	atomic_store(&shared->frozen, now_ns() - begun);
+	atomic_store(&shared->frozen, true);
 	_exit(0);
 }
 
@@ -192,5 +203,5 @@ void responder_stop(struct responder *r)
 
 int64_t responder_frozen(const struct responder *r)
 {
-	return r->shared ? atomic_load(&r->shared->frozen) : 0;
+	return r->shared && atomic_load(&r->shared->frozen) ? atomic_load(&r->shared->longest) : 0;
 }

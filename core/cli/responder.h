@@ -23,7 +23,8 @@ struct responder {
 int responder_start(struct responder *r, uint64_t after, int64_t freeze, struct sq_err *err);
 void responder_stop(struct responder *r); /* harmless on a zeroed one */
 
-/* How long it was frozen, ns by the clock; 0 = it was not. */
+/* How long it was frozen, ns, as it went through it itself: the longest time between two of its answers. On a
+ * busy machine that is longer than it was stopped, since it has to get a CPU again. 0 = it was not. */
 int64_t responder_frozen(const struct responder *r);
 
 #endif

@@ -6,6 +6,9 @@
  * requests that take longer than t is (F - t) / D, and the percentile p stands at F - D (1 - p). A tool
  * that waits for answers before it sends the next request would see one slow request for each of its
  * connections instead.
+ *
+ * It fails when the machine gives squall too little CPU to be on time, and says what was measured, against
+ * which limit, and what helps; or when squall itself is wrong, which needs a report.
  */
 #ifndef CLI_SELFTEST_H
 #define CLI_SELFTEST_H

@@ -160,6 +160,7 @@ int admin_listen(struct admin *a, const char *listen, struct sq_err *err)
 	    .advertise = "",
 	    .max_header = 16 * 1024,
 	    .max_body = 1024,
+	    .max_bodies = 1 << 20,
 	    .header_timeout = 10 * SQ_S,
 	    .body_timeout = 10 * SQ_S,
 	    .idle_timeout = 60 * SQ_S,

@@ -25,7 +25,7 @@ extern const struct sq_opt conf_core_opts[];
 struct conf_listener {
 	const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "unix:/path"; port 0 = any free one */
 	const char *advertise; /* URL told to others; "" = as bound */
-	int64_t max_header, max_body; /* bytes */
+	int64_t max_header, max_body, max_bodies; /* bytes */
 	int64_t header_timeout, body_timeout, idle_timeout, write_timeout; /* ns */
 	int64_t max_connections;
 	int64_t stream_buffer; /* bytes */

@@ -30,11 +30,15 @@ const struct sq_opt conf_listener_opts[] = {
 	SQ_STRING(struct conf_listener, listen, "0.0.0.0:8000",
 		"Where to listen: host:port, [IPv6 address]:port or unix:/path. Port 0 takes any free one."),
 	SQ_STRING(struct conf_listener, advertise, "",
-		"URL under which others reach this listener; without one, the address as bound."),
+		"URL under which others reach this listener; without one, the address as bound, and where that is "
+		"all of them, POD_IP or this machine's own."),
 	SQ_SIZE(struct conf_listener, max_header, "16k", 1 << 10, 1 << 20,
 		"Longest request line with headers; more is answered 431."),
 	SQ_SIZE(struct conf_listener, max_body, "1M", 0, 1LL << 30,
 		"Longest request body; more is answered 413."),
+	SQ_SIZE(struct conf_listener, max_bodies, "256M", 1 << 20, 1LL << 40,
+		"Bytes of request bodies that are here at the same time, over all connections; one more is answered "
+		"503.", .flags = SQ_F_EXPERT),
 	SQ_DURATION(struct conf_listener, header_timeout, "10s", 100 * SQ_MS, 3600 * SQ_S,
 		"Longest wait for a whole request head.", .flags = SQ_F_EXPERT),
 	SQ_DURATION(struct conf_listener, body_timeout, "30s", 100 * SQ_MS, 3600 * SQ_S,

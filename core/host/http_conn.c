@@ -348,6 +348,7 @@ void http_conn_free(struct http_conn *c)
 	if (rq && !rq->handed) {
 		http_request_free(rq, s);
 	} else if (rq) {
+		http_request_uncount(rq, s); /* it is in a role's hands, and goes on without us */
 		rq->conn = NULL;
 		if (rq->pub.gone && !rq->told)
 			rq->pub.gone(&rq->pub);

@@ -66,6 +66,7 @@ struct http_server {
 	ev_prepare turn_end;
 	ev_timer turn_start; /* runs when again is not empty */
 	int64_t count, beyond; /* connections within max_connections; those too many, being told */
+	int64_t bodies; /* bytes of all requests whose clients are there */
 	bool draining;
 	void (*empty)(void *arg);
 	void *empty_arg;
@@ -135,6 +136,7 @@ struct http_request {
 	bool handed; /* to the role, which has to answer it */
 	bool told; /* gone() was called */
 	struct buf bytes, body, extra; /* the head as it came, the body, header fields of the answer */
+	int64_t counted; /* of the body, in the server's bodies */
 	struct http_head head; /* points into bytes */
 	char peer[48];
 };
@@ -178,6 +180,7 @@ size_t http_conn_take(struct http_conn *c, const char *data, size_t len);
 /* http_reply.c */
 struct http_request *http_request_new(struct http_server *s); /* NULL: no memory */
 void http_request_free(struct http_request *rq, struct http_server *s); /* to the stock of s, or s = NULL */
+void http_request_uncount(struct http_request *rq, struct http_server *s); /* out of the server's bodies */
 void http_request_astray(struct http_request *rq); /* answers one without a route: 404 or 405 */
 struct http_request *http_request_of(struct sq_http *pub);
 /* rq: what is answered; NULL if it could not even be read. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/digits.h"
 #include "core/base/text.h"
 
 #define REQUEST_MAGIC 0x72657175u
@@ -37,8 +38,16 @@ static void give_back(struct buf *b)
 		buf_reset(b);
 }
 
+void http_request_uncount(struct http_request *rq, struct http_server *s)
+{
+	s->bodies -= rq->counted;
+	rq->counted = 0;
+}
+
 void http_request_free(struct http_request *rq, struct http_server *s)
 {
+	if (s)
+		http_request_uncount(rq, s);
 	rq->magic = 0;
 	if (!s || s->spare_request_count == HTTP_STOCK) {
 		buf_free(&rq->bytes);
@@ -80,16 +89,11 @@ static void put_field(struct buf *out, const char *name, const char *value)
 	buf_add(out, "\r\n", 2);
 }
 
-static void put_number(struct buf *out, uint64_t n)
+static void put_number(struct buf *out, size_t n)
 {
-	char digits[20];
-	unsigned at = sizeof digits;
+	char digits[DIGITS_MAX];
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	buf_add(out, digits + at, sizeof digits - at);
+	buf_add(out, digits, (size_t)(put_digits(digits, (int64_t)n) - digits));
 }
 
 static void put_framing(struct buf *out, const struct http_answer *a, bool minor0)
@@ -113,7 +117,7 @@ void http_answer(struct http_conn *c, const struct http_request *rq, const struc
 
 	assert(a->status >= 200 && a->status <= 599);
 	buf_str(out, "HTTP/1.1 ");
-	put_number(out, (uint64_t)a->status);
+	put_number(out, (size_t)a->status);
 	buf_add(out, " ", 1);
 	buf_str(out, http_phrase(a->status));
 	buf_add(out, "\r\n", 2);
@@ -173,11 +177,14 @@ static struct sq_slice header(const struct sq_http *rq, const char *name)
 /* Those that frame the message, or that every answer has. */
 static bool is_ours(const char *name)
 {
-	static const char *const ours[] = {"Connection", "Content-Length", "Content-Type", "Date",
-	                                   "Transfer-Encoding"};
+	static const struct sq_slice ours[] = {
+	    {"Connection", 10}, {"Content-Length", 14},    {"Content-Type", 12},
+	    {"Date", 4},        {"Transfer-Encoding", 17},
+	};
+	const size_t len = strlen(name);
 
 	for (size_t i = 0; i < SQ_LEN(ours); i++)
-		if (strcasecmp(name, ours[i]) == 0)
+		if (ours[i].len == len && strcasecmp(name, ours[i].data) == 0)
 			return true;
 	return false;
 }
@@ -186,14 +193,8 @@ static int set(struct sq_http *pub, const char *name, const char *value)
 {
 	struct http_request *rq = http_request_of(pub);
 
-	if (*name == '\0' || is_ours(name))
+	if (!http_is_field(name, value) || is_ours(name))
 		return -EINVAL;
-	for (const char *p = name; *p; p++)
-		if (*p <= ' ' || *p > '~' || strchr("\"(),/:;<=>?@[\\]{}", *p))
-			return -EINVAL;
-	for (const char *p = value; *p; p++)
-		if (((unsigned char)*p < ' ' && *p != '\t') || *p == 127)
-			return -EINVAL;
 	put_field(&rq->extra, name, value);
 	return buf_failed(&rq->extra) ? -ENOMEM : 0;
 }

@@ -78,6 +78,28 @@ static void refuse_body(struct http_conn *c)
 		                 (long long)c->server->conf->max_body);
 }
 
+/* Clients that send large bodies slowly must not take all memory, however many there are. One alone may
+ * always. */
+static bool keep_body(struct http_conn *c, struct sq_slice run)
+{
+	struct http_server *s = c->server;
+	struct http_request *rq = c->rq;
+	int64_t others = s->bodies - rq->counted;
+
+	if (others > 0 && s->bodies + (int64_t)run.len > s->conf->max_bodies) {
+		http_conn_refuse(
+		    c, 503,
+		    "the bodies of other requests take %lld bytes already: try again in a moment, or "
+		    "raise max_bodies",
+		    (long long)others);
+		return false;
+	}
+	s->bodies += (int64_t)run.len;
+	rq->counted += (int64_t)run.len;
+	buf_add(&rq->body, run.data, run.len);
+	return true;
+}
+
 /* A request without a route is answered when its body has been read, so that the connection can
  * go on; unless it asks first or is large: then the client need not send all that. */
 static void expect_body(struct http_conn *c)
@@ -178,8 +200,8 @@ static size_t take_body(struct http_conn *c, const char *data, size_t len)
 		return len;
 	}
 	c->room -= run.len;
-	if (rq->route.row)
-		buf_add(&rq->body, run.data, run.len);
+	if (rq->route.row && !keep_body(c, run))
+		return len;
 	if (c->body.done) {
 		c->more = (size_t)n < len;
 		hand_over(c);

@@ -8,6 +8,7 @@
 #include "instance_table.h"
 #include "loader.h"
 #include "log.h"
+#include "own_url.h"
 
 static void linger_over(struct sq_timer *t)
 {
@@ -39,13 +40,17 @@ void instance_init(struct instance *i, struct process *p, const struct conf_plug
 int instance_listen(struct instance *i, struct http_site first, struct sq_err *err)
 {
 	const struct http_site sites[] = {first, {.routes = i->role.routes}, {.routes = NULL}};
+	int r;
 
 	if (!i->role.routes)
 		return 0;
-	return http_server_open(
+	r = http_server_open(
 	    &(struct http_server_opts){
 	        .loop = i->process->loop->ev, .conf = i->conf->listener, .sites = sites, .what = i->name},
 	    &i->server, err);
+	if (r == 0)
+		own_url(http_server_url(i->server), i->url);
+	return r;
 }
 
 /* Makes the instance known to, or forgotten by, those that are created after it. */

@@ -10,6 +10,7 @@
 #define HOST_INSTANCE_H
 
 #include "conf.h"
+#include "http_listen.h"
 #include "http_server.h"
 #include "op.h"
 #include "pool.h"
@@ -49,6 +50,7 @@ struct instance {
 	struct op_carrier work, life; /* its work in the pool; its own drain */
 	struct sq_op drain;
 	struct http_server *server;
+	char url[HTTP_URL_MAX]; /* of its listener, for others */
 	bool drain_ended, server_empty, lingering, in_destroy;
 	struct sq_timer linger; /* for connections that outlive the role's own drain */
 	enum instance_ready ready;

@@ -29,7 +29,7 @@ static const char *get_url(void *ctx)
 		return NULL;
 	if (*i->conf->listener->advertise)
 		return i->conf->listener->advertise;
-	return http_server_url(i->server);
+	return i->url;
 }
 
 static int64_t get_now(void *ctx)

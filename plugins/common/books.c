@@ -296,11 +296,9 @@ void books_lose(struct books *b, uint64_t unconfirmed, uint64_t never)
 	l->unconfirmed += unconfirmed + b->pending;
 	l->dropped[DROPPED_WORKER_LOST] += never;
 	l->in_flight_at_end += b->in_flight;
-	for (; b->in_flight > 0; b->in_flight--) {
-		hist_add_censored(b->hist[H_SERVICE], 0);
-		hist_add_censored(b->hist[H_RESPONSE], 0);
-	}
-	b->pending = 0;
+	hist_add_censored_many(b->hist[H_SERVICE], 0, b->in_flight);
+	hist_add_censored_many(b->hist[H_RESPONSE], 0, b->in_flight);
+	b->in_flight = b->pending = 0;
 }
 
 static void merge_samples(struct books *into, const struct books *from)

@@ -63,23 +63,25 @@ struct request_times {
 };
 
 /*
- * One of the slowest, or an error. The engine keeps one for each connection and fills status to
- * body_len as the answer comes; the books fill the rest, and copy it only when they keep it.
+ * One of the slowest, or an error. The engine keeps one for each connection and fills status, body and what
+ * as the answer comes; the books fill the rest, and copy it only when they keep it.
  */
 struct sample {
+	/* Every answer writes these, the rest is for those that are kept. */
+	int status; /* 0 = none */
+	uint16_t body_len;
+	char what[96]; /* error text, or "" */
+	char body[512]; /* first bytes of the answer's body */
+
+	uint32_t request; /* which of the plan's */
 	uint64_t tick;
 	int64_t offset; /* due - T0, ns */
 	int64_t response, service; /* ns, as far as they went */
 	int64_t pickup, wait; /* ns */
 	int64_t first_byte; /* ns from sent; -1 = none came */
 	int64_t dns, connect, tls; /* ns, of a connection that was opened for it; -1 = none was */
-	int status; /* 0 = none */
-	uint32_t request; /* which of the plan's */
 	char address[64]; /* numeric address of the target, with port */
 	char worker[64]; /* that sent it, set by who merges */
-	char what[96]; /* error text, or "" */
-	char body[512]; /* first bytes of the answer's body */
-	uint16_t body_len;
 };
 
 struct books {

@@ -43,7 +43,7 @@ enum test_event {
 	E_EVENTS
 };
 
-/* How a test ends. Words are static. */
+/* How a test ends. Words live as long as the test. */
 struct outcome {
 	enum test_state state; /* a terminal one, or T_STATES while undecided */
 	const char *reason; /* "cancelled", "queue_timeout", "workers_lost", ...; NULL for completed */

@@ -282,6 +282,18 @@ int merger_take(struct merger *m, const struct report *r)
 	return 1;
 }
 
+void merger_drop(struct merger *m, const char *uid)
+{
+	struct worker **w = find(m, uid);
+
+	if (!w)
+		return;
+	worker_free(*w);
+	m->count--;
+	memmove(w, w + 1, (size_t)(m->workers + m->count - w) * sizeof *w);
+	m->stale = true;
+}
+
 const struct report *merger_report(const struct merger *m, const char *uid)
 {
 	struct worker **w = find(m, uid);

@@ -22,6 +22,9 @@ void merger_free(struct merger *m);
  * nothing. 1: taken, 0: old, -ENOMEM: nothing happened. */
 int merger_take(struct merger *m, const struct report *r);
 
+/* Forgets the worker, as if none of its reports had come. */
+void merger_drop(struct merger *m, const char *uid);
+
 /* Their books have no histograms (NULL): those are only kept for the sum. */
 const struct report *merger_report(const struct merger *m, const char *uid); /* NULL: none came */
 uint32_t merger_count(const struct merger *m); /* workers that reported */

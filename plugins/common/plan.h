@@ -178,5 +178,6 @@ struct json_object *plan_write(const struct plan *p);
 /* Replaces the values of Authorization, Cookie and those that secret_headers names in a plan's document,
  * which others may read then. False without memory: the document must not be shown. */
 bool plan_hide_secrets(struct json_object *doc);
+bool plan_is_secret(const struct plan *p, const char *header); /* by the header's name, in any case */
 
 #endif

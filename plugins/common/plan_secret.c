@@ -84,15 +84,31 @@ struct json_object *plan_write_secret_headers(const struct plan *p)
 	return doc_close(o, good);
 }
 
-/* more: the names of the document's own list, which may be anything. */
-static bool is_secret(const char *name, struct json_object *more)
+static bool is_always_secret(const char *name)
 {
 	static const char *const always[] = {"Authorization", "Proxy-Authorization", "Cookie"};
-	size_t count = json_object_is_type(more, json_type_array) ? json_object_array_length(more) : 0;
 
 	for (size_t i = 0; i < SQ_LEN(always); i++)
 		if (strcasecmp(name, always[i]) == 0)
 			return true;
+	return false;
+}
+
+bool plan_is_secret(const struct plan *p, const char *name)
+{
+	for (uint32_t i = 0; i < p->secret_header_count; i++)
+		if (strcasecmp(name, p->secret_headers[i]) == 0)
+			return true;
+	return is_always_secret(name);
+}
+
+/* more: the names of the document's own list, which may be anything. */
+static bool is_secret(const char *name, struct json_object *more)
+{
+	size_t count = json_object_is_type(more, json_type_array) ? json_object_array_length(more) : 0;
+
+	if (is_always_secret(name))
+		return true;
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *v = json_object_array_get_idx(more, i);
 

@@ -101,6 +101,7 @@ void record_free(struct test_record *r); /* what it owns; harmless on a zeroed o
  */
 int record_step(struct test_record *r, int64_t now, enum test_state state, const char *reason,
                 const char *detail, const char *by);
+int64_t record_stepped(const struct test_record *r); /* when the last step was, Unix ms */
 int record_lose_worker(struct test_record *r, const char *uid); /* 0 or -ENOMEM */
 
 /* Copies as much as fits, whole characters of UTF-8 only. NULL counts as "". */

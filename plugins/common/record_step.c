@@ -49,6 +49,14 @@ int record_step(struct test_record *r, int64_t now, enum test_state state, const
 	return 0;
 }
 
+int64_t record_stepped(const struct test_record *r)
+{
+	size_t n = json_object_array_length(r->history);
+	struct json_object *last = json_object_array_get_idx(r->history, n - 1);
+
+	return json_object_get_int64(json_object_object_get(last, "at"));
+}
+
 int record_lose_worker(struct test_record *r, const char *uid)
 {
 	return doc_append(r->workers.lost, json_object_new_string(uid)) ? 0 : -ENOMEM;

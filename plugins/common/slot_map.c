@@ -11,6 +11,32 @@ static uint32_t slot_count(const struct slot_map *m)
 	return m->workers * SLOTS_PER_WORKER;
 }
 
+static struct slot_place *place_of(const struct slot_map *m, uint32_t place)
+{
+	return &m->places[place == SLOT_NOBODY ? m->workers : place];
+}
+
+/* Backwards, so that each chain is in rising order. */
+static void chain(struct slot_map *m)
+{
+	for (uint32_t i = 0; i <= m->workers; i++)
+		m->places[i] = (struct slot_place){
+		    .slot = SLOT_NOBODY, .past = SLOT_NOBODY, .took = m->places[i].took};
+	for (uint32_t i = slot_count(m); i-- > 0;) {
+		struct slot_place *p = place_of(m, m->owners[i].place);
+
+		m->owners[i].next = p->slot;
+		p->slot = i;
+		p->held++;
+	}
+	for (uint32_t i = m->past_count; i-- > 0;) {
+		struct slot_place *p = place_of(m, m->past[i].place);
+
+		m->past[i].next = p->past;
+		p->past = i;
+	}
+}
+
 int slot_map_init(struct slot_map *m, uint32_t workers)
 {
 	struct slot_map map = {.workers = workers};
@@ -20,10 +46,14 @@ int slot_map_init(struct slot_map *m, uint32_t workers)
 	if (__builtin_mul_overflow(workers, SLOTS_PER_WORKER, &count))
 		return -ENOMEM;
 	map.owners = calloc(count, sizeof *map.owners);
-	if (!map.owners)
+	map.places = calloc(workers + 1u, sizeof *map.places);
+	if (!map.owners || !map.places) {
+		slot_map_free(&map);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < count; i++)
 		map.owners[i].place = i % workers;
+	chain(&map);
 	*m = map;
 	return 0;
 }
@@ -35,6 +65,7 @@ void slot_map_free(struct slot_map *m)
 	free(m->moves);
 	free(m->owners);
 	free(m->past);
+	free(m->places);
 	*m = (struct slot_map){0};
 }
 
@@ -72,57 +103,50 @@ int slot_map_move(struct slot_map *m, const struct slot_move *move)
 	if (move->to_count)
 		memcpy(kept->to, move->to, move->to_count * sizeof *kept->to);
 	m->move_count++;
-	for (uint32_t i = 0; i < slot_count(m); i++) {
+	for (uint32_t i = place_of(m, move->place)->slot; i != SLOT_NOBODY; i = m->owners[i].next) {
 		struct slot_owner *o = &m->owners[i];
 		uint64_t from = o->from > move->until ? o->from : move->until;
 
-		if (o->place != move->place)
-			continue;
-		m->past[m->past_count++] = (struct slot_past){i, o->place, o->from, from};
+		m->past[m->past_count++] = (struct slot_past){
+		    .slot = i, .place = o->place, .from = o->from, .until = from};
 		o->from = from;
 		o->place = move->to_count ? move->to[turn++ % move->to_count] : SLOT_NOBODY;
 	}
+	for (uint32_t i = 0; i < move->to_count; i++)
+		place_of(m, move->to[i])->took = true;
+	chain(m);
 	return 0;
 }
 
 void slot_map_share(const struct slot_map *m, uint32_t place, struct slots *out)
 {
 	assert(out->count == slot_count(m));
-	for (uint32_t i = 0; i < out->count; i++)
-		out->from[i] = m->owners[i].place == place ? m->owners[i].from : SCHEDULE_NEVER;
+	memset(out->from, 0xff, out->count * sizeof *out->from); /* SCHEDULE_NEVER */
+	for (uint32_t i = place_of(m, place)->slot; i != SLOT_NOBODY; i = m->owners[i].next)
+		out->from[i] = m->owners[i].from;
 }
 
 uint32_t slot_map_held(const struct slot_map *m, uint32_t place)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < slot_count(m); i++)
-		n += m->owners[i].place == place;
-	return n;
+	return place_of(m, place)->held;
 }
 
 bool slot_map_moved(const struct slot_map *m, uint32_t place)
 {
-	for (uint32_t i = 0; i < m->move_count; i++)
-		for (uint32_t k = 0; k < m->moves[i].to_count; k++)
-			if (m->moves[i].to[k] == place)
-				return true;
-	return false;
+	return place_of(m, place)->took;
 }
 
 uint64_t slot_map_ticks(const struct slot_map *m, uint32_t place, uint64_t below)
 {
 	uint64_t ticks = 0;
 
-	for (uint32_t i = 0; i < slot_count(m); i++)
-		if (m->owners[i].place == place)
-			ticks += slot_count_ticks(i, slot_count(m), m->owners[i].from, below);
-	for (uint32_t i = 0; i < m->past_count; i++) {
+	for (uint32_t i = place_of(m, place)->slot; i != SLOT_NOBODY; i = m->owners[i].next)
+		ticks += slot_count_ticks(i, slot_count(m), m->owners[i].from, below);
+	for (uint32_t i = place_of(m, place)->past; i != SLOT_NOBODY; i = m->past[i].next) {
 		const struct slot_past *p = &m->past[i];
 
-		if (p->place == place)
-			ticks += slot_count_ticks(p->slot, slot_count(m), p->from,
-			                          p->until < below ? p->until : below);
+		ticks += slot_count_ticks(p->slot, slot_count(m), p->from,
+		                          p->until < below ? p->until : below);
 	}
 	return ticks;
 }

@@ -28,14 +28,20 @@ struct slot_map {
 	struct slot_move *moves; /* in order */
 	uint32_t move_count;
 	struct slot_owner {
-		uint32_t place;
+		uint32_t place, next; /* next: slot of the same place, SLOT_NOBODY = it is the last */
 		uint64_t from;
 	} * owners; /* of each slot, now */
 	struct slot_past {
-		uint32_t slot, place;
+		uint32_t slot, place, next; /* next: entry of the same place */
 		uint64_t from, until;
 	} * past; /* who had it before */
 	uint32_t past_count;
+	/* So that nobody has to look at all slots for those of one. The last one is of SLOT_NOBODY. */
+	struct slot_place {
+		uint32_t slot, past; /* the first ones */
+		uint32_t held; /* slots */
+		bool took; /* it took some over, ever */
+	} * places;
 };
 
 int slot_map_init(struct slot_map *m, uint32_t workers); /* the first deal: slots_deal(); 0 or -ENOMEM */

@@ -1,11 +1,15 @@
 /* timeline.c - what happened in one second, as the difference of two cumulative books. */
 #include "timeline.h"
 
+#include <errno.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "core/base/buf.h"
 #include "doc.h"
+
+#define POINT_DEPTH 4
 
 /* Cumulative counts, so that a point is a difference. */
 struct counts {
@@ -90,14 +94,11 @@ static bool put_percentile(struct json_object *o, const char *name, const struct
 	return doc_put_ms(o, name, h->count ? hist_percentile(h, percent) : -1);
 }
 
-static bool put_latencies(struct json_object *o, const struct timeline *t)
+static bool put_latencies(struct json_object *o, const struct hist *h)
 {
-	const struct hist *h = t->response_now;
-
 	return put_percentile(o, "p50", h, 50) && put_percentile(o, "p90", h, 90) &&
 	       put_percentile(o, "p95", h, 95) && put_percentile(o, "p99", h, 99) &&
-	       put_percentile(o, "p99_9", h, 99.9) && doc_put_ms(o, "max", h->count ? h->max : -1) &&
-	       put_percentile(o, "lag_p99", t->lag_now, 99);
+	       put_percentile(o, "p99_9", h, 99.9) && doc_put_ms(o, "max", h->count ? h->max : -1);
 }
 
 static bool put_blob(struct json_object *o, const struct hist *h)
@@ -130,11 +131,117 @@ struct json_object *timeline_point(struct timeline *t, const struct timeline_now
 	good = doc_put_count(o, "t", now->second) &&
 	       put_since(o, "offered", counts.offered, before->offered) &&
 	       put_since(o, "sent", counts.sent, before->sent) && put_since(o, "ok", counts.ok, before->ok) &&
-	       put_since(o, "errors", counts.errors, before->errors) && put_latencies(o, t) &&
+	       put_since(o, "errors", counts.errors, before->errors) && put_latencies(o, t->response_now) &&
+	       put_percentile(o, "lag_p99", t->lag_now, 99) &&
 	       doc_put_count(o, "in_flight", now->books->in_flight) &&
 	       doc_put_count(o, "workers", now->workers) && put_cpu(o, &counts, before, now->workers) &&
 	       put_blob(o, t->response_now);
 	if (good)
 		remember(t, &counts, now->books);
 	return doc_close(o, good);
+}
+
+/* --- two in one ------------------------------------------------------------------------------ */
+
+static uint64_t count_of(struct json_object *o, const char *name)
+{
+	return json_object_get_uint64(json_object_object_get(o, name));
+}
+
+/* NAN for null. */
+static double number_of(struct json_object *o, const char *name)
+{
+	struct json_object *v = json_object_object_get(o, name);
+
+	return v ? json_object_get_double(v) : NAN;
+}
+
+/* The highest value is told more exactly than by its bucket. */
+static int add_blob(struct hist *sum, struct hist *scratch, struct json_object *point)
+{
+	struct json_object *blob = json_object_object_get(point, "hist");
+	double max = number_of(point, "max");
+	int r;
+
+	if (!json_object_is_type(blob, json_type_string))
+		return -EBADMSG;
+	r = hist_decode(scratch, json_object_get_string(blob), (size_t)json_object_get_string_len(blob),
+	                NULL);
+	if (r < 0)
+		return r == -ENOMEM ? r : -EBADMSG;
+	if (scratch->count > 0 && max * SQ_MS < (double)scratch->max)
+		scratch->max = llround(max * SQ_MS);
+	hist_merge(sum, scratch);
+	return 0;
+}
+
+static bool put_sum(struct json_object *o, const char *name, struct json_object *a, struct json_object *b)
+{
+	return doc_put_count(o, name, count_of(a, name) + count_of(b, name));
+}
+
+static bool put_last(struct json_object *o, const char *name, struct json_object *b)
+{
+	return doc_put_count(o, name, count_of(b, name));
+}
+
+static bool put_lag(struct json_object *o, double a, double b)
+{
+	double most = fmax(a, b); /* the other one, when one of them is NAN */
+
+	return doc_put_ms(o, "lag_p99", isnan(most) ? -1 : llround(most * SQ_MS));
+}
+
+static bool put_mean_cpu(struct json_object *o, double a, double a_seconds, double b, double b_seconds)
+{
+	double mean = (a * a_seconds + b * b_seconds) / (a_seconds + b_seconds);
+
+	return isnan(mean) ? doc_put_null(o, "cpu") : doc_put_decimal(o, "cpu", llround(mean * 10), 1);
+}
+
+static struct json_object *both(struct json_object *a, struct json_object *b, uint64_t begin,
+                                const struct hist *h)
+{
+	struct json_object *o = json_object_new_object();
+	uint64_t mid = count_of(a, "t") + 1, end = count_of(b, "t") + 1;
+
+	return doc_close(o, put_last(o, "t", b) && put_sum(o, "offered", a, b) && put_sum(o, "sent", a, b) &&
+	                        put_sum(o, "ok", a, b) && put_sum(o, "errors", a, b) && put_latencies(o, h) &&
+	                        put_lag(o, number_of(a, "lag_p99"), number_of(b, "lag_p99")) &&
+	                        put_last(o, "in_flight", b) && put_last(o, "workers", b) &&
+	                        put_mean_cpu(o, number_of(a, "cpu"), (double)mid - (double)begin,
+	                                     number_of(b, "cpu"), (double)end - (double)mid) &&
+	                        put_blob(o, h));
+}
+
+static int merge_points(struct json_object *a, struct json_object *b, uint64_t begin,
+                        struct json_object **ret)
+{
+	struct hist *sum = hist_new(), *scratch = hist_new();
+	int r = sum && scratch ? add_blob(sum, scratch, a) : -ENOMEM;
+
+	if (r == 0)
+		r = add_blob(sum, scratch, b);
+	if (r == 0 && !(*ret = both(a, b, begin, sum)))
+		r = -ENOMEM;
+	hist_free(sum);
+	hist_free(scratch);
+	return r;
+}
+
+int timeline_merge(struct sq_slice earlier, struct sq_slice later, uint64_t begin, struct json_object **ret)
+{
+	struct json_object *a = NULL, *b = NULL;
+	struct sq_err err;
+	int r = doc_parse(earlier, POINT_DEPTH, &a, &err);
+
+	if (r == 0)
+		r = doc_parse(later, POINT_DEPTH, &b, &err);
+	if (r == 0)
+		r = json_object_is_type(a, json_type_object) && json_object_is_type(b, json_type_object)
+		        ? merge_points(a, b, begin, ret)
+		        : -EBADMSG;
+	json_object_put(a);
+	json_object_put(b);
+	return r;
 }

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include <squall/util.h>
+
 #include "books.h"
 
 struct json_object;
@@ -33,5 +35,13 @@ struct timeline_now {
  * may be asked for again.
  */
 struct json_object *timeline_point(struct timeline *t, const struct timeline_now *now);
+
+/*
+ * Two neighbours, as they were stored, in one: it has the later one's t, and stands for both. begin: the
+ * second that the earlier one begins with. Counts are added, latencies are those of both; but lag_p99 is the
+ * higher one, as no lags are stored, and cpu a mean over the seconds. 0, -ENOMEM, or -EBADMSG: one of them is
+ * no point.
+ */
+int timeline_merge(struct sq_slice earlier, struct sq_slice later, uint64_t begin, struct json_object **ret);
 
 #endif

@@ -11,7 +11,7 @@ rounds=${1:-200} seed=${2:-$RANDOM}
 
 [ -x "$build/squalld" ] || { echo "chaos.sh: no $build/squalld: build first (deploy/quickstart.sh) or set SQUALL_BUILD" >&2; exit 2; }
 ./deploy/install-deps.sh test
-if top_builddir=$build top_srcdir=$PWD /usr/bin/python3 tests/integration/chaos.py "$rounds" "$seed" | { grep -v "^ok" || true; }; then
+if top_builddir=$build top_srcdir=$PWD /usr/bin/python3 tests/integration/chaos.py "$rounds" "$seed" | { grep --line-buffered -v "^ok" || true; }; then
 	result=PASS
 else
 	result=FAIL

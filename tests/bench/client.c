@@ -17,10 +17,12 @@
 
 #include "tests/bench/bench.h"
 
-#define REQUEST                      \
-	"POST /hit HTTP/1.1\r\n"     \
-	"Host: 127.0.0.1\r\n"        \
-	"User-Agent: client/1.0\r\n" \
+/* As squall's, in every byte but the test's name and the port's digits. */
+#define REQUEST                                                   \
+	"POST /hit HTTP/1.1\r\n"                                  \
+	"Host: 127.0.0.1:12345\r\n"                               \
+	"User-Agent: squall/" PACKAGE_VERSION "\r\n"              \
+	"X-Squall-Test: 00000000-0000-0000-0000-000000000000\r\n" \
 	"Content-Length: 0\r\n\r\n"
 
 static int dial(int port)

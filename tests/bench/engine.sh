@@ -6,16 +6,16 @@
 # fast as it goes, in interleaved slices (slices.c): wrk (Debian's), the floor (client.c: blocking send
 # and recv, nothing else) and squall, a worker under its orchestrator with everything on (histograms,
 # ledger, phases, a report a second). The server is responder.c: one thread, epoll, the same small
-# answer to everybody. Client and server have a core each. Compared are CPU per request (all threads of
-# the client; with it goes the peer's part of loopback TCP), requests per second and system calls per
-# request, as ratios of each round: median and quartiles.
+# answer to everybody, and everybody sends the same request. Client and server have a core each. Compared
+# are CPU per request (all threads of the client; with it goes the peer's part of loopback TCP), requests
+# per second and system calls per request, as ratios of each round: median and quartiles.
 #
 # Then over TLS 1.3 (64 and 256 connections, those of LIST), against wrk alone.
 #
 # Goals, from 16 connections on: at most 0.80 of wrk's CPU and 1.15 of the floor's, at least 1.25 times
-# wrk's requests, at most 2.15 system calls; over TLS not more CPU than wrk. One connection is shown and not judged: there everybody
-# waits for the wake-up. Exits 1 on a MISS. --json: the last line is one object with
-# cpu_ratio_to_wrk by connections.
+# wrk's requests, at most 2.15 system calls; over TLS not more CPU than wrk. One connection is shown and
+# not judged: there everybody waits for the wake-up. Exits 1 on a MISS. --json: the last line is one object
+# with cpu_ratio_to_wrk by connections.
 # shellcheck source=tests/bench/bench.sh
 . "$(dirname "$0")/bench.sh"
 
@@ -40,15 +40,27 @@ plan() { # plan SCHEME CONNECTIONS
 		"$1" "$port" "$2" "$tls"
 }
 
+# wrk's request, with the lines that squall's has. Without a function in it wrk makes its bytes once.
+{
+	printf 'wrk.method = "POST"\nwrk.body = ""\n'
+	printf 'wrk.headers["User-Agent"] = "squall/%s"\n' "$("$build/squall" --version | cut -d' ' -f2)"
+	printf 'wrk.headers["X-Squall-Test"] = "00000000-0000-0000-0000-000000000000"\n'
+} >"$work/request.lua"
+
 # connected N PID: whether a client holds this many connections to the server.
 # shellcheck disable=SC2317 # until_true calls it
 connected() {
 	[ "$(find "/proc/$2/fd" -lname 'socket:*' 2>/dev/null | wc -l)" -ge "$1" ]
 }
 
-# ready CONNECTIONS NAME PID: a client has its connections and waits for its turn.
+# shellcheck disable=SC2317
+more_than() { [ "$(served)" -gt "$1" ]; }
+
+# ready CONNECTIONS NAME PID: a client has its connections, is being answered, while all others are stopped, and
+# waits for its turn.
 ready() {
 	until_true "$2's connections" connected "$1" "$3"
+	until_true "answers to $2" more_than "$(served)"
 	kill -STOP "$3"
 	clients+=("$2=$3")
 }
@@ -58,7 +70,7 @@ measure() {
 	local n=${1%.tls} scheme=http began=() clients=()
 	[ "$n" = "$1" ] || scheme=https
 	responder 0 "${1#"$n"}"
-	begin "$client_core" wrk -t1 -c "$n" -d 3600s --timeout 60s "$scheme://127.0.0.1:$port/hit" >"$work/wrk.log" 2>&1
+	begin "$client_core" wrk -t1 -c "$n" -d 3600s --timeout 60s -s "$work/request.lua" "$scheme://127.0.0.1:$port/hit" >"$work/wrk.log" 2>&1
 	began+=("$begun")
 	ready "$n" wrk "$begun"
 	if [ "$scheme" = http ]; then

@@ -2,7 +2,8 @@
 # target.sh [ROUNDS | --short]: POST /hit on our target against the spec's kind of stack (FastAPI, uvicorn
 # with uvloop and httptools, redis asyncio), interleaved in one run.
 #
-# Ours stands twice: with the store local, and with the store redis on a redis-server of its own.
+# Ours stands twice: with the store local, and with the store redis on a redis-server of its own. The floor is the
+# responder, which answers with fixed bytes: what the kernel alone takes for two system calls a request.
 #
 # Each round gives each server a fixed number of requests over 64 keep-alive connections (h2load);
 # client and server have a core each. Compared are requests per second and requests per second of
@@ -18,7 +19,7 @@ rounds=${1:-5}
 [ "$rounds" != --short ] || rounds=1
 goal=18 goal_redis=1.2
 connections=64
-ours_requests=60000 theirs_requests=6000
+ours_requests=120000 theirs_requests=6000
 bench_build
 
 answers() { curl -sf "$1"; }
@@ -44,6 +45,8 @@ roles = ( { plugin = "target"; listen = "127.0.0.1:$with_redis_port"; } );
 END
 begin "$server_core" "$build/squalld" -p "$build/.libs" -c "$work/redis.conf" 2>"$work/squalld_redis.log"
 with_redis_pid=$begun
+responder 1
+floor_port=$port floor_pid=$responder
 until_true "squalld" answers "http://127.0.0.1:$ours_port/readyz"
 until_true "squalld with redis" answers "http://127.0.0.1:$with_redis_port/readyz"
 until_true "FastAPI" answers "http://127.0.0.1:$theirs_port/stats"
@@ -70,8 +73,9 @@ for round in $(seq 0 "$rounds"); do
 	slice redis "$with_redis_port" "$ours_requests" "$with_redis_pid" "$own_redis_pid"
 	sent_redis=$((sent_redis + ours_requests))
 	slice theirs "$theirs_port" "$theirs_requests" "$theirs_pid" "$redis_pid"
+	slice floor "$floor_port" "$ours_requests" "$floor_pid"
 	sent_theirs=$((sent_theirs + theirs_requests))
-	[ "$round" -gt 0 ] || rm -f "$work/ours" "$work/redis" "$work/theirs"
+	[ "$round" -gt 0 ] || rm -f "$work/ours" "$work/redis" "$work/theirs" "$work/floor"
 done
 
 for side in "ours $ours_port $sent_ours" "redis $with_redis_port $sent_redis" "theirs $theirs_port $sent_theirs"; do
@@ -80,7 +84,7 @@ for side in "ours $ours_port $sent_ours" "redis $with_redis_port $sent_redis" "t
 	[ "$counted" = "$sent" ] || { echo "target.sh: $name counted $counted of $sent" >&2; exit 1; }
 done
 
-paste -d' ' "$work/ours" "$work/redis" "$work/theirs" | awk -v goal="$goal" -v goal_redis="$goal_redis" '
+paste -d' ' "$work/ours" "$work/redis" "$work/theirs" "$work/floor" | awk -v goal="$goal" -v goal_redis="$goal_redis" '
 	function sort(a, n,    i, j, t) { for (i = 2; i <= n; i++) { t = a[i]; for (j = i - 1; j > 0 && a[j] > t; j--) a[j + 1] = a[j]; a[j + 1] = t } }
 	function q(a, n, p) { return a[int((n - 1) * p + 1.5)] }
 	function column(k, out,    i) { for (i = 1; i <= n; i++) out[i] = v[i, k]; sort(out, n) }
@@ -90,11 +94,12 @@ paste -d' ' "$work/ours" "$work/redis" "$work/theirs" | awk -v goal="$goal" -v g
 		printf "%-36s %10d %10d %8.2f (%.2f .. %.2f)\n", what, q(a, n, .5), q(b, n, .5), q(r, n, .5), q(r, n, .25), q(r, n, .75)
 		return q(r, n, .5)
 	}
-	{ n++; for (k = 1; k <= 6; k++) v[n, k] = $k }
+	{ n++; for (k = 1; k <= 8; k++) v[n, k] = $k }
 	END {
 		printf "%-36s %10s %10s %22s\n", "median of " n " rounds", "this", "that", "ratio (quartiles)"
 		line("requests/s: local, FastAPI", 1, 5)
 		line("requests/s: redis, FastAPI", 3, 5)
+		line("requests/CPU second: floor, FastAPI", 8, 6)
 		local = line("requests/CPU second: local, FastAPI", 2, 6)
 		redis = line("requests/CPU second: redis, FastAPI", 4, 6)
 		cost = line("requests/CPU second: local, redis", 2, 4)

@@ -1,6 +1,7 @@
-"""backend.py - the same suite on every queue and store: local ones, and a Redis by each of its links.
+"""backend.py - the same suite on every queue and store: local ones, a Redis by each of its links, and the queue of
+Azure Service Bus beside either store.
 
-    for backend in backends():
+    for backend in backends(tap):
         with backend:
             Squalld(backend.of(text, state))
 
@@ -14,6 +15,7 @@ import sqlite3
 import sys
 import uuid
 
+import servicebus
 from redis_server import RedisServer
 
 
@@ -21,6 +23,11 @@ class Backend:
     """The transport and store of this machine. Another backend may own servers while its block runs."""
 
     name = "local"
+
+    @staticmethod
+    def missing():
+        """Why it cannot be had on this machine, or None."""
+        return None
 
     def __enter__(self):
         return self
@@ -77,29 +84,61 @@ class Redis(Backend):
         return self.server.client("XLEN", "squall:{%s}:jobs" % self.space(state.dir))
 
 
-class Given(Backend):
-    """The transport that SQUALL_TEST_TRANSPORT holds, as a group of a .conf; whoever set it has its server."""
+class ServiceBus(Backend):
+    """Beside the store of another backend. Its systems have a queue each."""
 
-    name = "the given transport"
+    missing = staticmethod(servicebus.missing)
 
-    def __init__(self, group):
-        self.group = group
+    def __init__(self, beside=LOCAL):
+        self.name, self.beside, self.broker = "servicebus" + ("" if beside is LOCAL else "-redis"), beside, None
+
+    def __enter__(self):
+        self.queues = set()
+        self.beside.__enter__()
+        self.broker = servicebus.Broker()
+        self.secret = self.broker.secret()
+        return self
+
+    def close(self):
+        self.broker.close()
+        self.beside.close()
+
+    def queue(self, text, state):
+        """The queue of a state, which is made for the first text: with the lock that stands there."""
+        name = Redis.space(state)
+        if name not in self.queues:
+            lock = re.search(r'transport[^}]*lock\s*=\s*"(\d+)s"', text)
+            self.broker.control("create", name=name, lock_ms=1000 * int(lock.group(1) if lock else 30))
+            self.queues.add(name)
+        return name
 
     def of(self, text, state=None):
-        return re.sub(r"transport\s*=\s*\{[^}]*\};", lambda _: "transport = %s;" % self.group, text)
+        bus = 'plugin = "servicebus"; connection_string = "file:%s"; queue = "%s";' % (
+            self.secret, self.queue(text, state))
+        text = re.sub(r'(transport\s*=\s*\{\s*)plugin\s*=\s*"local";', r'\1%s' % bus, text)
+        return self.beside.of(text, state)
+
+    def waiting(self, state, test_id=None):
+        queue = self.broker.state(Redis.space(state.dir))
+        return len([m for m in queue["waiting"] + queue["locked"] if test_id in (None, m["id"])])
+
+    def dead(self):
+        """The reasons of all dead letters."""
+        return [m["reason"] for name in self.queues for m in self.broker.state(name)["dead"]]
 
 
-def backends(short=("local", "redis-tcp"), full=("local", "redis-tcp", "redis-unix", "redis-tls")):
-    """Those named on the command line; else those of the short or the long form."""
-    given = os.environ.get("SQUALL_TEST_TRANSPORT")
-    if given:
-        yield Given(given)
-        return
-    known = [LOCAL, Redis("tcp"), Redis("unix"), Redis("tls")]
+def backends(tap, short=("local", "redis-tcp"), full=("local", "redis-tcp", "redis-unix", "redis-tls")):
+    """Those named on the command line; else those of the short or the long form. One that cannot be had is skipped."""
+    known = [LOCAL, Redis("tcp"), Redis("unix"), Redis("tls"), ServiceBus(), ServiceBus(Redis("tcp"))]
     wanted = [a for a in sys.argv[1:] if a in [b.name for b in known]]
     wanted = wanted or (full if os.environ.get("SQUALL_TEST_FULL") else short)
     for b in known:
-        if b.name in wanted:
-            print("# on %s" % b.name)
-            sys.stdout.flush()
-            yield b
+        if b.name not in wanted:
+            continue
+        why = b.missing()
+        if why:
+            tap.skip("all of it on %s" % b.name, why)
+            continue
+        print("# on %s" % b.name)
+        sys.stdout.flush()
+        yield b

@@ -132,7 +132,7 @@ class Faults:
             self.sleep(server.signal, seconds)
 
     def worker(self, how, seconds, which):
-        pids = workers_of()
+        pids = workers_of(None, [d.process.pid for d in self.world.daemons.values()])
         if not pids:
             return
         pid = pids[int(which * len(pids))]

@@ -20,11 +20,11 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
 
 
 class Counter:
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "serve"], stdin=subprocess.PIPE,
+    def __init__(self, address="127.0.0.1"):
+        self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), address], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
-        self.url = "http://127.0.0.1:%d/hit" % self.port
+        self.address, self.port = address, int(self.process.stdout.readline())
+        self.url = "http://%s:%d/hit" % (address, self.port)
 
     def __enter__(self):
         return self
@@ -34,7 +34,7 @@ class Counter:
 
     def count(self, test_id):
         """What has arrived of this test, and was read."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=30)
         connection.request("GET", "/count/" + test_id)
         n = int(connection.getresponse().read())
         connection.close()
@@ -46,10 +46,10 @@ class Counter:
 
 
 class Server:
-    def __init__(self):
+    def __init__(self, address):
         self.counts = collections.Counter()
         self.ready = selectors.DefaultSelector()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.listener = socket.create_server((address, 0), backlog=1024)
         self.ready.register(self.listener, selectors.EVENT_READ)
         self.ready.register(sys.stdin, selectors.EVENT_READ)
 
@@ -88,4 +88,4 @@ class Server:
 
 
 if __name__ == "__main__":
-    Server().run()
+    Server(sys.argv[1]).run()

@@ -227,9 +227,11 @@ class WallClock:
 class Suite:
     """Cases, and what they share. A subclass knows which."""
 
-    def __init__(self, backend=LOCAL):
-        self.backend = backend
-        self.counter = Counter()
+    case = Case
+
+    def __init__(self, backend=LOCAL, counter=None, at_once=AT_ONCE):
+        self.backend, self.at_once = backend, at_once
+        self.counter = counter or Counter()
         self.stalls = Stalls()
         self.cases = []
 
@@ -240,7 +242,7 @@ class Suite:
         tap = Notes(name)
         begun = time.monotonic()
         try:
-            with Case(self, tap) as case:
+            with self.case(self, tap) as case:
                 try:
                     run(case, *args)
                 except BaseException:
@@ -254,19 +256,19 @@ class Suite:
 
     def run(self, tap, only=""):
         chosen = [c for c in self.cases if only in c[0]]
-        with self.stalls, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        with self.stalls, concurrent.futures.ThreadPoolExecutor(self.at_once) as pool:
             for notes in pool.map(lambda c: self.run_one(*c), chosen):
                 for good, text, more in notes.checks:
                     tap.note(text) if good is None else tap.ok(good, text, *more)
         self.counter.close()
 
 
-def on_backends(suite, short=("local",), full=("local", "redis-tcp")):
+def on_backends(suite, short=("local",), full=("local", "redis-tcp", "servicebus", "servicebus-redis")):
     """Runs a subclass of Suite on each of them. ONLY in the environment: the cases whose names hold it."""
     tap = Tap()
     if not HAS_FAILPOINTS:
         tap.skip("what needs to be held at a place", "built without --enable-failpoints")
-    for backend in backends(short, full):
+    for backend in backends(tap, short, full):
         with backend:
             suite(backend).run(tap, os.environ.get("ONLY", ""))
     tap.done()

@@ -5,7 +5,8 @@
         r.client("GET", "total_hits")
         r.kill(); r.start()            # the same data when it was started with aof=True
 
-LINKS are the ways to reach one. certificate() makes certificates for TLS.
+LINKS are the ways to reach one. certificate() makes certificates for TLS. With SQUALL_TEST_REDIS_RECORD=FILE all that
+any server is told is added to the file, as MONITOR shows it.
 """
 import atexit
 import os
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 LINKS = ("tcp", "unix", "tls")
@@ -101,12 +103,31 @@ class RedisServer:
         while time.monotonic() < end:
             try:
                 self.client("PING")
+                self.record()
                 return
             except (OSError, RespError):
                 if self.process.poll() is not None:
                     raise RuntimeError("redis-server ended:\n" + self.log())
                 time.sleep(0.02)
         raise TimeoutError("redis-server does not answer:\n" + self.log())
+
+    def record(self):
+        """Begins to write down what it is told, up to its end."""
+        path = os.environ.get("SQUALL_TEST_REDIS_RECORD")
+        if not path:
+            return
+        s = self.connected()
+        s.settimeout(None)
+        s.sendall(resp("MONITOR"))
+        file = s.makefile("rb")
+        answer(file)
+
+        def write():
+            with s, file, open(path, "ab") as out:
+                for line in iter(file.readline, b""):
+                    out.write(line)
+
+        threading.Thread(target=write, daemon=True).start()
 
     def log(self):
         try:
@@ -156,15 +177,23 @@ class RedisServer:
 
     # --- a client of the test's own ---
 
-    def client(self, *args):
-        """Asks one command; the answer as str, int, None or list. RespError for an error."""
-        with socket.socket(socket.AF_UNIX) as s:
+    def connected(self):
+        s = socket.socket(socket.AF_UNIX)
+        try:
             s.settimeout(PATIENCE)
             s.connect(self.plain)
-            file = s.makefile("rb")
             if self.password:
                 s.sendall(resp("AUTH", self.password))
-                answer(file)
+                answer(s.makefile("rb"))
+        except BaseException:
+            s.close()
+            raise
+        return s
+
+    def client(self, *args):
+        """Asks one command; the answer as str, int, None or list. RespError for an error."""
+        with self.connected() as s:
+            file = s.makefile("rb")
             s.sendall(resp(*args))
             return answer(file)
 

@@ -7,10 +7,9 @@
         b.control("create", name="q", lock_ms=1000)
         b.connection(), b.connection(tls=True)
 
-What the broker needs comes from npm, at pinned versions, into the build folder; never into the source.
+What the broker needs comes from npm (npm.py).
 """
 import atexit
-import fcntl
 import http.client
 import json
 import os
@@ -19,50 +18,16 @@ import signal
 import subprocess
 import tempfile
 
-from squall import BUILD, SOURCE, PATIENCE
+import npm
+from squall import SOURCE, PATIENCE
 
 HERE = os.path.join(SOURCE, "tests", "servicebus")
 KEY_NAME, KEY = "RootManageSharedAccessKey", "c2VjcmV0LWtleS1vZi10aGUtdGVzdHMtbm90LXJlYWw="
-INSTALL_PATIENCE = 240
-
-
-def modules():
-    return os.path.join(BUILD, "tests", "servicebus", "node_modules")
-
-
-def _install(into):
-    """Runs npm once for the build folder; tests that run side by side wait for the first."""
-    os.makedirs(into, exist_ok=True)
-    with open(os.path.join(into, "lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for name in ("package.json", "package-lock.json"):
-            with open(os.path.join(HERE, name), "rb") as f:
-                wanted = f.read()
-            there = os.path.join(into, name)
-            if not os.path.exists(there) or open(there, "rb").read() != wanted:
-                with open(there, "wb") as f:
-                    f.write(wanted)
-                shutil.rmtree(modules(), ignore_errors=True)
-        if os.path.exists(os.path.join(into, "node_modules", ".complete")):
-            return None
-        try:
-            r = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=into,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               timeout=INSTALL_PATIENCE, check=False)
-        except subprocess.TimeoutExpired:
-            return "npm did not finish within %d s" % INSTALL_PATIENCE
-        if r.returncode != 0:
-            return "npm cannot install the broker's packages: %s" % " ".join(r.stdout.split())[-200:]
-        with open(os.path.join(into, "node_modules", ".complete"), "w", encoding="utf-8"):
-            return None
 
 
 def missing():
     """None when a broker can be run, else the reason for a skip."""
-    for program in ("node", "npm"):
-        if not shutil.which(program):
-            return "%s is not installed" % program
-    return _install(os.path.join(BUILD, "tests", "servicebus"))
+    return npm.missing("servicebus")
 
 
 def certificate(into, name="localhost"):
@@ -99,7 +64,7 @@ class Broker:
         self.err = open(os.path.join(self.dir, "stderr"), "ab")
         self.process = subprocess.Popen(["node", os.path.join(HERE, "broker.js"), json.dumps(self.options)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.err,
-                                        env={**os.environ, "NODE_PATH": modules()})
+                                        env={**os.environ, "NODE_PATH": npm.modules("servicebus")})
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError("the broker did not start: " + self.log)
@@ -143,8 +108,8 @@ class Broker:
 
     def secret(self, *args, **more):
         """The same in a file."""
-        path = os.path.join(self.dir, "connection")
-        with open(path, "w", encoding="utf-8") as f:
+        fd, path = tempfile.mkstemp(dir=self.dir)  # one each: a daemon may be reading the last one
+        with open(fd, "w", encoding="utf-8") as f:
             f.write(self.connection(*args, **more))
         return path
 
@@ -165,7 +130,7 @@ class Broker:
 
     def node(self, script, *args, tls=False):
         """Runs a script of tests/servicebus to its end: (exit status, output)."""
-        env = {**os.environ, "NODE_PATH": modules()}
+        env = {**os.environ, "NODE_PATH": npm.modules("servicebus")}
         if self.ca:
             env["NODE_EXTRA_CA_CERTS"] = self.ca
         r = subprocess.run(["node", os.path.join(HERE, script), self.connection(tls), *map(str, args)], env=env,

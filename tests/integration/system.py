@@ -40,7 +40,7 @@ def wait_until(what, why, patience=60):
 ROLES = """
   { plugin = "gateway"; listen = "127.0.0.1:0"; target_url = "%(url)s"; allowed_targets = ( %(gateway_allows)s ); },
   { plugin = "orchestrator"; listen = "127.0.0.1:0"; target_url = "%(url)s"; allowed_targets = ( %(allows)s );
-    lease_ttl = "1s"; %(orchestrator)s }"""
+    lease_ttl = "%(ttl)s"; %(orchestrator)s }"""
 TARGET = """,
   { plugin = "target"; listen = "127.0.0.1:%d"; }"""
 
@@ -60,27 +60,8 @@ class State:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-class System(Squalld):
-    """Everything in one process; the state outlives it.
-
-    url: the default target; without it the process has a target of its own, at the state's port.
-    gateway_allows, allows: further targets. orchestrator: options of the role. failpoint: see failpoint.h.
-    """
-
-    def __init__(self, state, backend=LOCAL, url=None, gateway_allows=(), allows=(), orchestrator="",
-                 failpoint=None, env=None, **more):
-        worker_conf = os.path.join(state.dir, "worker.conf")
-        with open(worker_conf, "w", encoding="utf-8") as f:
-            f.write('roles = ( { plugin = "worker"; } );\n')
-        roles = ROLES % {"url": url or "http://127.0.0.1:%d/hit" % state.target, "orchestrator": orchestrator,
-                         "gateway_allows": ", ".join(map(json.dumps, gateway_allows)),
-                         "allows": ", ".join(map(json.dumps, allows))}
-        conf = 'state_dir = "%s"; %s\nscheduler = { plugin = "fork"; worker_conf = "%s"; };\nroles = (%s%s\n);\n' % (
-            state.dir, backend.conf(state), worker_conf, roles, "" if url else TARGET % state.target)
-        env = dict(env or {}, SQUALL_PLUGIN_DIR=PLUGINS)
-        if failpoint:
-            env["SQUALL_FAILPOINT"] = failpoint
-        super().__init__(conf, env=env, **more)
+class Daemon(Squalld):
+    """A daemon with a gateway, or with workers, or both."""
 
     # --- tests ---
 
@@ -117,10 +98,33 @@ class System(Squalld):
     # --- processes ---
 
     def workers(self, test_id=None):
-        return [pid for pid in workers_of(test_id) if parent(pid) == self.process.pid]
+        return workers_of(test_id, [self.process.pid])
 
     def token(self):
         return environ(self.workers()[0])["SQUALL_TOKEN"]
+
+
+class System(Daemon):
+    """Everything in one process; the state outlives it.
+
+    url: the default target; without it the process has a target of its own, at the state's port.
+    gateway_allows, allows: further targets. orchestrator: options of the role. failpoint: see failpoint.h.
+    """
+
+    def __init__(self, state, backend=LOCAL, url=None, gateway_allows=(), allows=(), orchestrator="",
+                 failpoint=None, env=None, ttl="1s", **more):
+        worker_conf = os.path.join(state.dir, "worker.conf")
+        with open(worker_conf, "w", encoding="utf-8") as f:
+            f.write('roles = ( { plugin = "worker"; } );\n')
+        roles = ROLES % {"url": url or "http://127.0.0.1:%d/hit" % state.target, "orchestrator": orchestrator, "ttl": ttl,
+                         "gateway_allows": ", ".join(map(json.dumps, gateway_allows)),
+                         "allows": ", ".join(map(json.dumps, allows))}
+        conf = 'state_dir = "%s"; %s\nscheduler = { plugin = "fork"; worker_conf = "%s"; };\nroles = (%s%s\n);\n' % (
+            state.dir, backend.conf(state), worker_conf, roles, "" if url else TARGET % state.target)
+        env = dict(env or {}, SQUALL_PLUGIN_DIR=PLUGINS)
+        if failpoint:
+            env["SQUALL_FAILPOINT"] = failpoint
+        super().__init__(conf, env=env, **more)
 
     def wait_stopped(self):
         """Until a failpoint has stopped it (SIGSTOP)."""
@@ -166,12 +170,15 @@ def parent(pid):
     return int(stat(pid)[1])
 
 
-def workers_of(test_id=None):
-    """The worker processes of a test, or of all tests, whoever started them; in order of their names."""
+def workers_of(test_id, daemons=None):
+    """The worker processes of a test, in order of their names, whoever started them, or daemons (pids) did. Those of
+    all tests (None) only with daemons: others may run tests on this machine too."""
+    assert test_id is not None or daemons is not None
     found = []
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         env = environ(pid)
-        if "SQUALL_TEST_ID" in env and test_id in (None, env["SQUALL_TEST_ID"]) and state_of(pid) != "Z":
+        if "SQUALL_TEST_ID" in env and test_id in (None, env["SQUALL_TEST_ID"]) and state_of(pid) != "Z" and \
+                (daemons is None or parent(pid) in daemons):
             found.append((env.get("SQUALL_WORKER", ""), pid))
     return [pid for _, pid in sorted(found)]
 

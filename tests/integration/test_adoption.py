@@ -8,8 +8,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from many import BACKENDS, Part, gateway, orchestrator, target, total
+from backend import backends
+from many import FULL, SHORT, Part, gateway, orchestrator, target
 from squall import Tap, free_port, wait_until
+from system import state_of, total, whole
 
 
 class Pair:
@@ -54,30 +56,14 @@ class Pair:
             part.close()
 
 
-def token_of(part):
-    with open("/proc/%d/environ" % part.workers()[0], "rb") as f:
-        values = dict(v.split(b"=", 1) for v in f.read().split(b"\0") if b"=" in v)
-    return values[b"SQUALL_TOKEN"].decode()
-
-
 def alive(pid):
-    try:
-        with open("/proc/%d/stat" % pid, encoding="utf-8") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def whole(tap, test, name):
-    ledger, plan = test["ledger"], test["effective_plan"]
-    tap.ok(ledger["balanced"] is True and total(ledger) == plan["hits_per_sec"] * plan["duration_sec"],
-           name + ": the ledger balances, and every request is in it", json.dumps(ledger))
+    return state_of(pid) not in ("Z", "gone")
 
 
 def test_asleep(tap, state, backend):
     with Pair(state, backend) as p:
         test_id = p.run(hits_per_sec=100, duration_sec=12, workers=3)
-        path, headers = "/control/tests/%s/workers" % test_id, {"Authorization": "Bearer " + token_of(p.a)}
+        path, headers = "/control/tests/%s/workers" % test_id, {"Authorization": "Bearer " + p.a.token()}
         answer = p.b.post(path, {}, headers=headers)
         tap.equal((answer.status, answer.headers["Location"]), (307, p.urls["A"] + path),
                   "who does not own the test names who does")
@@ -184,11 +170,11 @@ def test_killed(tap, state, backend):
 
 def main():
     tap = Tap()
-    for backend in BACKENDS:
+    for backend in backends(tap, SHORT, FULL):
         for test in (test_asleep, test_asleep_and_cancelled, test_asleep_and_spread, test_asleep_in_warmup,
                      test_killed):
-            with tempfile.TemporaryDirectory() as state, backend() as b:
-                test(tap, state, b)
+            with tempfile.TemporaryDirectory() as state, backend:
+                test(tap, state, backend)
     tap.done()
 
 

@@ -167,7 +167,7 @@ def at_a_gateway(d):
     tap.equal(d.stop(), 0, "the daemon stops in order")
 
 
-for backend in backends():
+for backend in backends(tap):
     with backend, Whole(free_port(), backend) as whole:
         at_a_gateway(whole)
 tap.done()

@@ -828,7 +828,7 @@ PARTS = (specification, stats, bad_plans, limits, totals, policy, names, secrets
          reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk)
 LOCAL = (sample, full_disk)  # about files of this machine
 
-for BACKEND in backends():
+for BACKEND in backends(tap):
     with BACKEND:
         for part in PARTS:
             if BACKEND.name == "local" or part not in LOCAL:

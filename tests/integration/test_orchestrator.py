@@ -1,14 +1,20 @@
 #!/usr/bin/python3
 """Whole tests through gateway, queue, orchestrator, forked workers and target: how they run, how they are
 stopped, and what is left when workers or the orchestrator itself die."""
+import datetime
+import http.server
 import json
 import os
+import re
 import signal
+import sqlite3
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from backend import LOCAL, backends
+from backend import LOCAL, Redis, backends
+from counting_server import Counter
 from squall import Tap, free_port, wait_until
 from system import HAS_FAILPOINTS, TERMINAL, State, System, whole
 
@@ -122,6 +128,24 @@ def test_control(tap, d):
     d.end(test_id)
     wait_until(lambda: post(path, late, token).status == 410, "410 for a test that is over")
     tap.ok(True, "a test that is over answers 410")
+
+
+def test_thinned(tap):
+    """A timeline with more points than are kept: the older ones stand for several seconds, and nothing is lost."""
+    with State() as state, system(state, more="timeline_points = 8;") as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=16, workers=2)
+        test = d.end(test_id)
+        whole(tap, test, "a run longer than its timeline")
+        points = d.get("/tests/%s/timeline" % test_id, role="gateway").json["points"]
+        seconds = [p["t"] for p in points]
+        tap.ok(len(points) <= 9, "17 seconds are thinned to about 8 points", seconds)
+        tap.ok(seconds == sorted(set(seconds)) and seconds[-4:] == list(range(seconds[-1] - 3, seconds[-1] + 1)) and seconds[0] > 0,
+               "in order, the last ones a second each", seconds)
+        for member in ("sent", "ok", "offered"):
+            tap.equal(sum(p[member] for p in points), 800, "their %s add up" % member)
+        rows = d.get("/tests/%s/report.csv" % test_id, role="gateway").text.split("\r\n")
+        tap.equal([int(row.split(",")[0]) for row in rows[1:-1]], seconds, "and so has the table")
+        tap.equal(d.stop(), 0, "it stops in order")
 
 
 def test_waiting(tap):
@@ -252,27 +276,154 @@ def test_crash_before(tap):
             whole(tap, test, "adopted")
 
 
-def suite(tap):
+def test_crash_draining(tap):
+    """What was decided, and when, is in the record: whoever writes the end takes it from there."""
+    if not HAS_FAILPOINTS:
+        tap.skip("killed while draining", "built without --enable-failpoints: nothing holds it there")
+        return
+    with State() as state:
+        with System(state, BACKEND, failpoint="after:write.draining=kill") as d:
+            test_id = begun(d, 5, hits_per_sec=90, duration_sec=60)
+            tap.equal(d.wait(), -signal.SIGKILL, "killed when a test was to end")
+        time.sleep(2)
+        with system(state) as d:
+            test = d.end(test_id)
+            tap.equal((test["state"], test["reason"]), ("cancelled", "client_vanished"), "it ends as was decided")
+            at = {step["state"]: step["at"] for step in test["history"]}
+            began = round(datetime.datetime.fromisoformat(test["started_at"].replace("Z", "+00:00")).timestamp() * 1000)
+            tap.ok(abs(test["elapsed_ms"] - (at["draining"] - began)) < 100, "its load lasted until then",
+                   test["elapsed_ms"], at["draining"] - began)
+            whole(tap, test, "ended by another")
+
+
+def test_last_words(tap):
+    """The last report of a worker that was killed is stored, if not at the first attempt."""
+    if not HAS_FAILPOINTS:
+        tap.skip("a snapshot that is not stored", "built without --enable-failpoints: nothing fails there")
+        return
+    # Each of the two is stored at the beginning; then again after five seconds, or when it is lost.
+    with State() as state, System(state, BACKEND, failpoint="before:store.part_put#3=fail") as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=4, workers=2)
+        d.wait_sent(test_id, 1)
+        os.kill(d.workers()[0], signal.SIGKILL)
+        test = d.end(test_id)
+        tap.equal((test["state"], len(test["workers"]["lost"])), ("completed", 1), "one of two is lost")
+        tap.ok("part_put" in d.log, "what it said last is not stored at first")
+        text = d.get("/tests/%s/report.hgrm" % test_id, role="gateway").text
+        stored = int(re.search(r"Total count\s*=\s*(\d+)", text).group(1))
+        tap.equal(stored, test["latency_ms"]["response"]["count"] - test["ledger"]["in_flight_at_end"],
+                  "but in the end all of it is")
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Answers each request after a while."""
+
+    protocol_version, wait = "HTTP/1.1", 0.2
+
+    def do_GET(self):
+        time.sleep(self.wait)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Echo(Slow):
+    """Refuses each request, and shows its headers, as error pages of some frameworks do."""
+
+    def do_GET(self):
+        page = str(self.headers).encode()
+        self.send_response(500)
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+
+def test_echo(tap):
+    """What a target shows of the secrets that it was sent is kept nowhere."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server, State() as state:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with System(state, BACKEND, url="http://127.0.0.1:%d/" % server.server_port) as d:
+            test_id = d.submit(hits_per_sec=10, duration_sec=1, method="GET", secret_headers=["X-Key"],
+                               headers={"Authorization": "Bearer geheimwort", "X-Key": "losungswort", "X-Open": "offen"})
+            test = json.dumps(d.end(test_id))
+            tap.ok("X-Open: offen" in test, "the first bytes of an answer are kept")
+            tap.ok("geheimwort" not in test and "losungswort" not in test, "but no secret in them", test)
+            if BACKEND is LOCAL:
+                with sqlite3.connect("file:%s/store.db?mode=ro" % state.dir, uri=True) as db:
+                    parts = b"".join(row[0] for row in db.execute("SELECT data FROM parts"))
+                tap.ok(b"X-Open: offen" in parts and b"geheimwort" not in parts, "nor in what the workers reported")
+        server.shutdown()
+
+
+def test_backlog(tap):
+    """A target that is slower than the load: requests are sent behind the end, which is not the rate it stood."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server, State() as state:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with System(state, BACKEND, url="http://127.0.0.1:%d/" % server.server_port) as d:
+            test = d.end(d.submit(hits_per_sec=20, duration_sec=1, workers=1, max_connections=1, method="GET"))
+            tap.equal((test["state"], test["ledger"]["ok"]), ("completed", 20), "all are answered in the end")
+            tap.ok(test["elapsed_ms"] >= 19 * Slow.wait * 1000, "it lasted until the last one was sent", test["elapsed_ms"])
+            tap.ok(test["rate"]["sent"] <= 20 / (19 * Slow.wait), "the rate is what the target took", test["rate"])
+            tap.equal(test["rate"]["offered"], 20, "not what was asked of it")
+        server.shutdown()
+
+
+def test_store_away(tap):
+    """The lease stays good for longer than this takes: only waiting for the store is left to do."""
+    if not isinstance(BACKEND, Redis):
+        return
+    with Redis(BACKEND.link) as away, State() as state, Counter() as counter, System(
+            state, away, url=counter.url, ttl="60s", orchestrator='report_timeout = "60s";') as d:
+        test_id = d.submit(hits_per_sec=50, duration_sec=60, workers=2)
+        d.wait_sent(test_id, 1)
+        away.server.kill()
+        os.kill(d.workers()[0], signal.SIGKILL)
+        time.sleep(2.5)  # points fall due, and what the lost one said last
+        try:
+            answered = d.get("/metrics", role="orchestrator", patience=10).status
+        except OSError as e:
+            answered = repr(e)
+        tap.equal(answered, 200, "the store is away: the orchestrator goes on answering")
+        away.server.start()
+        wait_until(lambda: d.cancel(test_id) == 202, "the store to be back")
+        test = d.end(test_id)
+        tap.equal(test["state"], "cancelled", "and goes on when it is back")
+        points = d.get("/tests/%s/timeline" % test_id, role="gateway").json["points"]
+        tap.equal(sum(p["sent"] for p in points), sum(test["ledger"]["sent"].values()), "no point is lost")
+
+
+def suite(tap, backend):
+    global BACKEND
+    BACKEND = backend
     with State() as state, system(state) as d:
         for test in (test_run, test_odd_header, test_cancel, test_lost, test_lost_all, test_loss_abort, test_presence, test_unreachable,
                      test_refused, test_control):
             test(tap, d)
         tap.equal(d.stop(), 0, "and it stops in order")
+    test_thinned(tap)
     test_waiting(tap)
     test_totals(tap)
     test_presence_queued(tap)
     test_shutdown(tap)
     test_crash(tap)
     test_crash_before(tap)
+    test_crash_draining(tap)
+    test_last_words(tap)
+    test_backlog(tap)
+    test_echo(tap)
+    test_store_away(tap)
 
 
 def main():
-    global BACKEND
     tap = Tap()
-    for BACKEND in backends():
-        with BACKEND:
-            suite(tap)
+    for backend in backends(tap):
+        with backend:
+            suite(tap, backend)
     tap.done()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,9 +13,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from backend import backends
 from hit_log import HEADERS, HitLog
-from many import BACKENDS, System, total
+from many import FULL, SHORT, System
 from squall import Tap
+from system import total
 
 ROUNDS = 10 if os.environ.get("SQUALL_TEST_FULL") else 2
 DURATION, RATE, WORKERS = 8, 120, 4
@@ -100,10 +102,10 @@ def test_one_killed(tap, d, log):
 def main():
     tap = Tap()
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(1 << 30)
-    for backend in BACKENDS:
-        with tempfile.TemporaryDirectory() as state, backend() as b:
+    for backend in backends(tap, SHORT, FULL):
+        with tempfile.TemporaryDirectory() as state, backend:
             log = HitLog()
-            with System(state, b, report_timeout="2s",
+            with System(state, backend, report_timeout="2s",
                         allowed=["127.0.0.1:%d" % log.port]) as d:
                 test_one_killed(tap, d, log)
                 for i in range(ROUNDS):

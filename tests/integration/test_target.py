@@ -302,7 +302,7 @@ def full_and_back(state):
 LOCAL = (needs, unwritable, owners, killed, disk_full)
 SHARED = (together, killed_exactly)
 
-for BACKEND in backends():
+for BACKEND in backends(tap):
     with BACKEND:
         for part in (api, clean_run, drained) + (LOCAL if BACKEND.name == "local" else SHARED):
             part()

@@ -36,7 +36,7 @@ def test_alone():
     with OddServer() as target, ControlServer(plan(target.url("/ok")), ahead=3600 * 10**9) as c:
         with worker(c.environment()) as d:
             code = d.wait()
-            log = d.log
+            log, out = d.log, d.out
         final = c.last()
         tap.equal(code, 0, "one worker: leaves when its final report is stored")
         tap.equal((final["state"], final["final"], final["stop_ack"]), ("ended", True, False), "  which is final")
@@ -53,6 +53,10 @@ def test_alone():
                final["health"])
         tap.ok(final["bytes"]["sent"] > 0 and final["slowest"], "bytes and samples are there")
         tap.ok(c.token not in log, "the token is in no log")
+        lines = out.splitlines()
+        tap.ok("GET %s" % target.url("/ok") in lines[0] and "100/s for 2 s" in lines[0], "it says what it does", out)
+        tap.ok(lines[-1].startswith("2/2 s  200 sent") and "errors 0" in lines[-1], "and how far it is, to the end", out)
+        tap.contains(log, "result of this worker: scheduled=200 sent=200 ok=200", "its own result is in the log")
         honest(c, "one worker")
 
 

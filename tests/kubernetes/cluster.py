@@ -55,9 +55,11 @@ class Cluster:
     def names(self, kind):
         return [o["metadata"]["name"] for o in self.get(kind, "-l", "app=load-worker")["items"]]
 
-    def token(self, path):
-        """Writes a fresh token of the orchestrator's account to path."""
+    def token(self, path, bound_to=None):
+        """Writes a fresh token of the orchestrator's account to path. bound_to: a Secret, without which it is void."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
+        if bound_to:
+            body["spec"]["boundObjectRef"] = {"apiVersion": "v1", "kind": "Secret", "name": bound_to}
         url = "/api/v1/namespaces/%s/serviceaccounts/squall-orchestrator/token" % NAMESPACE
         answer = self.kubectl("create", "--raw", url, "-f", "-", stdin=json.dumps(body)).stdout
         with open(path, "w", encoding="utf-8") as f:

@@ -184,6 +184,7 @@ RIG void rig_defaults(void)
 	    .advertise = "",
 	    .max_header = 2048,
 	    .max_body = 100000,
+	    .max_bodies = 1 << 20,
 	    .header_timeout = 3600 * SQ_S,
 	    .body_timeout = 3600 * SQ_S,
 	    .idle_timeout = 3600 * SQ_S,

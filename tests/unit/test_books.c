@@ -419,6 +419,22 @@ static void test_lose(void)
 	books_free(b);
 }
 
+/* One after the other they would take years: a report may claim so many. */
+static void test_lose_many(void)
+{
+	const uint64_t many = 1ULL << 53;
+	struct books *b = books_new(T0);
+
+	b->in_flight = many;
+	books_lose(b, 0, 0);
+	ok(b->in_flight == 0 && b->ledger.in_flight_at_end == many,
+	   "2^53 requests in flight are lost at once");
+	ok(b->hist[H_SERVICE]->count == many && b->hist[H_SERVICE]->censored == many &&
+	       b->hist[H_RESPONSE]->count == many && b->hist[H_RESPONSE]->max == 0,
+	   "each is a lower bound of its own");
+	books_free(b);
+}
+
 int main(void)
 {
 	test_stall();
@@ -427,6 +443,7 @@ int main(void)
 	test_on_time();
 	test_ends();
 	test_lose();
+	test_lose_many();
 	test_samples();
 	test_strict();
 	test_order();

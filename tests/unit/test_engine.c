@@ -375,6 +375,39 @@ static void test_no_memory(void)
 	bench_close(&b);
 }
 
+/* The rest of a request that was sent in part has nowhere to stand: its connection may not be used again,
+ * though the target answers before it has read the request. */
+static void test_no_memory_for_rest(void)
+{
+	static char body[8 << 20] = "{{seq}}";
+	static char post[] = "POST";
+	struct dispatch d;
+	struct bench b;
+
+	memset(body + strlen(body), 'a', sizeof body - strlen(body));
+	bench_open(&b, ANSWERS, 1, SQ_S);
+	b.plan.method = post;
+	b.plan.body = body;
+	b.plan.body_len = sizeof body;
+	bench_books(&b);
+	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	send_one(&b, &d, 1);
+	ok(b.books->ledger.ok == 1 && d.conn_count == 0,
+	   "answered before it was sent: the connection is closed");
+	failmalloc_after(1);
+	send_one(&b, &d, 2);
+	ok(failmalloc_stop(), "no memory for the rest of the next one");
+	is_int(b.books->ledger.error[ERROR_RESET], 1, "it ends as error{reset}");
+	is_int(d.conn_count, 0, "and its connection with it");
+	ok(strstr(b.books->errors[ERROR_RESET][0].what, "no memory"), "the sample says why");
+	send_one(&b, &d, 3);
+	is_int(b.books->ledger.ok, 2, "the next one is answered");
+	dispatch_close(&d);
+	ok(books_closed(b.books), "the books are closed");
+	dispatch_free(&d);
+	bench_close(&b);
+}
+
 int main(void)
 {
 	test_exact();
@@ -389,5 +422,6 @@ int main(void)
 	test_used_up();
 	test_overslept();
 	test_no_memory();
+	test_no_memory_for_rest();
 	return tap_done();
 }

@@ -76,6 +76,15 @@ static void test_uncertain_record(void)
 	rig_close(&r);
 
 	rig_open(&r);
+	for (unsigned i = 0; i < RIG_SCRIPT; i++)
+		r.puts[i].status = -SQ_EUNCERTAIN;
+	submit();
+	ok(r.answers == 1 && r.status == 503 && strstr(r.body, "GET /tests/") &&
+	       strstr(r.body, "Idempotency-Key"),
+	   "one that never says whether it was written: how to find out, and how to repeat it: %s", r.body);
+	rig_close(&r);
+
+	rig_open(&r);
 	r.puts[0].status = -ENOSPC;
 	submit();
 	ok(r.status == 503 && r.put_count == 1 && strstr(r.body, "it is full"), "a full store: not accepted");
@@ -134,6 +143,7 @@ static void test_busy_record(void)
 		r.puts[i].status = -SQ_ECONFLICT;
 	rig_ask(&r, handle_cancel, "t", NULL, NULL, NULL);
 	ok(r.answers == 1 && r.status == 503 && r.put_count == CAS_TRIES, "but not for ever");
+	ok(strstr(r.body, "others"), "and says why: %s", r.body);
 	rig_close(&r);
 
 	rig_open(&r);

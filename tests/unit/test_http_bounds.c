@@ -206,6 +206,49 @@ static void test_leaving(void)
 	client_close(&c);
 }
 
+#define POST_6000 "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 6000\r\n\r\n"
+
+/* Each is small enough, but they are many. */
+static void test_bodies(void)
+{
+	struct client first, second, third;
+	char body[6001];
+
+	memset(body, 'x', 6000);
+	body[6000] = '\0';
+	conf.max_bodies = 8000;
+	reopen();
+	client_connect(&first);
+	client_send(&first, POST_6000);
+	client_send_bytes(&first, body, 5000);
+	rig_turns(10);
+	client_connect(&second);
+	client_send(&second, POST_6000);
+	client_send_bytes(&second, body, 5000);
+	expect_start(&second, "HTTP/1.1 503 Service Unavailable\r\n", "more than all bodies may have");
+	ok(strstr(second.got.data, "raise max_bodies"), "and what to do");
+	expect_end(&second, "is closed");
+	client_send_bytes(&first, body, 1000);
+	expect_start(&first, "HTTP/1.1 200 OK\r\n", "the other one is not disturbed");
+	client_connect(&third);
+	client_send(&third, POST_6000);
+	client_send_bytes(&third, body, 5999);
+	rig_turns(10);
+	client_close(&third);
+	client_close(&second);
+	client_connect(&second);
+	conf.max_bodies = 5000;
+	WAIT(*metrics_gauge("http_connections{listener=\"rig\"}", "") == 2);
+	client_send(&second, POST_6000);
+	client_send_bytes(&second, body, 6000);
+	expect_start(&second, "HTTP/1.1 200 OK\r\n",
+	             "nothing is counted of who has gone, and one alone may always");
+	client_close(&first);
+	client_close(&second);
+	rig_defaults();
+	reopen();
+}
+
 /* --- numbers --- */
 
 static void test_connection_cap(void)
@@ -558,6 +601,7 @@ int main(void)
 	test_times();
 	rig_defaults();
 	test_leaving();
+	test_bodies();
 	test_connection_cap();
 	test_same_name();
 	test_no_descriptors();

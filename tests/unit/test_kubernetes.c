@@ -128,6 +128,22 @@ static struct json_object *served(enum shape shape, const char *version)
 	return o;
 }
 
+static void test_listed(void)
+{
+	static const enum shape shapes[] = {SHAPE_JOB, SHAPE_JOB_PLAIN, SHAPE_DEPLOYMENT};
+
+	for (unsigned i = 0; i < SQ_LEN(shapes); i++) {
+		struct json_object *o = served(shapes[i], "1");
+		struct workload w = {.shape = 99};
+
+		json_object_object_del(o, "kind");
+		json_object_object_del(o, "apiVersion");
+		ok(workload_read(o, &w) == 0 && w.shape == shapes[i],
+		   "shape %u, from a list, which says no kind", shapes[i]);
+		json_object_put(o);
+	}
+}
+
 /* RFC 7386, as the server does it. */
 static void apply(struct json_object *into, struct json_object *patch)
 {
@@ -195,7 +211,8 @@ static void test_foreign(void)
 
 static void test_dropped(void)
 {
-	struct json_object *asked = served(SHAPE_JOB, "1"), *got = served(SHAPE_JOB, "1"), *spec = NULL;
+	struct json_object *asked = served(SHAPE_JOB, "1"), *got = served(SHAPE_JOB, "1"), *spec = NULL,
+	                   *template = NULL;
 	char text[200];
 
 	object_dropped(asked, got, text, sizeof text);
@@ -204,7 +221,18 @@ static void test_dropped(void)
 	json_object_object_del(spec, "suspend");
 	json_object_object_del(spec, "maxFailedIndexes");
 	object_dropped(asked, got, text, sizeof text);
-	is_str(text, "suspend, maxFailedIndexes", "what an old server left out is named");
+	is_str(text, "spec.suspend, spec.maxFailedIndexes", "what an old server left out is named");
+	json_pointer_get(got, "/spec/template/spec/containers/0/securityContext", &spec);
+	json_object_object_del(spec, "readOnlyRootFilesystem");
+	json_pointer_get(asked, "/spec/template/spec", &template);
+	json_object_object_add(template, "hostNetwork", json_object_new_boolean(0));
+	object_dropped(asked, got, text, sizeof text);
+	is_str(text,
+	       "spec.suspend, spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem, "
+	       "spec.maxFailedIndexes",
+	       "at any depth, but not what is left out because it means nothing");
+	object_dropped(asked, got, text, 20);
+	is_int(strlen(text), 19, "as far as there is room");
 	json_object_put(asked);
 	json_object_put(got);
 }
@@ -369,8 +397,11 @@ static void test_lists(void)
 	report(&c, "p1", SQ_W_RUNNING, false);
 	cluster_pods_end(&c);
 	ok(job_gone(cluster_find(&c, "lw-x")) == 1, "a pod that is in no new list is gone");
-	cluster_workloads_begin(&c);
-	cluster_workloads_end(&c);
+	cluster_workloads_begin(&c, w.shape != SHAPE_DEPLOYMENT);
+	cluster_workloads_end(&c, w.shape != SHAPE_DEPLOYMENT);
+	ok(cluster_find(&c, "lw-x")->exists, "a workload stays when one of another kind is listed");
+	cluster_workloads_begin(&c, w.shape == SHAPE_DEPLOYMENT);
+	cluster_workloads_end(&c, w.shape == SHAPE_DEPLOYMENT);
 	ok(cluster_find(&c, "lw-x") && last.phase == SQ_JOB_RUNNING,
 	   "a workload too; but its last pod lives");
 	cluster_pods_begin(&c);
@@ -403,6 +434,7 @@ static void test_memory(void)
 int main(void)
 {
 	test_names();
+	test_listed();
 	test_written();
 	test_life();
 	test_foreign();

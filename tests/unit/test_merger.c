@@ -4,9 +4,12 @@
  */
 #include <errno.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/buf.h"
+#include "plugins/common/doc.h"
 #include "plugins/common/merge.h"
 #include "plugins/common/timeline.h"
 #include "tests/failmalloc.h"
@@ -283,6 +286,104 @@ static void test_timeline(void)
 	clean(&s);
 }
 
+static struct sq_slice text_of(struct json_object *o)
+{
+	size_t len = 0;
+	const char *text = doc_text(o, &len);
+
+	return (struct sq_slice){text, len};
+}
+
+static double real(struct json_object *point, const char *name)
+{
+	return json_object_get_double(json_object_object_get(point, name));
+}
+
+/* Points that are merged, and merged again, are the point of all their seconds. */
+static void test_thinned(void)
+{
+	static const char *const counts[] = {"t", "offered", "sent", "ok", "errors", "in_flight", "workers"};
+	static const char *const times[] = {"p50", "p90", "p95", "p99", "p99_9", "max"};
+	struct timeline *each = timeline_new(0), *all = timeline_new(0);
+	struct json_object *sum = NULL, *whole = NULL;
+	double lag = 0;
+	struct scene s;
+
+	setup(&s);
+	for (int step = 0; step < STEPS; step++) {
+		struct timeline_now now = {.second = (uint64_t)step, .workers = WORKERS};
+		struct json_object *point, *next = NULL;
+
+		load(&s, step);
+		exchange(&s, step);
+		now.offered = (uint64_t)(step + 1) * PER_STEP;
+		now.books = merger_books(s.m);
+		now.cpu = (int64_t)(step + 1) * (step + 1) * SQ_S / 100;
+		point = timeline_point(each, &now);
+		lag = real(point, "lag_p99") > lag ? real(point, "lag_p99") : lag;
+		if (step == STEPS - 1)
+			whole = timeline_point(all, &now);
+		if (sum) {
+			ok(timeline_merge(text_of(sum), text_of(point), 0, &next) == 0, "second %d", step);
+			json_object_put(sum);
+			json_object_put(point);
+		}
+		sum = sum ? next : point;
+	}
+	for (size_t i = 0; i < SQ_LEN(counts); i++)
+		is_int(number(sum, counts[i]), number(whole, counts[i]), counts[i]);
+	for (size_t i = 0; i < SQ_LEN(times); i++)
+		ok(fabs(real(sum, times[i]) / real(whole, times[i]) - 1) < 0.001, "%s", times[i]);
+	is_str(json_object_get_string(json_object_object_get(sum, "hist")),
+	       json_object_get_string(json_object_object_get(whole, "hist")), "hist");
+	ok(real(sum, "lag_p99") == lag, "lag_p99 is the highest");
+	ok(fabs(real(sum, "cpu") - real(whole, "cpu")) < 0.1 * STEPS, "cpu is the mean, but for rounding");
+	json_object_put(sum);
+	json_object_put(whole);
+	timeline_free(each);
+	timeline_free(all);
+	clean(&s);
+}
+
+static void test_not_thinned(void)
+{
+	static const char *const bad[] = {
+	    "", "{", "[]", "null", "{}", "{\"t\":4,\"hist\":7}", "{\"t\":4,\"hist\":\"!\"}"};
+	struct timeline *t = timeline_new(-1);
+	struct books *empty = books_new(0);
+	struct timeline_now now = {.books = empty, .workers = 2, .cpu = -1};
+	struct json_object *quiet, *o = NULL;
+	bool good = true;
+
+	quiet = timeline_point(t, &now);
+	for (size_t i = 0; i < SQ_LEN(bad); i++) {
+		struct sq_slice text = {bad[i], strlen(bad[i])};
+
+		ok(timeline_merge(text_of(quiet), text, 0, &o) == -EBADMSG, "no point: %s", bad[i]);
+		is_int(timeline_merge(text, text_of(quiet), 0, &o), -EBADMSG, "nor before one");
+	}
+	for (int n = 1;; n++) {
+		struct sq_slice text = text_of(quiet);
+		int r;
+
+		failmalloc_after((unsigned)n);
+		r = timeline_merge(text, text, 0, &o);
+		if (!failmalloc_stop()) {
+			ok(r == 0 && n > 10, "two quiet ones, and without memory at %d places", n - 1);
+			break;
+		}
+		good &= r == -ENOMEM;
+	}
+	ok(good, "which is told");
+	ok(json_object_object_get_ex(o, "p99", NULL) && !json_object_object_get(o, "p99") &&
+	       !json_object_object_get(o, "lag_p99") && !json_object_object_get(o, "cpu"),
+	   "are quiet");
+	json_object_put(o);
+	json_object_put(quiet);
+	timeline_free(t);
+	books_free(empty);
+}
+
 /* A quiet second, and books that went back. */
 static void test_odd_seconds(void)
 {
@@ -382,13 +483,40 @@ static void test_memory(void)
 	clean(&s);
 }
 
+/* One that had a place before another counts no more. */
+static void test_drop(void)
+{
+	struct merger *m = merger_new();
+	struct books *b = books_new(0), *none = books_new(0);
+
+	books_dropped_many(b, 5, DROPPED_PATIENCE);
+	report_into(m, "a", 1, none);
+	report_into(m, "b", 1, b);
+	report_into(m, "c", 1, none);
+	merger_drop(m, "nobody");
+	is_int(merger_count(m), 3, "nobody is dropped who never reported");
+	merger_drop(m, "b");
+	ok(merger_count(m) == 2 && !merger_report(m, "b"), "a worker is dropped");
+	ok(strcmp(merger_at(m, 0)->uid, "a") == 0 && strcmp(merger_at(m, 1)->uid, "c") == 0,
+	   "the others stay");
+	is_int(merger_books(m)->ledger.scheduled, 0, "the sum is theirs");
+	report_into(m, "b", 1, b);
+	ok(merger_count(m) == 3 && merger_books(m)->ledger.scheduled == 5, "it may come again");
+	books_free(b);
+	books_free(none);
+	merger_free(m);
+}
+
 int main(void)
 {
 	test_sum();
 	test_splits();
 	test_health();
 	test_timeline();
+	test_thinned();
+	test_not_thinned();
 	test_odd_seconds();
 	test_memory();
+	test_drop();
 	return tap_done();
 }

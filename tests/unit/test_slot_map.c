@@ -105,6 +105,26 @@ static void test_random(void)
 	ok(whole, "every tick is somebody's or nobody's, and once");
 }
 
+/* As many as a test may have: what each place has takes no look at the slots of all. */
+static void test_many(void)
+{
+	const uint32_t n = 10000;
+	uint64_t below = 1000003, sum = 0;
+	uint32_t *to = calloc(n, sizeof *to);
+	struct slot_map m;
+
+	if (!to || slot_map_init(&m, n) < 0)
+		exit(1);
+	for (uint32_t i = 1; i < n; i++)
+		to[i - 1] = i;
+	is_int(slot_map_move(&m, &(struct slot_move){0, 5000, to, n - 1}), 0, "one of 10,000 is lost");
+	for (uint32_t i = 0; i < n; i++)
+		sum += slot_map_ticks(&m, i, below);
+	is_int(sum, below, "the ticks of 10,000 places are all there are");
+	slot_map_free(&m);
+	free(to);
+}
+
 static void test_memory(void)
 {
 	uint32_t to[] = {1};
@@ -135,6 +155,7 @@ int main(void)
 	test_deal();
 	test_move();
 	test_random();
+	test_many();
 	test_memory();
 	return tap_done();
 }

@@ -2,7 +2,8 @@
 #include "pipe.h"
 
 #include <errno.h>
-#include <stdio.h>
+
+#include "core/base/digits.h"
 
 int pipe_init(struct pipe *p)
 {
@@ -19,7 +20,7 @@ void pipe_free(struct pipe *p)
 	p->last = &p->first;
 }
 
-#define HEAD_MAX 24 /* of "*123\r\n" or "$123\r\n" */
+#define HEAD_MAX (1 + DIGITS_MAX + 2) /* of "*123\r\n" or "$123\r\n" */
 
 static size_t command_len(const struct sq_slice *args, unsigned count)
 {
@@ -30,12 +31,23 @@ static size_t command_len(const struct sq_slice *args, unsigned count)
 	return len;
 }
 
+static void head_write(struct buf *b, char kind, size_t n)
+{
+	char head[HEAD_MAX], *end;
+
+	head[0] = kind;
+	end = put_digits(head + 1, (int64_t)n);
+	*end++ = '\r';
+	*end++ = '\n';
+	buf_add(b, head, (size_t)(end - head));
+}
+
 /* Room for all of it was made. */
 static void command_write(struct buf *b, const struct sq_slice *args, unsigned count)
 {
-	buf_printf(b, "*%u\r\n", count);
+	head_write(b, '*', count);
 	for (unsigned i = 0; i < count; i++) {
-		buf_printf(b, "$%zu\r\n", args[i].len);
+		head_write(b, '$', args[i].len);
 		buf_add(b, args[i].data, args[i].len);
 		buf_add(b, "\r\n", 2);
 	}

@@ -137,6 +137,9 @@ static const char *store_trouble(int status)
 		return "it did not answer in time";
 	case -SQ_EUNCERTAIN:
 		return "the connection to it broke";
+	case -SQ_ECONFLICT:
+	case -SQ_EFINAL:
+		return "others wrote this record each time";
 	default:
 		return strerror(-status);
 	}

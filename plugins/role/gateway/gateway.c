@@ -198,7 +198,8 @@ static const struct sq_route gateway_routes[] = {
     {.method = "GET",
      .path = "/tests/{id}/timeline",
      .handle = handle_timeline,
-     .help = "One point for each second of load; ?from=N for those from number N on."},
+     .help = "One point for each second of load, which it has as t; the older ones of a long test stand for "
+             "all seconds since the one before. ?from=N for those from number N on."},
     {.method = "GET",
      .path = "/tests/{id}/report.json",
      .handle = handle_report_json,

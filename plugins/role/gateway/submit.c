@@ -231,6 +231,13 @@ static void stored(struct sq_op *op, int status)
 	} else if (status >= 0) {
 		tell_accepted(s);
 		submit_queue(s);
+	} else if (status == -SQ_EUNCERTAIN) {
+		answer_problem(
+		    &s->call, 503,
+		    "the store has not confirmed test %s: GET /tests/%s shows whether it is there; send "
+		    "it again with an Idempotency-Key, so that it cannot run twice",
+		    s->call.id, s->call.id);
+		submit_end(s);
 	} else {
 		answer_store(&s->call, status);
 		submit_end(s);

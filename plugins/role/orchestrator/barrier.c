@@ -183,7 +183,7 @@ int test_report(struct test *t, int64_t now, const struct report *r)
 		memcpy(w->problem, r->reason, sizeof w->problem);
 	if (r->round_trip > t->arm.round_trip)
 		t->arm.round_trip = r->round_trip < SQ_S ? r->round_trip : SQ_S;
-	if (*w->problem && !t->committed) {
+	if (*w->problem && !t->committed && t->life.outcome.state == T_STATES) {
 		memcpy(t->reason, r->reason, sizeof t->reason);
 		ending_stop(t, now, T_FAILED, t->reason, "worker %s: %s", *w->name ? w->name : w->uid,
 		            r->detail);

@@ -173,6 +173,24 @@ static void refuse_place(struct run *r, struct sq_http *rq, int status)
 		http->problem(rq, 410, "test %s has no place for another worker", r->id);
 }
 
+/* Its place. Who had it before sent nothing, and counts no more. */
+static int enter(struct run *r, const char *uid, const char *name)
+{
+	int place = test_register(&r->test, orchestrator_now(r->o), uid, name);
+	struct snapshot *s;
+
+	if (place < 0)
+		return place;
+	s = &r->snapshots[place];
+	if (*s->uid && strcmp(s->uid, uid) != 0) {
+		merger_drop(r->merger, s->uid);
+		buf_reset(&s->latest);
+		s->seq = s->sending_seq = 0;
+	}
+	record_set(s->uid, sizeof s->uid, uid);
+	return place;
+}
+
 void handle_register(void *self, struct sq_http *rq)
 {
 	struct orchestrator *o = orchestrator_of(self);
@@ -191,7 +209,7 @@ void handle_register(void *self, struct sq_http *rq)
 		o->host->http->problem(rq, 409, "this worker has another plan");
 		return;
 	}
-	place = test_register(&r->test, orchestrator_now(o), reg.uid, reg.name);
+	place = enter(r, reg.uid, reg.name);
 	if (place < 0) {
 		refuse_place(r, rq, place);
 		return;
@@ -210,7 +228,7 @@ static int take_report(struct run *r, const struct report *report)
 
 	if (place != -ENOENT)
 		return place;
-	place = test_register(&r->test, now, report->uid, "");
+	place = enter(r, report->uid, "");
 	return place < 0 ? place : test_report(&r->test, now, report);
 }
 

@@ -10,6 +10,7 @@
 #include "run.h"
 
 #define ORCHESTRATOR_MAGIC 0x6f726368u
+#define PAUSE (1 * SQ_S) /* of taking messages when the store failed */
 
 static const struct sq_opt orchestrator_opts[] = {
     SQ_STRING(struct orchestrator_conf, target_url, "http://target-api:8000/hit",
@@ -43,6 +44,10 @@ static const struct sq_opt orchestrator_opts[] = {
                 "A worker that is silent for longer is lost.", .flags = SQ_F_EXPERT),
     SQ_DURATION(struct orchestrator_conf, provisioning_timeout, "10m", 1 * SQ_S, 24 * 3600 * SQ_S,
                 "Longest time until all workers of a test are ready."),
+    SQ_INT(struct orchestrator_conf, timeline_points, "3600", 8, 100000,
+           "Most points of a test's timeline, one for each second; older ones are merged then, so that each "
+           "stands for more of them. They are merged also when all have more than 10 MB.",
+           .flags = SQ_F_EXPERT),
     SQ_OPTS_END,
 };
 
@@ -67,11 +72,21 @@ void orchestrator_ended(struct orchestrator *o)
 		o->host->op_done(o->host->ctx, o->drain, 0);
 }
 
-/* Whoever wrote last may have gone on while we saw nothing: adopters wait for one whole ttl. */
+/* Whoever wrote last may have gone on while we saw nothing: adopters wait for one whole ttl. A queued test is
+ * nobody's, so that messages need no more than a store that answers again. */
 void orchestrator_trouble(struct orchestrator *o)
 {
-	o->trouble_until = orchestrator_now(o) + o->conf->lease_ttl;
+	int64_t now = orchestrator_now(o);
+
+	o->trouble_until = now + o->conf->lease_ttl;
+	o->pause_until = now + PAUSE;
+	o->host->timer_start(o->host->ctx, &o->pause, PAUSE);
 	orchestrator_set_credit(o);
+}
+
+static void pause_over(struct sq_timer *t)
+{
+	orchestrator_set_credit(sq_container(t, struct orchestrator, pause));
 }
 
 /* Free slots. Adopted tests take slots as well, but are taken without asking for one. */
@@ -81,7 +96,7 @@ void orchestrator_set_credit(struct orchestrator *o)
 
 	for (const struct link *l = o->runs.next; l != &o->runs; l = l->next)
 		most += sq_container(l, const struct run, link)->delivery != NULL;
-	if (most < 0 || o->drain || orchestrator_now(o) < o->trouble_until)
+	if (most < 0 || o->drain || orchestrator_now(o) < o->pause_until)
 		most = 0;
 	if ((uint32_t)most == o->credit)
 		return;
@@ -169,6 +184,7 @@ static int orchestrator_create(const struct sq_host *host, const void *conf, voi
 	                            o->conf->max_total_rate, o->conf->max_total_workers};
 	list_init(&o->runs);
 	list_init(&o->takes);
+	o->pause.fire = pause_over;
 	r = policy_new(o->conf->allowed_targets, o->conf->target_url, &o->policy, err);
 	o->scratch = r < 0 ? NULL : books_new(0);
 	if (r == 0 && !o->scratch)
@@ -229,6 +245,7 @@ static void orchestrator_destroy(void *self)
 	struct orchestrator *o = orchestrator_of(self);
 
 	assert(list_empty(&o->runs) && list_empty(&o->takes));
+	o->host->timer_stop(o->host->ctx, &o->pause);
 	sweep_free(o);
 	policy_free(o->policy);
 	books_free(o->scratch);

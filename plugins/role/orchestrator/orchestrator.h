@@ -34,7 +34,7 @@ struct orchestrator_conf {
 	int64_t max_rate, max_workers, max_duration, max_request_body, max_total_rate, max_total_workers;
 	int64_t max_concurrent_tests;
 	const char *const *control_urls;
-	int64_t lease_ttl, report_timeout, provisioning_timeout;
+	int64_t lease_ttl, report_timeout, provisioning_timeout, timeline_points;
 };
 
 struct orchestrator {
@@ -48,7 +48,9 @@ struct orchestrator {
 	struct link takes; /* of struct take */
 	unsigned open; /* runs, takes and requests of our own that have not ended */
 	int64_t clock; /* Unix ns - host->now(): one offset for all, so that T0 never jumps with the clock */
-	int64_t trouble_until; /* the store failed: nothing is taken or adopted before */
+	int64_t trouble_until; /* the store failed: nothing is adopted before */
+	int64_t pause_until; /* the same: no message is taken before */
+	struct sq_timer pause; /* its end */
 	uint32_t credit;
 	struct sweep *sweep;
 	struct books *scratch; /* a report is read into them, and merged */

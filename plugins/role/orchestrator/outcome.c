@@ -9,10 +9,12 @@
 #include "plugins/common/result.h"
 #include "run.h"
 
-/* How long the load ran. In the closed model its end is when a worker started the last request. */
+/* How long the load ran: to its end or the stop, or to the last request that was sent behind that. In the
+ * closed model its end is when a worker started the last one. */
 static int64_t elapsed(const struct run *r)
 {
-	int64_t end = r->stopped ? r->stopped : orchestrator_now(r->o), longest = 0;
+	int64_t end = r->stopped ? r->stopped : orchestrator_now(r->o), longest = 0,
+	        last_sent = merger_books(r->merger)->last_sent;
 
 	if (!r->test.committed || end <= run_load_at(r))
 		return 0;
@@ -23,7 +25,8 @@ static int64_t elapsed(const struct run *r)
 		longest = one > longest ? one : longest;
 	}
 	end = longest > 0 && longest < end ? longest : end;
-	return end < r->schedule.end ? end : r->schedule.end;
+	end = end < r->schedule.end ? end : r->schedule.end;
+	return last_sent > end ? last_sent : end;
 }
 
 /* Books of all parts, merged. */

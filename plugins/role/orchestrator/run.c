@@ -36,6 +36,7 @@ void run_free(struct run *r)
 	buf_free(&r->body);
 	buf_free(&r->slots_text);
 	buf_free(&r->point);
+	buf_free(&r->thin.text);
 	for (size_t i = 0; i < SQ_LEN(r->env); i++)
 		buf_free(&r->env[i]);
 	explicit_bzero(r->token, sizeof r->token);
@@ -176,29 +177,22 @@ int run_begin(struct run *r, uint64_t fence, int64_t lease_until, int64_t at, co
 	return status;
 }
 
-/* How it was decided to end, by the word that stands in the record while it drains. */
+/* How it was decided to end, by the word that stands in the record while it drains: of all that stop a test
+ * these alone are no failures, and a worker may have words of its own. */
 static struct outcome decided(const struct run *r)
 {
-	static const struct outcome known[] = {
+	static const struct outcome others[] = {
 	    {T_CANCELLED, "cancelled"},
+	    {T_CANCELLED, "client_vanished"},
 	    {T_TIMED_OUT, "provisioning_timeout"},
-	    {T_FAILED, "workers_lost"},
-	    {T_FAILED, "not_armed"},
-	    {T_FAILED, "not_started"},
-	    {T_FAILED, "overrun"},
-	    {T_FAILED, "orchestrator_stopped"},
-	    {T_FAILED, "launch_failed"},
-	    {T_FAILED, "target_unreachable"},
-	    {T_FAILED, "threshold_aborted"},
-	    {T_FAILED, "auto_stop"},
 	};
 
 	if (r->record.state != T_DRAINING || !*r->record.reason)
 		return (struct outcome){T_STATES, NULL};
-	for (size_t i = 0; i < SQ_LEN(known); i++)
-		if (strcmp(r->record.reason, known[i].reason) == 0)
-			return known[i];
-	return (struct outcome){T_FAILED, "failed_before_adoption"};
+	for (size_t i = 0; i < SQ_LEN(others); i++)
+		if (strcmp(r->record.reason, others[i].reason) == 0)
+			return others[i];
+	return (struct outcome){T_FAILED, r->record.reason};
 }
 
 /* What happened under the last owner is in its points. */
@@ -211,6 +205,8 @@ static void skip_points(struct run *r)
 	                              .cpu = since > 0 ? merger_health(r->merger).cpu : -1};
 
 	r->second = before.second + 1;
+	r->thin.points = (int64_t)r->second < r->o->conf->timeline_points ? (int64_t)r->second
+	                                                                  : r->o->conf->timeline_points;
 	json_object_put(timeline_point(r->timeline, &before));
 	threshold_watch_rebase(r->watch, merger_books(r->merger), since > 0 ? since : 0);
 }
@@ -241,6 +237,9 @@ int run_adopt(struct run *r, uint64_t fence, int64_t lease_until, int64_t at)
 
 	if (status < 0)
 		return status;
+	if (found.state == T_DRAINING)
+		r->stopped = orchestrator_now(r->o) -
+		             (orchestrator_wall(r->o) - record_stepped(&r->record)) * SQ_MS;
 	if (found.committed) {
 		skip_points(r);
 		r->test.unsure = is_set_back(r, found.state);

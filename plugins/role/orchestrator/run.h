@@ -21,12 +21,25 @@
 /* The last report of one place, on its way to the store. */
 struct snapshot {
 	struct run *run;
+	char uid[CONTROL_UID_MAX + 1]; /* who has the place, "" = nobody had it under this owner */
 	struct sq_store_part_put rq;
 	char name[SQ_ID_MAX + 1];
 	struct buf latest, sending;
 	uint64_t seq, sending_seq; /* of the two */
 	bool busy, told; /* told: its worker is lost, and the log says so */
 	int64_t after; /* not before */
+};
+
+/* The timeline's older points are merged (run_thin.c). */
+struct thin {
+	struct sq_store_range range;
+	struct sq_store_merge merge;
+	struct buf text; /* of the two in one */
+	size_t were; /* bytes of the two */
+	uint64_t before; /* number of the point that those to be merged follow, 0 = none */
+	int64_t points; /* in the store, about */
+	uint64_t bytes; /* of them, about */
+	bool busy;
 };
 
 struct run {
@@ -74,7 +87,10 @@ struct run {
 	struct buf point; /* under way */
 	uint64_t second; /* the next point's */
 	bool appending;
-	enum { CLOSING_NOT, CLOSING_POINT, CLOSING_AUDIT, CLOSING_PUT } closing;
+	int64_t append_after; /* not before */
+	/* EARLIER: a point that is not stored yet goes first. POINT: the last one. */
+	enum { CLOSING_NOT, CLOSING_EARLIER, CLOSING_POINT, CLOSING_AUDIT, CLOSING_PUT } closing;
+	struct thin thin;
 	struct sq_store_count audit_rq;
 	struct sq_counter audit;
 	char audit_name[SQ_ID_MAX + 1];
@@ -103,6 +119,9 @@ void run_renew(struct sq_timer *t);
 void run_snapshots(struct run *r, int64_t now);
 void run_points(struct run *r, int64_t now);
 void run_audit_again(struct sq_timer *t);
+
+/* run_thin.c */
+void run_thin_added(struct run *r, size_t bytes); /* a point was stored */
 
 /* run_slots.c */
 struct json_object *run_write_places(const struct run *r); /* as it is to be; NULL without memory */

@@ -262,13 +262,25 @@ static void audit(struct run *r)
 }
 
 static bool point(struct run *r, int64_t now);
+static void append(struct run *r);
+
+static void close_points(struct run *r)
+{
+	r->closing = CLOSING_POINT;
+	if (!point(r, orchestrator_now(r->o)))
+		audit(r);
+}
 
 /* The end takes no more points: what happened since the last one goes first. */
 static void close_run(struct run *r)
 {
-	r->closing = CLOSING_POINT;
-	if (!r->appending && !point(r, orchestrator_now(r->o)))
-		audit(r);
+	r->closing = CLOSING_EARLIER;
+	if (r->appending)
+		return;
+	if (r->point.len > 0)
+		append(r); /* once more */
+	else
+		close_points(r);
 }
 
 void run_ask_store(struct run *r)
@@ -302,9 +314,15 @@ static void appended(struct sq_op *op, int status)
 
 	r->appending = false;
 	note_trouble(r, status);
-	if (!again || r->closing == CLOSING_POINT)
+	if (status >= 0)
+		run_thin_added(r, r->point.len);
+	if (!again || r->closing)
 		buf_reset(&r->point);
-	if (r->closing == CLOSING_POINT)
+	else
+		r->append_after = orchestrator_now(r->o) + RETRY;
+	if (r->closing == CLOSING_EARLIER)
+		close_points(r);
+	else if (r->closing == CLOSING_POINT)
 		audit(r);
 	run_release(r);
 }
@@ -392,6 +410,8 @@ void run_points(struct run *r, int64_t now)
 
 	if (!r->test.committed || r->appending || r->closing || !test_owned(&r->test, now))
 		return;
+	if (now < r->append_after)
+		return;
 	if (r->point.len > 0)
 		append(r); /* once more */
 	else if (since >= end + POINT_DELAY || (since >= end && told(r, end)))
@@ -399,6 +419,24 @@ void run_points(struct run *r, int64_t now)
 }
 
 /* --- snapshots ------------------------------------------------------------------------------- */
+
+static void swap_texts(struct snapshot *s)
+{
+	struct buf swap = s->sending;
+
+	s->sending = s->latest;
+	s->latest = swap;
+}
+
+/* Once more, unless a later one has come: a lost worker's was its last. */
+static void keep_unstored(struct snapshot *s, int64_t now)
+{
+	s->after = now + RETRY;
+	if (s->latest.len > 0 || s->sending_seq == 0)
+		return;
+	swap_texts(s);
+	s->seq = s->sending_seq;
+}
 
 static void snapshot_stored(struct sq_op *op, int status)
 {
@@ -413,17 +451,14 @@ static void snapshot_stored(struct sq_op *op, int status)
 	else if (status == -SQ_EFENCED)
 		test_fenced(&r->test);
 	else
-		s->after = now + RETRY;
+		keep_unstored(s, now);
 	run_release(r);
 }
 
 static void store_snapshot(struct run *r, struct snapshot *s, const struct worker *w, int64_t now)
 {
 	const struct sq_host *h = r->o->host;
-	struct buf swap = s->sending;
-
-	s->sending = s->latest;
-	s->latest = swap;
+	swap_texts(s);
 	buf_reset(&s->latest);
 	s->sending_seq = s->seq;
 	s->busy = true;
@@ -446,11 +481,11 @@ void run_snapshots(struct run *r, int64_t now)
 	for (uint32_t i = 0; i < r->test.setup.workers; i++) {
 		struct snapshot *s = &r->snapshots[i];
 		const struct worker *w = &r->test.workers[i];
-		bool due = now >= s->after || (w->final && s->sending_seq < s->seq);
+		bool tried = s->sending_seq >= s->seq; /* it is not stored, as the store failed */
 
 		if (s->busy || s->latest.len == 0 || !w->taken || !(r->test.committed || w->final))
 			continue;
-		if (due || test_lost(&r->test, now, i))
+		if (now >= s->after || (!tried && (w->final || test_lost(&r->test, now, i))))
 			store_snapshot(r, s, w, now);
 	}
 }

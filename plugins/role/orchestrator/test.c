@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,10 @@ int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, i
 		return r;
 	t->life.state = found->state;
 	t->life.outcome = *decided;
+	if (decided->reason) {
+		snprintf(t->reason, sizeof t->reason, "%s", decided->reason);
+		t->life.outcome.reason = t->reason;
+	}
 	t->saved = *found;
 	t->deadline = deadline > now + ADOPTED_SPARE ? deadline : now + ADOPTED_SPARE;
 	t->adoptions = found->adoptions + !found->committed;

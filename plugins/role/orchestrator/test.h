@@ -111,7 +111,7 @@ struct test {
 	struct lifecycle life; /* decided */
 	struct step steps[TEST_STEPS];
 	unsigned step_first, step_count;
-	char reason[64], detail[TEST_DETAIL]; /* of the outcome, when a worker gave it */
+	char reason[64], detail[TEST_DETAIL]; /* of the outcome, when a worker gave it, or an earlier owner */
 	int64_t deadline; /* of the present state */
 	int64_t ticked; /* when time was last looked at */
 
@@ -175,7 +175,8 @@ int test_refuse(struct test *t, const struct test_setup *setup, uint64_t fence, 
 /* How a test ends when who started it was not heard of any more. */
 extern const struct outcome test_vanished;
 #define TEST_VANISHED "who started it has not been heard of for so long that it counts as gone"
-/* The lease of somebody else's test was granted, and then its record read. deadline: of its state. */
+/* The lease of somebody else's test was granted, and then its record read. deadline: of its state; decided:
+ * copied. */
 int test_adopt(struct test *t, const struct test_setup *setup, uint64_t fence, int64_t lease_until,
                int64_t now, const struct standing *found, const struct outcome *decided, int64_t deadline);
 void test_end(struct test *t); /* frees what it owns */

@@ -172,6 +172,12 @@ static bool conn_keep(struct conn *c, struct sq_slice in, int64_t now)
 	return false;
 }
 
+static void conn_unkeep(struct conn *c)
+{
+	if (c->kept.data)
+		buf_free(&c->kept);
+}
+
 /* Where it leads, as nobody goes there. */
 static void conn_redirected(struct conn *c)
 {
@@ -244,7 +250,7 @@ static void conn_answered(struct conn *c, int64_t now)
 		c->reusable = false;
 	c->state = CONN_IDLE;
 	c->served++;
-	buf_free(&c->kept);
+	conn_unkeep(c);
 	c->env->calls->answered(c, now);
 }
 
@@ -260,7 +266,7 @@ static bool conn_take(struct conn *c, struct sq_slice in, int64_t now)
 	if (r > 0)
 		r = conn_take_body(c, &in);
 	if (r >= 0 && !c->body.done) {
-		buf_free(&c->kept);
+		conn_unkeep(c);
 		return true;
 	}
 	if (r < 0) {
@@ -321,11 +327,21 @@ ssize_t conn_recv(struct conn *c, char *to)
 	return n;
 }
 
+/* What the answer will be written to comes from memory while the kernel hands the answer over. */
+static void conn_foresee(struct conn *c)
+{
+	__builtin_prefetch(&c->tls, 1);
+	__builtin_prefetch(&c->kept, 1);
+	__builtin_prefetch(&c->generation, 1);
+}
+
 static void conn_readable(struct conn *c)
 {
-	ssize_t n = conn_recv(c, c->env->buffer);
+	ssize_t n;
 	int64_t now;
 
+	conn_foresee(c);
+	n = conn_recv(c, c->env->buffer);
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	now = clock_now();
@@ -356,7 +372,7 @@ static void conn_event(EV_P_ struct ev_io *w, int revents)
 		conn_writable(c);
 	if (!(revents & EV_READ))
 		return;
-	if (c->tls)
+	if (c->env->tls)
 		conn_tls_readable(c);
 	else
 		conn_readable(c);

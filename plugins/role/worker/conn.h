@@ -88,33 +88,38 @@ void conn_env_free(struct conn_env *e); /* NULL is fine; no connection may be le
 
 enum conn_state { CONN_CLOSED, CONN_CONNECTING, CONN_SHAKING, CONN_IDLE, CONN_BUSY };
 
+/* What every answer touches stands together, line of cache by line: with a thousand connections each
+ * line is a miss. */
 struct conn {
 	uint32_t magic;
 	enum conn_state state;
 	struct conn_env *env;
 	struct ev_io io;
-	struct link link; /* the owner's */
-	void *request; /* the owner's */
+
 	struct tls_stream *tls;
-	int64_t opened, reached; /* when connecting began; when TLS began, 0 without */
-	uint32_t generation; /* the owner's: of the addresses it was opened by */
+	void *request; /* the owner's */
+	struct link link; /* the owner's */
+	struct sq_slice unsent; /* what the socket has not taken yet */
 	uint64_t served; /* whole answers so far */
 	/* Set by the owner before it sends: the request is HEAD, so that its answer has no body; the answer
 	 * is to be shown to head() and body(). */
 	bool to_head, watched;
-
-	struct sq_slice unsent; /* what the socket has not taken yet */
-	struct buf kept; /* an incomplete head */
-	size_t scanned;
-	struct http_body body;
 	bool begun; /* bytes of the answer came */
 	bool in_body;
 	bool reusable;
-	bool resumed; /* the TLS session */
 	bool ending; /* TLS has ended behind the bytes that are being taken */
 	bool in_order; /*   by close_notify */
-	const char *cure; /* static text */
+	bool resumed; /* the TLS session */
+
+	struct buf kept; /* an incomplete head */
+	struct http_body body;
+	size_t scanned;
+
+	uint32_t generation; /* the owner's: of the addresses it was opened by */
 	struct sample seen; /* of the answer to the last request: status, address, what, body */
+
+	int64_t opened, reached; /* when connecting began; when TLS began, 0 without */
+	const char *cure; /* static text */
 };
 
 /* c is uninitialised memory of the owner. 0: one of connected() and refused() follows. Negative

@@ -48,8 +48,8 @@ struct dispatch {
 	/* Each request that has ended, for who counts on it; may be NULL. Nothing of d may be asked inside.
 	 */
 	void (*request_ended)(void *owner, int64_t now, bool sent);
-	void (*refill)(void *owner,
-	               int64_t now); /* right after an answer; may be NULL; dispatch_due may be called */
+	/* Right after an answer; may be NULL; dispatch_due may be called. */
+	void (*refill)(void *owner, int64_t now);
 	void *owner;
 
 	struct conn_env *env;

@@ -1,4 +1,4 @@
-/* dispatch_priv.h - what dispatch.c and dispatch_time.c share. */
+/* dispatch_priv.h - what dispatch.c, dispatch_serve.c and dispatch_time.c share. */
 #ifndef WORKER_DISPATCH_PRIV_H
 #define WORKER_DISPATCH_PRIV_H
 
@@ -10,10 +10,10 @@ struct request {
 	struct request_times times;
 	struct conn *conn; /* that it was sent on */
 	struct books *books;
+	/* owned: what the socket did not take of bytes that are rendered anew each time; NULL */
+	char *unsent;
 	bool counted;
 	struct check_state checks;
-	char
-	    *unsent; /* owned: what the socket did not take of bytes that are rendered anew each time; NULL */
 };
 
 static inline struct request *request_first(const struct link *list)
@@ -31,6 +31,11 @@ static inline struct conn *conn_first(const struct link *list)
 	return list_empty(list) ? NULL : sq_container(list->next, struct conn, link);
 }
 
+static inline const struct message *dispatch_message(const struct dispatch *d, const struct request *r)
+{
+	return &d->messages->list[r->times.request];
+}
+
 /* The ends of a request; each stands in the books then. */
 void dispatch_drop(struct dispatch *d, struct request *r, int64_t now, enum ledger_dropped why);
 /* A connection could not be had: the request that has waited longest pays for it. Without one the
@@ -43,8 +48,10 @@ void dispatch_unsent_text(struct dispatch *d, int64_t now, enum ledger_unsent wh
 void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum ledger_error why);
 
 void dispatch_discard(struct dispatch *d, struct conn *c); /* closes one that is in no list */
-void dispatch_serve(struct dispatch *d,
-                    int64_t now); /* those that wait, as far as connections are to be had */
+/* Those that wait, as far as connections are to be had. */
+void dispatch_serve(struct dispatch *d, int64_t now);
+/* Whether it is a shortage of our own machine, which is counted. */
+bool dispatch_short(struct dispatch *d, int error);
 
 /* The timer runs to this limit at the latest. */
 void dispatch_limit(struct dispatch *d, int64_t at, int64_t now);

@@ -12,6 +12,8 @@
 
 /* Most due requests of one look, so that after a stall answers are read between them. */
 #define ENGINE_LOOK_MAX 64
+/* How long answers are read in one turn of the loop before requests go out, in the closed model. */
+#define ENGINE_GATHER (50 * SQ_US)
 
 struct engine {
 	struct engine_setup set;
@@ -103,18 +105,22 @@ static void engine_expire(struct engine *e, int64_t now)
 		engine_finish(e);
 }
 
-/* In every turn of the loop. The clock is read for each request: sending takes time, and the next
- * one's lateness is ours. */
-static int64_t engine_look(struct pacer *p, int64_t now)
+/* The clock is read for each request: sending takes time, and the next one's lateness is ours. */
+static void engine_send(struct engine *e, int64_t now)
 {
-	struct engine *e = sq_container(p, struct engine, pacer);
 	int64_t begun = now;
 
 	engine_expire(e, now);
-	for (int n = 0; e->share.tick != SCHEDULE_NEVER && e->due <= begun && n < ENGINE_LOOK_MAX; n++) {
-		engine_begin(e, now);
-		now = clock_now();
-	}
+	for (int n = 0; e->share.tick != SCHEDULE_NEVER && e->due <= begun && n < ENGINE_LOOK_MAX; n++)
+		engine_begin(e, n > 0 ? clock_now() : now);
+}
+
+/* In every turn of the loop. */
+static int64_t engine_look(struct pacer *p, int64_t now)
+{
+	struct engine *e = sq_container(p, struct engine, pacer);
+
+	engine_send(e, now);
 	engine_tell(e);
 	return !e->over && engine_is_closed(e) && e->due > e->end ? e->end : e->due;
 }
@@ -129,13 +135,14 @@ static void engine_freed(void *owner, int64_t now, bool sent)
 	engine_when(e);
 }
 
-/* The next request goes out with the answer to the last one, and not in the next turn of the loop. */
+/* Answers are read for a moment before the next requests go out: who is sent to is woken once for all of
+ * them, and what has come already is not stamped behind our own sending. */
 static void engine_refill(void *owner, int64_t now)
 {
 	struct engine *e = owner;
 
-	if (!e->over && e->due <= now && now < e->end)
-		engine_begin(e, now);
+	if (now - e->due >= ENGINE_GATHER)
+		engine_send(e, now);
 }
 
 static int engine_open_closed(struct engine *e)
@@ -167,8 +174,8 @@ int engine_new(const struct engine_setup *setup, struct engine **ret)
 	e->load_at = setup->t0 + setup->schedule->warmup;
 	e->end = e->load_at + (setup->schedule->closed ? setup->schedule->duration : setup->schedule->end);
 	schedule_walk_init(&e->walk, setup->schedule);
-	r = dispatch_init(&e->dispatch, setup->loop, setup->plan, setup->addresses, setup->tls, setup->messages,
-	                  a->warmup ? a->warmup : a->common);
+	r = dispatch_init(&e->dispatch, setup->loop, setup->plan, setup->addresses, setup->tls,
+	                  setup->messages, a->warmup ? a->warmup : a->common);
 	if (r == 0)
 		r = share_init(&e->share, setup->slots, setup->until_tick);
 	if (r == 0 && engine_is_closed(e))

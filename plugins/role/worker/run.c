@@ -13,6 +13,7 @@
 #include "drive.h"
 #include "output.h"
 #include "plugins/common/digest.h"
+#include "plugins/common/mask.h"
 #include "plugins/common/result.h"
 #include "progress.h"
 
@@ -110,6 +111,7 @@ static void run_end(struct run *r, const char *state, const char *reason)
 	drive_vitals(r->drive, &vitals);
 	vitals_measure(&vitals);
 	in.elapsed = vitals.elapsed;
+	mask_samples(r->set.plan, r->accounts.common);
 	if (!books_closed(r->accounts.common))
 		SQ_ERROR(h, SQ_KV({"test", r->test_id}),
 		         "the ledger does not balance: this is a bug of squall, please report it");

@@ -13,9 +13,12 @@
 #include "drive.h"
 #include "machine.h"
 #include "orders.h"
+#include "output.h"
 #include "plugins/common/digest.h"
 #include "plugins/common/fetch.h"
+#include "plugins/common/mask.h"
 #include "plugins/common/plan.h"
+#include "progress.h"
 #include "snapshot.h"
 
 #define SESSION_MAGIC 0x73657373u
@@ -44,6 +47,8 @@ struct session {
 	struct snapshots snapshots;
 	struct vitals vitals;
 	bool measure, frozen; /* vitals are to be measured; are those of the end */
+	struct progress progress; /* the thread's: for kubectl logs */
+	bool told; /* the numbers of the end */
 
 	struct plan *plan;
 	struct accounts accounts; /* of an empty plan until the plan comes */
@@ -152,10 +157,21 @@ static void session_prepare(struct session *s, struct json_object *doc)
 		session_fail(s, r == -ENOMEM ? "out_of_memory" : "plan_refused", err.text);
 }
 
+static void session_headline(struct session *s)
+{
+	struct buf line = {0};
+
+	progress_headline(s->plan, s->set.test_id, &line);
+	output_try(line.data, line.len);
+	buf_free(&line);
+	s->progress.plan = s->plan;
+}
+
 static void session_begin(struct session *s)
 {
 	struct orders *o = &s->orders;
 
+	session_headline(s);
 	SQ_INFO(s->set.host, SESSION_KV(s), "state=running begins_in_ms=%lld clock_error_us=%lld",
 	        (long long)((o->t0 - session_now(s)) / SQ_MS), (long long)(trips_error(&o->trips) / SQ_US));
 	if (drive_start(s->drive, &o->slots, o->until_tick, o->t0) < 0)
@@ -315,6 +331,17 @@ static void session_register(struct session *s)
 	session_post(s, control_write_registration(&reg, &s->body), SESSION_REGISTER_MAX, "");
 }
 
+static void session_progress(struct session *s)
+{
+	struct buf line = {0};
+
+	if (!s->progress.plan || s->report.elapsed <= s->progress.last_at)
+		return;
+	progress_line(&s->progress, s->report.books, s->report.elapsed, &line);
+	output_try(line.data, line.len);
+	buf_free(&line);
+}
+
 static int session_write(struct sq_work *w)
 {
 	struct session *s = sq_container(w, struct session, write);
@@ -323,7 +350,27 @@ static int session_write(struct sq_work *w)
 	if (s->measure)
 		vitals_measure(&s->vitals);
 	s->report.health = s->vitals.health;
+	if (s->plan)
+		mask_samples(s->plan, s->report.books);
+	session_progress(s);
 	return report_write(&s->report, &s->body);
+}
+
+static void session_tell(struct session *s)
+{
+	const struct ledger *l = &s->report.books->ledger;
+
+	if (s->told || !s->progress.plan || s->report.seq != s->orders.final_seq)
+		return;
+	s->told = true;
+	SQ_INFO(s->set.host, SESSION_KV(s),
+	        "result of this worker: scheduled=%llu sent=%llu ok=%llu http_errors=%llu errors=%llu "
+	        "unsent=%llu "
+	        "dropped=%llu",
+	        (unsigned long long)l->scheduled, (unsigned long long)ledger_sent(l),
+	        (unsigned long long)l->ok, (unsigned long long)ledger_http_errors(l),
+	        (unsigned long long)ledger_errors(l), (unsigned long long)ledger_unsent(l),
+	        (unsigned long long)ledger_dropped(l));
 }
 
 static void session_written(struct sq_op *op, int status)
@@ -335,6 +382,8 @@ static void session_written(struct sq_op *op, int status)
 	if (s->report.final && s->report.seq == s->orders.final_seq && !books_closed(s->report.books))
 		SQ_ERROR(s->set.host, SESSION_KV(s),
 		         "the ledger does not balance: this is a bug of squall, please report it");
+	if (s->report.final)
+		session_tell(s);
 	session_post(s, status < 0 ? status : 0, SESSION_REPORT_MAX, s->uid);
 }
 

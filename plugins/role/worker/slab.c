@@ -2,22 +2,21 @@
 #include "slab.h"
 
 #include <assert.h>
-#include <stdalign.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #define SLAB_BLOCK 64 /* objects in a block */
+#define SLAB_LINE 64 /* of cache, bytes; each object begins with one */
 
 struct slab_block {
 	struct slab_block *next;
-	alignas(max_align_t) char objects[];
+	char bytes[];
 };
 
 void slab_init(struct slab *s, size_t size)
 {
-	size_t unit = alignof(max_align_t);
-
 	assert(size >= sizeof(void *));
-	s->size = (size + unit - 1) / unit * unit;
+	s->size = (size + SLAB_LINE - 1) / SLAB_LINE * SLAB_LINE;
 	s->free = NULL;
 	s->blocks = NULL;
 }
@@ -35,14 +34,16 @@ void slab_free(struct slab *s)
 
 static int slab_grow(struct slab *s)
 {
-	struct slab_block *b = malloc(sizeof *b + SLAB_BLOCK * s->size);
+	struct slab_block *b = malloc(sizeof *b + SLAB_LINE + SLAB_BLOCK * s->size);
+	char *first;
 
 	if (!b)
 		return -1;
 	b->next = s->blocks;
 	s->blocks = b;
+	first = b->bytes + SLAB_LINE - (uintptr_t)b->bytes % SLAB_LINE;
 	for (size_t i = SLAB_BLOCK; i-- > 0;)
-		slab_give(s, b->objects + i * s->size);
+		slab_give(s, first + i * s->size);
 	return 0;
 }
 

@@ -77,11 +77,12 @@ void api_free(struct api *a)
 }
 
 /* A projected token is a small file in memory that is replaced before it runs out. */
-static void read_token(struct api *a)
+static int read_token(struct api *a, char why[API_WHY])
 {
 	char text[16384];
 	int fd = open(a->access.token_file, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	int r = n < 0 ? -errno : 0;
 
 	if (fd >= 0)
 		close(fd);
@@ -90,24 +91,37 @@ static void read_token(struct api *a)
 	if (n > 0)
 		buf_printf(&a->token, "%.*s", (int)n, text);
 	explicit_bzero(text, sizeof text);
+	if (n > 0)
+		return 0;
+	snprintf(why, API_WHY, "no token in %s: %s", a->access.token_file,
+	         r < 0 ? strerror(-r) : "the file is empty");
+	return r < 0 ? r : -ENODATA;
 }
 
-void api_authorize(struct api *a, const char *headers[4])
+int api_authorize(struct api *a, const char *headers[4], char why[API_WHY])
 {
 	size_t n = 0;
+	int r = 0;
 
 	headers[n++] = "Accept: application/json";
-	buf_reset(&a->token);
-	if (*a->access.token_file || *a->access.token) {
-		buf_str(&a->token, "Authorization: Bearer ");
-		if (*a->access.token_file)
-			read_token(a);
-		else
-			buf_str(&a->token, a->access.token);
-		if (!buf_failed(&a->token))
-			headers[n++] = a->token.data;
-	}
 	headers[n] = NULL;
+	buf_reset(&a->token);
+	if (!*a->access.token_file && !*a->access.token)
+		return 0;
+	buf_str(&a->token, "Authorization: Bearer ");
+	if (*a->access.token_file)
+		r = read_token(a, why);
+	else
+		buf_str(&a->token, a->access.token);
+	if (r < 0)
+		return r;
+	if (buf_failed(&a->token)) {
+		snprintf(why, API_WHY, "not enough memory");
+		return -ENOMEM;
+	}
+	headers[n++] = a->token.data;
+	headers[n] = NULL;
+	return 0;
 }
 
 /* --- what an answer means -------------------------------------------------------------------- */
@@ -187,7 +201,7 @@ static bool retry(struct api_call *c, int64_t after)
 	return true;
 }
 
-static int64_t retry_after(const struct fetch *rq)
+int64_t api_retry_after(const struct fetch *rq)
 {
 	const char *text = fetch_header(rq, "Retry-After");
 	long seconds = text ? strtol(text, NULL, 10) : 0;
@@ -217,7 +231,7 @@ static void answered(struct sq_op *op, int status)
 	status = meaning(rq->status, r == 0 ? answer : NULL);
 	snprintf(c->why, sizeof c->why, "the API server answered %d%s%.300s", rq->status,
 	         *api_message(answer) ? ": " : "", api_message(answer));
-	if ((rq->status == 429 || rq->status >= 500) && retry(c, retry_after(rq))) {
+	if ((rq->status == 429 || rq->status >= 500) && retry(c, api_retry_after(rq))) {
 		json_object_put(answer);
 		return;
 	}
@@ -232,8 +246,10 @@ static int start_try(struct api_call *c)
 	struct api *a = c->own.api;
 	struct fetch *f = &c->own.fetch;
 	size_t n = 0;
+	int r = api_authorize(a, c->own.headers, c->why);
 
-	api_authorize(a, c->own.headers);
+	if (r < 0)
+		return r;
 	while (c->own.headers[n])
 		n++;
 	if (c->body) {
@@ -248,20 +264,26 @@ static int start_try(struct api_call *c)
 	                    .body = {c->body ? c->own.text.data : NULL, c->own.text.len},
 	                    .max_answer = ANSWER_MAX,
 	                    .tls = &a->tls};
-	return fetch_start(a->fetcher, f);
+	r = fetch_start(a->fetcher, f);
+	if (r < 0)
+		snprintf(c->why, sizeof c->why,
+		         r == -ENOMEM ? "not enough memory" : "\"%.300s\" is no URL (option api_server)",
+		         c->path.data);
+	return r;
 }
 
+/* Want of memory and a token that is not there may pass. */
 static void attempt(struct api_call *c)
 {
 	bool whole = !buf_failed(&c->path) && !buf_failed(&c->own.text);
 	int r = whole ? start_try(c) : -ENOMEM;
 
-	if (r == 0) {
-		c->own.fetching = true;
-	} else if (!whole || !retry(c, 0)) {
+	if (!whole)
 		snprintf(c->why, sizeof c->why, "not enough memory");
-		finish(c, r, NULL);
-	}
+	if (r == 0)
+		c->own.fetching = true;
+	else if (!whole || !retry(c, 0))
+		finish(c, r == -ENOMEM ? r : -EHOSTUNREACH, NULL);
 }
 
 static void prefix(struct buf *path, const char *server)

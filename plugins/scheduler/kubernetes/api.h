@@ -95,8 +95,11 @@ static inline bool api_busy(const struct api_call *c)
 	return c->own.busy;
 }
 
-/* For watches: what a request needs to be let in. The strings live until the next call of this. */
-void api_authorize(struct api *a, const char *headers[4]);
+/* For watches: what a request needs to be let in. The strings live until the next call of this. 0, -ENOMEM,
+ * or what kept the token from being read; why says so. */
+int api_authorize(struct api *a, const char *headers[4], char why[API_WHY]);
+/* ns to wait, of an answer that names a number of seconds; else 0. Inside done(). */
+int64_t api_retry_after(const struct fetch *rq);
 
 /* The message of a Status document, or "". */
 const char *api_message(struct json_object *answer);

@@ -94,7 +94,7 @@ static void end_if_due(struct kubernetes *k, struct job *j)
 	c->end.patch = true;
 	c->end.body = object_patch_end(&j->workload, why);
 	c->end.done = ended;
-	kubernetes_path(k, &c->end.path, j->name);
+	kubernetes_path(k, j->workload.shape, &c->end.path, j->name);
 	c->end.path.failed |= !c->end.body;
 	api_call(&k->api, &c->end);
 }

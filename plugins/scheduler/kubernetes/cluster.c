@@ -163,19 +163,28 @@ int cluster_pod(struct cluster *c, const struct pod *p, bool gone)
 
 /* --- whole lists ----------------------------------------------------------------------------- */
 
-void cluster_workloads_begin(struct cluster *c)
+static bool is_of_kind(const struct job *j, bool deployments)
 {
-	for (struct link *l = c->jobs.next; l != &c->jobs; l = l->next)
-		sq_container(l, struct job, link)->listed = false;
+	return (j->workload.shape == SHAPE_DEPLOYMENT) == deployments;
 }
 
-void cluster_workloads_end(struct cluster *c)
+void cluster_workloads_begin(struct cluster *c, bool deployments)
+{
+	for (struct link *l = c->jobs.next; l != &c->jobs; l = l->next) {
+		struct job *j = sq_container(l, struct job, link);
+
+		if (is_of_kind(j, deployments))
+			j->listed = false;
+	}
+}
+
+void cluster_workloads_end(struct cluster *c, bool deployments)
 {
 	for (struct link *l = c->jobs.next, *next; l != &c->jobs; l = next) {
 		struct job *j = sq_container(l, struct job, link);
 
 		next = l->next;
-		if (!j->listed)
+		if (!j->listed && is_of_kind(j, deployments))
 			cluster_workload_gone(c, j->name, NULL);
 	}
 }

@@ -53,9 +53,9 @@ void cluster_workload_changed(struct cluster *c, const struct workload *w);
 void cluster_workload_gone(struct cluster *c, const char *name, const char *uid); /* uid NULL: whichever */
 int cluster_pod(struct cluster *c, const struct pod *p, bool gone);
 
-/* A whole list: between begin and end come all that exist. */
-void cluster_workloads_begin(struct cluster *c);
-void cluster_workloads_end(struct cluster *c);
+/* A whole list: between begin and end come all that exist, of workloads those of one kind. */
+void cluster_workloads_begin(struct cluster *c, bool deployments);
+void cluster_workloads_end(struct cluster *c, bool deployments);
 void cluster_pods_begin(struct cluster *c);
 void cluster_pods_end(struct cluster *c);
 

@@ -1,8 +1,8 @@
 /*
  * kubernetes.c - scheduler kubernetes: a test's workers are pods of a cluster.
  *
- * What was asked for is done by requests that can be repeated (verbs.c); what became of it is seen by two
- * watches, one of all our workloads and one of all our pods, which fill the cluster (cluster.h). Every
+ * What was asked for is done by requests that can be repeated (verbs.c); what became of it is seen by
+ * watches, two of our workloads, by kind, and one of all our pods, which fill the cluster (cluster.h). Every
  * orchestrator of the namespace sees the same.
  */
 #include <assert.h>
@@ -68,10 +68,10 @@ struct kubernetes *kubernetes_of(void *self)
 	return k;
 }
 
-void kubernetes_path(const struct kubernetes *k, struct buf *out, const char *name)
+void kubernetes_path(const struct kubernetes *k, enum shape shape, struct buf *out, const char *name)
 {
-	buf_printf(out, "%s/namespaces/%s/%s%s%s", object_group(k->style.shape), k->conf->ns,
-	           object_plural(k->style.shape), name ? "/" : "", name ? name : "");
+	buf_printf(out, "%s/namespaces/%s/%s%s%s", object_group(shape), k->conf->ns, object_plural(shape),
+	           name ? "/" : "", name ? name : "");
 }
 
 /* --- what the watches bring ------------------------------------------------------------------ */
@@ -90,9 +90,8 @@ static void job_forgotten(struct cluster *c, struct job *j)
 	care_forget(sq_container(c, struct kubernetes, cluster), j);
 }
 
-static void workload_changed(struct watch *w, struct json_object *object, bool deleted)
+static void take_workload(struct kubernetes *k, struct watch *w, struct json_object *object, bool deleted)
 {
-	struct kubernetes *k = sq_container(w, struct kubernetes, workloads);
 	struct workload seen;
 
 	if (workload_read(object, &seen) < 0)
@@ -100,18 +99,46 @@ static void workload_changed(struct watch *w, struct json_object *object, bool d
 	if (deleted)
 		cluster_workload_gone(&k->cluster, seen.name, seen.uid);
 	else if (cluster_workload(&k->cluster, &seen) < 0)
-		SQ_WARN(k->host, SQ_KV({"test", seen.id}), "not enough memory to remember its workload");
+		watch_lost(w);
 	verbs_look(k);
+}
+
+static void workload_changed(struct watch *w, struct json_object *object, bool deleted)
+{
+	take_workload(sq_container(w, struct kubernetes, workloads), w, object, deleted);
 }
 
 static void workloads_begin(struct watch *w)
 {
-	cluster_workloads_begin(&sq_container(w, struct kubernetes, workloads)->cluster);
+	struct kubernetes *k = sq_container(w, struct kubernetes, workloads);
+
+	cluster_workloads_begin(&k->cluster, k->style.shape == SHAPE_DEPLOYMENT);
 }
 
 static void workloads_end(struct watch *w)
 {
-	cluster_workloads_end(&sq_container(w, struct kubernetes, workloads)->cluster);
+	struct kubernetes *k = sq_container(w, struct kubernetes, workloads);
+
+	cluster_workloads_end(&k->cluster, k->style.shape == SHAPE_DEPLOYMENT);
+}
+
+static void other_changed(struct watch *w, struct json_object *object, bool deleted)
+{
+	take_workload(sq_container(w, struct kubernetes, others), w, object, deleted);
+}
+
+static void others_begin(struct watch *w)
+{
+	struct kubernetes *k = sq_container(w, struct kubernetes, others);
+
+	cluster_workloads_begin(&k->cluster, k->style.shape != SHAPE_DEPLOYMENT);
+}
+
+static void others_end(struct watch *w)
+{
+	struct kubernetes *k = sq_container(w, struct kubernetes, others);
+
+	cluster_workloads_end(&k->cluster, k->style.shape != SHAPE_DEPLOYMENT);
 }
 
 static void pod_changed(struct watch *w, struct json_object *object, bool deleted)
@@ -122,7 +149,7 @@ static void pod_changed(struct watch *w, struct json_object *object, bool delete
 	if (pod_read(object, &seen) < 0)
 		return;
 	if (cluster_pod(&k->cluster, &seen, deleted) < 0)
-		SQ_WARN(k->host, SQ_KV({"worker", seen.name}), "not enough memory to remember its pod");
+		watch_lost(w);
 	verbs_look(k);
 }
 
@@ -141,6 +168,10 @@ static void watch_state(struct kubernetes *k, const char *what, bool up, const c
 	if (!up)
 		SQ_WARN(k->host, NULL, "%s cannot be watched, trying on: %s", what, why);
 	k->host->ready(k->host->ctx, kubernetes_synced(k), "the API server does not answer");
+	if (!k->begun && kubernetes_synced(k)) {
+		k->begun = true;
+		verbs_begin(k);
+	}
 	verbs_look(k);
 }
 
@@ -148,6 +179,18 @@ static void workloads_state(struct watch *w, bool up, const char *why)
 {
 	w->up = up;
 	watch_state(sq_container(w, struct kubernetes, workloads), "workloads", up, why);
+}
+
+static void others_state(struct watch *w, bool up, const char *why)
+{
+	struct kubernetes *k = sq_container(w, struct kubernetes, others);
+	bool refused = !up && w->list.http == 403;
+
+	w->up = up;
+	if (refused && k->others_refused)
+		return;
+	k->others_refused = refused;
+	watch_state(k, "workloads of the other kind", up, why);
 }
 
 static void pods_state(struct watch *w, bool up, const char *why)
@@ -158,20 +201,23 @@ static void pods_state(struct watch *w, bool up, const char *why)
 
 static const struct watch_calls workload_calls = {workload_changed, workloads_begin, workloads_end,
                                                   workloads_state};
+static const struct watch_calls other_calls = {other_changed, others_begin, others_end, others_state};
 static const struct watch_calls pod_calls = {pod_changed, pods_begin, pods_end, pods_state};
+
+static void collection(const struct kubernetes *k, enum shape shape, char out[200])
+{
+	snprintf(out, 200, "%s/namespaces/%s/%s", object_group(shape), k->conf->ns, object_plural(shape));
+}
 
 void kubernetes_shaped(struct kubernetes *k)
 {
-	struct buf path = {0};
-
-	kubernetes_path(k, &path, NULL);
-	snprintf(k->workloads_path, sizeof k->workloads_path, "%s", path.data ? path.data : "");
+	collection(k, k->style.shape, k->workloads_path);
+	collection(k, shape_other_kind(k->style.shape), k->others_path);
 	snprintf(k->pods_path, sizeof k->pods_path, "/api/v1/namespaces/%s/pods", k->conf->ns);
-	buf_free(&path);
 	watch_start(&k->workloads, &k->api, &workload_calls, k->workloads_path, OBJECT_SELECTOR);
+	watch_start(&k->others, &k->api, &other_calls, k->others_path, OBJECT_SELECTOR);
 	watch_start(&k->pods, &k->api, &pod_calls, k->pods_path, OBJECT_SELECTOR);
 	care_start(k);
-	verbs_begin(k);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -301,6 +347,7 @@ static void kubernetes_destroy(void *self)
 	verbs_free(k);
 	care_stop(k);
 	watch_stop(&k->workloads);
+	watch_stop(&k->others);
 	watch_stop(&k->pods);
 	k->host->timer_stop(k->host->ctx, &k->ask_again);
 	api_forget(&k->version);

@@ -44,7 +44,11 @@ struct kubernetes {
 	struct sq_timer ask_again;
 	struct cluster cluster;
 	struct watch workloads, pods;
-	char workloads_path[200], pods_path[200];
+	/* Workloads of the other kind: the option or the server may have changed since they were made. Who
+	 * has no rights to see them is taken to have none. */
+	struct watch others;
+	bool others_refused, begun; /* all was known once: tasks may begin */
+	char workloads_path[200], others_path[200], pods_path[200];
 	struct link tasks; /* verbs under way */
 	struct sq_op *list_ops; /* of struct sq_job_list, linked by op.driver */
 	struct sq_post answer; /* lists that can be answered */
@@ -60,7 +64,7 @@ static inline int64_t kubernetes_now(const struct kubernetes *k)
 /* All that exists is known. */
 static inline bool kubernetes_synced(const struct kubernetes *k)
 {
-	return k->shaped && k->workloads.up && k->pods.up;
+	return k->shaped && k->workloads.up && k->pods.up && (k->others.up || k->others_refused);
 }
 
 /* shape.c: asks the server for its version, then calls shaped() once. */
@@ -74,7 +78,7 @@ int verb_claim(void *self, struct sq_job_rq *rq);
 int verb_stop(void *self, struct sq_job_rq *rq);
 int verb_list(void *self, struct sq_job_list *rq);
 int verb_cancel(void *self, struct sq_op *op);
-void verbs_begin(struct kubernetes *k); /* shaped: those that waited for it */
+void verbs_begin(struct kubernetes *k); /* those that waited until all was known */
 void verbs_look(struct kubernetes *k); /* something changed that a task may wait for */
 void verbs_answer(struct sq_post *p); /* of answer */
 void verbs_free(struct kubernetes *k);
@@ -85,7 +89,7 @@ void care_stop(struct kubernetes *k);
 void care_forget(struct kubernetes *k, struct job *j);
 
 /* "/apis/batch/v1/namespaces/NS/jobs/NAME"; name NULL: the collection. */
-void kubernetes_path(const struct kubernetes *k, struct buf *out, const char *name);
+void kubernetes_path(const struct kubernetes *k, enum shape shape, struct buf *out, const char *name);
 struct kubernetes *kubernetes_of(void *self);
 
 #endif

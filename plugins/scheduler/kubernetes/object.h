@@ -14,6 +14,11 @@
  *                     suspended is; more failures than the test allows are judged by us
  *   SHAPE_DEPLOYMENT  as the specification words it: replicas 0, then scaled; the same
  *
+ * The plan is no object: workers get it by the control protocol with its hash, and a copy that nobody reads
+ * could only be out of date. The policy lets nobody in and everything out: which addresses a test may load is
+ * judged at each resolution, by name, which a policy cannot do; to shut workers in further is the
+ * namespace's own policies' part.
+ *
  * Pods carry app=load-worker. A pod that replaces another is a worker like any other: it has no part in a
  * test that has begun.
  */
@@ -30,6 +35,12 @@
 struct json_object;
 
 enum shape { SHAPE_JOB, SHAPE_JOB_PLAIN, SHAPE_DEPLOYMENT };
+
+/* A shape of the other kind of object. */
+static inline enum shape shape_other_kind(enum shape s)
+{
+	return s == SHAPE_DEPLOYMENT ? SHAPE_JOB : SHAPE_DEPLOYMENT;
+}
 
 #define OBJECT_NAME_MAX 52 /* a Job's pod is called NAME-INDEX-5 letters, of which 63 fit */
 #define OBJECT_SELECTOR "app%3Dload-worker,app.kubernetes.io/managed-by%3Dsquall" /* in a query */
@@ -85,7 +96,8 @@ struct workload {
 };
 /* 0, or -EBADMSG: not made by us, as it has not what ours have. */
 int workload_read(struct json_object *o, struct workload *out);
-/* Fields that were asked for and are not in the answer: "suspend, completionMode", or "". */
+/* Fields that were asked for and are not in the answer, at any depth: "spec.suspend,
+ * spec.template.spec.containers[0].resorces", or "". */
 void object_dropped(struct json_object *asked, struct json_object *got, char *out, size_t size);
 
 /* A pod as read. */

@@ -46,6 +46,13 @@ static void copy(char *out, size_t size, const char *s)
 	snprintf(out, size, "%s", s);
 }
 
+static struct json_object *at_member(struct json_object *o, const char *name)
+{
+	struct json_object *v = NULL;
+
+	return json_object_is_type(o, json_type_object) && json_object_object_get_ex(o, name, &v) ? v : NULL;
+}
+
 static struct json_object *item(struct json_object *list, size_t i)
 {
 	return json_object_is_type(list, json_type_array) && i < json_object_array_length(list)
@@ -80,9 +87,10 @@ static int64_t unix_seconds(const char *stamp)
 	return strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
+/* The items of a list do not say their kind. */
 static enum shape shape_of(struct json_object *o)
 {
-	if (strcmp(text(o, "/kind"), "Deployment") == 0)
+	if (at(o, "/spec/replicas"))
 		return SHAPE_DEPLOYMENT;
 	return at(o, "/spec/suspend") ? SHAPE_JOB : SHAPE_JOB_PLAIN;
 }
@@ -128,20 +136,67 @@ int workload_read(struct json_object *o, struct workload *out)
 	return 0;
 }
 
+/* Servers leave these out, and mean the same. */
+static bool is_nothing(struct json_object *v)
+{
+	switch (json_object_get_type(v)) {
+	case json_type_object:
+		return json_object_object_length(v) == 0;
+	case json_type_array:
+		return json_object_array_length(v) == 0;
+	case json_type_string:
+		return json_object_get_string_len(v) == 0;
+	default: /* null, false, 0 */
+		return !json_object_get_boolean(v);
+	}
+}
+
+struct dropped {
+	char *out;
+	size_t size, len;
+};
+
+static void look_for(struct dropped *d, const char *path, struct json_object *want, struct json_object *have);
+
+static void look_for_part(struct dropped *d, const char *path, const char *part, struct json_object *want,
+                          struct json_object *have)
+{
+	char whole[200];
+
+	snprintf(whole, sizeof whole, "%s%s%s", path, *path && *part != '[' ? "." : "", part);
+	look_for(d, whole, want, have);
+}
+
+/* Values may be written in another way; that they are there is what counts. */
+static void look_for(struct dropped *d, const char *path, struct json_object *want, struct json_object *have)
+{
+	if (is_nothing(want))
+		return;
+	if (!have) {
+		if (d->len < d->size)
+			d->len += (size_t)snprintf(d->out + d->len, d->size - d->len, "%s%s",
+			                           d->len ? ", " : "", path);
+	} else if (json_object_is_type(want, json_type_object)) {
+		json_object_object_foreach(want, name, value)
+		{
+			look_for_part(d, path, name, value, at_member(have, name));
+		}
+	} else if (json_object_is_type(want, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(want); i++) {
+			char part[24];
+
+			snprintf(part, sizeof part, "[%zu]", i);
+			look_for_part(d, path, part, json_object_array_get_idx(want, i), item(have, i));
+		}
+	}
+}
+
 void object_dropped(struct json_object *asked, struct json_object *got, char *out, size_t size)
 {
-	struct json_object *want = at(asked, "/spec"), *have = at(got, "/spec");
-	size_t n = 0;
+	struct dropped d = {.out = out, .size = size};
 
 	*out = '\0';
-	if (!json_object_is_type(want, json_type_object) || !json_object_is_type(have, json_type_object))
-		return;
-	json_object_object_foreach(want, name, value)
-	{
-		(void)value;
-		if (!json_object_object_get_ex(have, name, NULL) && n < size)
-			n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", name);
-	}
+	look_for(&d, "", asked, got);
 }
 
 /* --- pods ------------------------------------------------------------------------------------ */

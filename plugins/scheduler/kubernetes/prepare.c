@@ -109,6 +109,7 @@ static void prepare_found(struct api_call *c, int status, struct json_object *an
 	struct task *t = task_of(c);
 
 	if (status == -ENOENT) {
+		t->shape = t->k->style.shape;
 		task_ask(t, "POST", NULL, json_object_get(t->asked), prepare_made);
 		return;
 	}
@@ -136,8 +137,9 @@ static void warn_dropped(struct task *t, struct json_object *answer)
 	object_dropped(t->asked, answer, dropped, sizeof dropped);
 	if (*dropped)
 		SQ_WARN(t->k->host, SQ_KV({"test", t->rq->id}),
-		        "the API server does not know what it was asked for and left out: %s; workload = "
-		        "\"deployment\" does without",
+		        "the API server left out what it does not know: %s; look at the options pod and "
+		        "container of "
+		        "the scheduler, or choose workload = \"deployment\", which asks for less",
 		        dropped);
 }
 
@@ -166,5 +168,8 @@ void prepare_begin(struct task *t)
 {
 	t->asked = object_workload(&t->k->style, t->rq->id, t->rq->fence, t->rq->job);
 	t->rq->adopted = false;
-	task_ask(t, "POST", NULL, json_object_get(t->asked), prepare_made);
+	if (t->shape != t->k->style.shape)
+		task_read_again(t, prepare_found); /* made as the other kind */
+	else
+		task_ask(t, "POST", NULL, json_object_get(t->asked), prepare_made);
 }

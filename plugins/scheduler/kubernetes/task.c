@@ -61,11 +61,13 @@ void task_refuse(struct task *t, int status, const char *why)
 /* What the server said ends the task. */
 void task_trouble(struct task *t, int status)
 {
-	if (status == -EACCES)
-		snprintf(t->why, sizeof t->why, "%.300s (has the service account the rights of the Role?)",
-		         t->call.why);
-	else
-		snprintf(t->why, sizeof t->why, "%s", t->call.why);
+	/* A quota is a 403 as well. */
+	bool rights = t->call.http == 403 && strstr(t->call.why, " cannot ");
+
+	snprintf(t->why, sizeof t->why, "%.300s%s", t->call.why,
+	         rights                ? " (has the service account the rights of the Role?)"
+	         : t->call.http == 401 ? " (is the token this cluster's, and not over?)"
+	                               : "");
 	task_end(t, status == -EHOSTUNREACH ? -SQ_EUNCERTAIN : status);
 }
 
@@ -74,7 +76,7 @@ void task_trouble(struct task *t, int status)
 void task_ask(struct task *t, const char *method, const char *name, struct json_object *body, next_fn *next)
 {
 	t->call.method = method;
-	kubernetes_path(t->k, &t->call.path, name);
+	kubernetes_path(t->k, t->shape, &t->call.path, name);
 	t->call.body = body;
 	t->call.patch = strcmp(method, "PATCH") == 0;
 	t->call.done = next;
@@ -150,6 +152,13 @@ bool task_found(struct task *t, int status, struct json_object *answer)
 }
 
 /* --- a new one --- */
+
+void task_find(struct task *t)
+{
+	struct job *j = cluster_find(&t->k->cluster, t->name);
+
+	t->shape = j && j->exists ? j->workload.shape : t->k->style.shape;
+}
 
 static int check(const struct sq_job_rq *rq, enum verb verb)
 {

@@ -19,6 +19,7 @@ struct task {
 	struct sq_job_rq *rq;
 	enum verb verb;
 	char name[OBJECT_NAME_MAX + 1];
+	enum shape shape; /* of the object that there is, else of the one that is made */
 	struct api_call call;
 	struct json_object *asked; /* prepare: the workload as we wrote it */
 	struct json_object *object; /* the workload as the server has it */
@@ -34,6 +35,8 @@ static inline struct task *task_of(struct api_call *c)
 	return sq_container(c, struct task, call);
 }
 
+/* What there is, as far as the watches know. */
+void task_find(struct task *t);
 /* 0, -EINVAL or -ENOMEM; the caller begins it. */
 int task_new(struct kubernetes *k, struct sq_job_rq *rq, enum verb verb, struct task **ret);
 void task_drop(struct task *t); /* the op was cancelled, or refused */

@@ -179,19 +179,20 @@ static void begin(struct task *t)
 {
 	static next_fn *const found[] = {[RESUME] = resume_found, [CLAIM] = claim_found, [STOP] = stop_found};
 
+	task_find(t);
 	if (t->verb == PREPARE)
 		prepare_begin(t);
 	else
 		task_ask(t, "GET", t->name, NULL, found[t->verb]);
 }
 
-/* Before it is known what the server can take, tasks wait. */
+/* Before it is known what the server can take, and what there is, tasks wait. */
 static int submit(struct kubernetes *k, struct sq_job_rq *rq, enum verb verb)
 {
 	struct task *t;
 	int r = task_new(k, rq, verb, &t);
 
-	if (r == 0 && k->shaped)
+	if (r == 0 && k->begun)
 		begin(t);
 	return r;
 }

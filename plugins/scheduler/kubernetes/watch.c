@@ -11,6 +11,7 @@
 
 #define ROUND 240 /* s: how long the server keeps one watch open */
 #define SILENCE (60 * SQ_S) /* bookmarks come about once a minute; the end of a round within it */
+#define QUICK (5 * SQ_S) /* a watch that ends sooner did not do any good */
 #define EVENT_MAX (4u << 20)
 #define DEPTH 64
 
@@ -61,10 +62,12 @@ static void listed(struct api_call *c, int status, struct json_object *answer)
 		go_on(w, backoff_next(&w->backoff));
 		return;
 	}
-	backoff_reset(&w->backoff);
+	w->lost = false;
 	take_list(w, answer);
-	set_state(w, *w->version, "the list names no version");
-	go_on(w, *w->version ? 0 : SILENCE);
+	if (w->lost)
+		*w->version = '\0';
+	set_state(w, *w->version, w->lost ? "not enough memory" : "the list names no version");
+	go_on(w, *w->version ? 0 : backoff_next(&w->backoff));
 }
 
 static void ask_list(struct watch *w)
@@ -90,8 +93,10 @@ static void take_event(struct watch *w, struct sq_slice line)
 	struct json_object *event = NULL, *type = NULL, *object = NULL;
 	const char *word;
 
-	if (doc_parse(line, DEPTH, &event, NULL) < 0)
-		return; /* cut off by the end of the connection: comes again from the last version */
+	if (doc_parse(line, DEPTH, &event, NULL) < 0) {
+		watch_lost(w);
+		return;
+	}
 	json_object_object_get_ex(event, "type", &type);
 	json_object_object_get_ex(event, "object", &object);
 	word = type ? json_object_get_string(type) : "";
@@ -105,42 +110,62 @@ static void take_event(struct watch *w, struct sq_slice line)
 	json_object_put(event);
 }
 
-/* Events are lines. */
+/* Events are lines; the rest of one that was cut off comes again from the last version. */
 static void take_piece(struct fetch *rq, struct sq_slice bytes)
 {
 	struct watch *w = sq_container(rq, struct watch, stream);
 	char *end;
 
 	buf_add(&w->line, bytes.data, bytes.len);
-	while (w->streaming && w->line.len > 0 && (end = memchr(w->line.data, '\n', w->line.len)) != NULL) {
+	while (!w->lost && w->line.len > 0 && (end = memchr(w->line.data, '\n', w->line.len)) != NULL) {
 		size_t len = (size_t)(end - w->line.data);
 
 		take_event(w, (struct sq_slice){w->line.data, len});
 		buf_drop(&w->line, len + 1);
 	}
-	if (w->line.len > EVENT_MAX || buf_failed(&w->line)) {
-		*w->version = '\0'; /* what was in it is read from a list */
-		buf_free(&w->line);
-	}
+	if (w->line.len > EVENT_MAX || buf_failed(&w->line))
+		watch_lost(w);
+	if (w->lost)
+		fetch_cancel(rq);
+}
+
+/* Why there is no watch, or NULL: a round is over, its connection was lost, or a list is due. */
+static const char *refusal(struct watch *w)
+{
+	int http = w->told ? w->told : w->stream.status;
+
+	if (w->lost || http == 410 || (http >= 200 && http < 300))
+		return NULL;
+	if (http == 0)
+		return w->stream.why;
+	snprintf(w->why, sizeof w->why, "the watch was answered %d", http);
+	return w->why;
 }
 
 static void ended(struct sq_op *op, int status)
 {
 	struct watch *w = sq_container(op, struct watch, stream.op);
+	const struct sq_host *h = w->api->host;
 	int http = w->told ? w->told : w->stream.status;
+	bool useful = h->now(h->ctx) - w->begun > QUICK;
+	const char *why = refusal(w);
+	int64_t wait;
 
 	w->streaming = false;
 	buf_reset(&w->line);
-	if (http == 410)
+	if (http == 410 || w->lost)
 		*w->version = '\0';
-	if (http >= 200 && http < 300) {
-		backoff_reset(&w->backoff); /* a round is over, or the connection was lost */
-		go_on(w, status < 0 ? backoff_next(&w->backoff) : 0);
-		return;
+	if (useful)
+		backoff_reset(&w->backoff);
+	/* A server that ends every watch at once would be asked without a pause. */
+	wait = useful && status == 0 ? 0 : backoff_next(&w->backoff);
+	if (why) {
+		int64_t asked = api_retry_after(&w->stream);
+
+		set_state(w, false, why);
+		wait = asked > wait ? asked : wait;
 	}
-	if (http != 410)
-		set_state(w, false, http ? "the watch was refused" : w->stream.why);
-	go_on(w, http == 410 ? 0 : backoff_next(&w->backoff));
+	go_on(w, wait);
 }
 
 static void begin_stream(struct watch *w)
@@ -152,8 +177,9 @@ static void begin_stream(struct watch *w)
 	    &w->url,
 	    "%s%s?labelSelector=%s&watch=1&allowWatchBookmarks=true&timeoutSeconds=%d&resourceVersion=%s",
 	    w->api->server, w->path, w->selector, ROUND, w->version);
-	api_authorize(w->api, w->headers);
 	w->told = 0;
+	w->begun = w->api->host->now(w->api->host->ctx);
+	w->lost = false;
 	w->stream = (struct fetch){.op = {.done = ended, .timeout = (ROUND + 60) * SQ_S},
 	                           .method = "GET",
 	                           .url = w->url.data,
@@ -162,10 +188,15 @@ static void begin_stream(struct watch *w)
 	                           .tls = &w->api->tls,
 	                           .piece = take_piece,
 	                           .idle_timeout = SILENCE + 30 * SQ_S};
-	r = buf_failed(&w->url) ? -ENOMEM : fetch_start(w->api->fetcher, &w->stream);
+	snprintf(w->why, sizeof w->why, "not enough memory");
+	r = buf_failed(&w->url) ? -ENOMEM : api_authorize(w->api, w->headers, w->why);
+	if (r == 0)
+		r = fetch_start(w->api->fetcher, &w->stream);
 	w->streaming = r == 0;
-	if (r < 0)
+	if (r < 0) {
+		set_state(w, false, w->why);
 		go_on(w, backoff_next(&w->backoff));
+	}
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -188,6 +219,11 @@ void watch_start(struct watch *w, struct api *api, const struct watch_calls *cal
 	w->backoff = (struct backoff){
 	    .base = 200 * SQ_MS, .ceiling = 10 * SQ_S, .seed = (uint64_t)(uintptr_t)w};
 	go_on(w, 0);
+}
+
+void watch_lost(struct watch *w)
+{
+	w->lost = true;
 }
 
 void watch_stop(struct watch *w)

@@ -5,9 +5,9 @@
  *      ^                           |
  *      +---- 410, in both shapes --+   a lost connection goes on from the last version seen
  *
- * 410 comes as an HTTP status, or as an ERROR event in a 200 (seen after the server was restarted).
- * Bookmarks move the version on while nothing changes. A watch that is silent beyond its own time is cut
- * and begun anew, so half-open connections heal.
+ * 410 comes as an HTTP status, or as an ERROR event in a 200 (seen after the server was restarted). What
+ * cannot be read or kept is lost, and a list is due as well. Bookmarks move the version on while nothing
+ * changes. A watch that is silent beyond its own time is cut and begun anew, so half-open connections heal.
  *
  * Loop thread only.
  */
@@ -19,7 +19,7 @@
 struct watch;
 
 struct watch_calls {
-	/* object: valid during the call. deleted: it is gone. */
+	/* object: valid during the call. deleted: it is gone. Who cannot keep it says so by watch_lost(). */
 	void (*changed)(struct watch *w, struct json_object *object, bool deleted);
 	/* A list was read: what is not in it does not exist any more. begin before its objects, end behind.
 	 */
@@ -42,6 +42,9 @@ struct watch {
 	struct buf url, line;
 	const char *headers[4];
 	int told; /* HTTP status of an ERROR event, 0 = none */
+	bool lost; /* a list is due, whatever the version */
+	int64_t begun; /* when the stream was, monotonic ns */
+	char why[API_WHY];
 	struct sq_timer timer;
 	struct backoff backoff;
 };
@@ -49,6 +52,7 @@ struct watch {
 /* Begins in the next turn. The four strings and calls outlive it. */
 void watch_start(struct watch *w, struct api *api, const struct watch_calls *calls, const char *path,
                  const char *selector);
+void watch_lost(struct watch *w); /* something told was not taken: all is listed once more */
 void watch_stop(struct watch *w); /* nothing is called any more; harmless when never started */
 
 #endif

@@ -6,10 +6,10 @@
  * server that is busy or far away is asked seldom, and never for more than one at a time.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/digits.h"
 #include "redis.h"
 
 struct counting;
@@ -146,14 +146,14 @@ static void wave_done(struct redis_call *call, const struct reply *r, bool sent)
 static void wave_send(struct store *s)
 {
 	const char *key = s->conf->key;
-	char number[24];
+	char number[DIGITS_MAX];
 	struct sq_slice args[3] = {{"INCRBY", 6}, {key, strlen(key)}, {number, 0}};
 	struct hit *first = s->waiting;
 	int r;
 
 	if (!first)
 		return;
-	args[2].len = (size_t)snprintf(number, sizeof number, "%lld", (long long)s->waiting_sum);
+	args[2].len = (size_t)(put_digits(number, s->waiting_sum) - number);
 	first->sum = s->waiting_sum;
 	first->call.done = wave_done;
 	s->waiting = NULL;

@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""squall as pods of a real cluster, from its images: the specification's POST to the end, in each mode of workload."""
+import json
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "kubernetes")]
+from cluster import NAMESPACE, required_or_skip  # noqa: E402
+from pods import Pods, in_pod, inside, left, scheduler_conf, wait_until  # noqa: E402
+from squall import Tap  # noqa: E402
+
+tap = Tap()
+
+
+class Follower:
+    """kubectl logs -f, from now to the end of the pod."""
+
+    def __init__(self, cluster, *args):
+        self.process = subprocess.Popen(["kubectl", "-n", NAMESPACE, "logs", "-f", *args], env=cluster.env, text=True,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def lines(self):
+        """All it said; kubectl may close with a word of its own about a container that is gone."""
+        lines = self.process.communicate(timeout=120)[0].splitlines()
+        return [line for line in lines if not line.startswith(("rpc error", "Error from server"))]
+
+
+def kubectl_words(cluster, line):
+    """The specification's command line, word for word, by a shell."""
+    return subprocess.run(["sh", "-c", line], env=cluster.env, text=True, stdout=subprocess.PIPE, check=True).stdout
+
+
+def listed(cluster):
+    rows = kubectl_words(cluster, "kubectl get pods -n load-testing -l app=load-worker").splitlines()[1:]
+    return [row.split()[0] for row in rows if row.split()[2] == "Running"]
+
+
+def told(cluster, part):
+    """The line of the orchestrator's log that holds it."""
+    log = kubectl_words(cluster, "kubectl logs -n load-testing -l app=orchestrator --tail=-1")
+    return next((line for line in log.splitlines() if part in line), None)
+
+
+def run(cluster, pods, mode, kind, plan):
+    before = pods.request("GET", "/stats")[1]["total_hits"]
+    status, answer = pods.request("POST", "/tests", plan)
+    tap.equal((status, answer["message"], answer["parameters"]), (202, "Test request submitted successfully", plan),
+              mode + ": POST /tests answers as specified")
+    test_id = answer["test_id"]
+    pods.wait_state(test_id, "running")
+    names = listed(cluster)
+    tap.equal(len(names), plan["workers"], mode + ": kubectl get pods lists each worker")
+    tap.equal(len(cluster.names(kind)), 1, "%s: they are one of the %s" % (mode, kind))
+    follower = Follower(cluster, names[0])
+    test = pods.end(test_id)
+    total = plan["hits_per_sec"] * plan["duration_sec"]
+    tap.equal((test["state"], test["reason"]), ("completed", None), mode + ": it completes")
+    tap.ok(test["ledger"]["balanced"] and test["ledger"]["scheduled"] == total, mode + ": the ledger balances",
+           json.dumps(test["ledger"]))
+    tap.equal(test["audit"]["status"], "equal", mode + ": the audit is equal: %s" % json.dumps(test["audit"]))
+    tap.equal(pods.request("GET", "/stats")[1]["total_hits"] - before, test["audit"]["counted"],
+              mode + ": GET /stats of the gateway counts them")
+    tap.equal((test["workers"]["planned"], test["workers"]["reported"], test["workers"]["lost"]),
+              (plan["workers"], plan["workers"], []), mode + ": each worker reported")
+    tap.note("%s: lag %s ms, validity %s %s, start skew %s ms"
+             % (mode, json.dumps(test["latency_ms"]["lag"]), test["validity"]["status"],
+                [r["what"] for r in test["validity"]["reasons"]], test["generator"].get("start_skew_ms")))
+    lines = follower.lines()
+    last = "%d/%d s" % (plan["duration_sec"], plan["duration_sec"])
+    tap.ok(any(line.startswith(last) for line in lines) and any("result of this worker" in line for line in lines),
+           mode + ": kubectl logs of a worker has its progress and its result", *lines)
+    line = wait_until(lambda: told(cluster, "test=%s result: " % test_id), lambda: pods.log("orchestrator"))
+    tap.ok("sent=%d ok=%d" % (total, total) in line, mode + ": the orchestrator's log has the whole: %s" % line)
+    try:
+        wait_until(lambda: not left(cluster), "the end of its objects")
+        tap.ok(True, mode + ": no object is left")
+    except TimeoutError:
+        tap.ok(False, mode + ": no object is left", left(cluster))
+
+
+def orchestrator_deleted(cluster, pods, state):
+    """Its Deployment brings another one, which goes on with the test."""
+    test_id = pods.submit(hits_per_sec=100, duration_sec=20, workers=2)
+    pods.wait_state(test_id, state)
+    pod = cluster.get("pods", "-l", "app=orchestrator")["items"][0]["metadata"]["name"]
+    pods.kubectl("delete", "pod", pod, "--wait=false")
+    test = pods.end(test_id)
+    tap.equal((test["state"], test["reason"]), ("completed", None), "orchestrator deleted in %s: the test completes" % state)
+    tap.ok(test["ledger"]["balanced"] and test["audit"]["status"] == "equal" and not test["workers"]["lost"],
+           "orchestrator deleted in %s: with all its workers, each request counted once" % state,
+           json.dumps([test["ledger"], test["audit"], test["workers"]]))
+    tap.ok(wait_until(lambda: not left(cluster), "the end of its objects"), "orchestrator deleted in %s: no object is left" % state)
+    pods.wait_ready("orchestrator")
+
+
+def stops_in_order(cluster, pods, part):
+    """SIGTERM of a container: the log, to its last line."""
+    pod = cluster.get("pods", "-l", "app=" + part)["items"][0]["metadata"]["name"]
+    follower = Follower(cluster, pod, "--tail=-1")
+    wait_until(lambda: follower.process.stdout.readline(), "its first line")
+    pods.kubectl("scale", "deployment/" + part, "--replicas=0")
+    last = follower.lines()[-1:]
+    tap.ok(last and "host stopped" in last[0], "%s: SIGTERM ends it in order, the log says so" % part, *last)
+
+
+cluster = inside()
+if cluster.missing:
+    required_or_skip(tap, "squall in Kubernetes", cluster.missing)
+    tap.done()
+spec = {"hits_per_sec": 500, "duration_sec": int(os.environ.get("SECONDS_EACH", "60")), "workers": 5}
+with Pods(cluster) as pods:
+    run(cluster, pods, "variables alone", "deployments", {"hits_per_sec": 50, "duration_sec": 10, "workers": 1})
+    for workload, kind in (("deployment", "deployments"), ("job", "jobs")):
+        pods.configure(in_pod(scheduler_conf(workload)))
+        run(cluster, pods, workload, kind, spec)
+    pods.configure(in_pod(scheduler_conf("auto"), 'control_urls = ( "http://orchestrator:8000" ); lease_ttl = "3s";'))
+    for state in ("provisioning", "running", "draining"):
+        orchestrator_deleted(cluster, pods, state)
+    for part in ("orchestrator", "gateway-api", "target-api"):
+        stops_in_order(cluster, pods, part)
+tap.done()
