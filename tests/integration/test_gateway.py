@@ -398,6 +398,16 @@ def at_once():
 
 # --- list, cancel, delete -----------------------------------------------------------------------
 
+def listed_load():
+    with Gateway() as d:
+        for plan, want in (({"stages": [{"duration_sec": 1, "hits_per_sec": 200}, {"duration_sec": 1, "hits_per_sec": 50}]}, (0, 200, 0, 0)),
+                           ({"mode": "closed", "connections": 4, "max_requests": 50}, (0, 0, 4, 50)), ({"hits_per_sec": 7}, (7, 7, 0, 0))):
+            d.submitted(plan)
+            entry = d.get("/tests?limit=1").json["tests"][0]
+            tap.equal(tuple(entry[n] for n in ("hits_per_sec", "peak_hits_per_sec", "connections", "max_requests")), want,
+                      "what %s asks for" % list(plan))
+
+
 def lists():
     with Gateway() as d:
         ids = [d.submitted({"name": "n%d" % i}) for i in range(5)]
@@ -430,13 +440,6 @@ def lists():
         tap.contains(answer.json["tests"][0]["problem"], "newer squall", "as such")
         answer = d.get("/tests/future")
         tap.ok(answer.status == 500 and "newer squall" in answer.text, "and not shown", answer.text)
-    with Gateway() as d:
-        for plan, want in (({"stages": [{"duration_sec": 1, "hits_per_sec": 200}, {"duration_sec": 1, "hits_per_sec": 50}]}, (0, 200, 0, 0)),
-                           ({"mode": "closed", "connections": 4, "max_requests": 50}, (0, 0, 4, 50)), ({"hits_per_sec": 7}, (7, 7, 0, 0))):
-            d.submitted(plan)
-            entry = d.get("/tests?limit=1").json["tests"][0]
-            tap.equal(tuple(entry[n] for n in ("hits_per_sec", "peak_hits_per_sec", "connections", "max_requests")), want,
-                      "what %s asks for" % list(plan))
         tap.equal(d.post("/tests/future/cancel").status, 500, "nor touched")
 
 
@@ -824,7 +827,7 @@ def full_disk():
             subprocess.run(["umount", "-l", state], check=False)
 
 
-PARTS = (specification, stats, bad_plans, limits, totals, policy, names, secrets, idempotency, at_once, lists, cancelling,
+PARTS = (specification, stats, bad_plans, limits, totals, policy, names, secrets, idempotency, at_once, lists, listed_load, cancelling,
          reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk)
 LOCAL = (sample, full_disk)  # about files of this machine
 
