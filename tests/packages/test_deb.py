@@ -13,7 +13,7 @@ import tempfile
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
-from squall import BUILD, Tap, passed_on  # noqa: E402
+from squall import BUILD, FULL, Tap, passed_on  # noqa: E402
 
 MINUTES = 60
 # What packages leave behind when they are purged, ours or not: what dpkg, apt and systemd-sysusers keep.
@@ -133,7 +133,7 @@ def boots(debian):
 
 
 def why_not():
-    if os.environ.get("SQUALL_TEST_FULL") != "1":
+    if not FULL:
         return "only with SQUALL_TEST_FULL=1"
     if os.geteuid() != 0:
         return "wants root"
