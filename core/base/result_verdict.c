@@ -184,6 +184,8 @@ static void name_commonest(struct json_object *ledger, char words[WORDS_MAX], ui
 	*ret = 0;
 	for (size_t i = 0; i < SQ_LEN(ends); i++) {
 		n = member_total(ends[i].group ? member_get(ledger, ends[i].group) : ledger, ends[i].kind);
+		if (strcmp(ends[i].kind, "dropped") == 0) /* that the test was stopped is said already */
+			n -= member_total(member_get(ledger, "dropped"), "aborted");
 		if (n > *ret) {
 			*ret = n;
 			strcpy(words, ends[i].words);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <json-c/json.h>
 #include <signal.h>
 #include <spawn.h>
@@ -49,7 +48,9 @@ static int make_folder(struct daemon *d, const char *plugins, const char *target
 	struct buf own = {0}, worker = {0};
 	int r = 0;
 
-	snprintf(d->folder, sizeof d->folder - 16, "%s/squall-run-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	tmp = tmp && *tmp ? tmp : "/tmp";
+	daemon_sweep(tmp);
+	snprintf(d->folder, sizeof d->folder - 32, "%s/" DAEMON_FOLDER "XXXXXX", tmp);
 	if (!mkdtemp(d->folder)) {
 		r = sq_fail(err, -errno, "cannot make a folder %s: %s", d->folder, strerror(errno));
 		*d->folder = '\0';
@@ -65,19 +66,10 @@ static int make_folder(struct daemon *d, const char *plugins, const char *target
 	return r;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-	(void)st;
-	(void)kind;
-	(void)where;
-	remove(path);
-	return 0;
-}
-
 static void remove_folder(struct daemon *d)
 {
 	if (*d->folder)
-		nftw(d->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		daemon_remove(d->folder);
 	*d->folder = '\0';
 }
 
@@ -106,7 +98,7 @@ static void fill_environment(char **out, size_t size)
 }
 
 /* In a session of its own: Ctrl-C in our terminal is ours to handle. */
-static int spawn(const char *program, char *const argv[], const char *log, int lifeline, pid_t *ret)
+static int spawn(const char *program, char *const argv[], int log, int lifeline, pid_t *ret)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t how;
@@ -121,8 +113,7 @@ static int spawn(const char *program, char *const argv[], const char *log, int l
 	if (r == 0)
 		r = posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 	if (r == 0)
-		r = posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log,
-		                                     O_WRONLY | O_CREAT | O_APPEND, 0600);
+		r = posix_spawn_file_actions_adddup2(&files, log, STDERR_FILENO);
 	if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&files, lifeline, LIFELINE_FD);
 	if (r == 0)
@@ -134,17 +125,18 @@ static int spawn(const char *program, char *const argv[], const char *log, int l
 
 static int launch(struct daemon *d, const char *program, struct sq_err *err)
 {
-	char conf[PATH_MAX + 16], log[PATH_MAX + 16], name[] = "squalld", c[] = "-c",
-	                                              lifeline[] = "--lifeline", fd[8];
+	char conf[PATH_MAX + 16], name[] = "squalld", c[] = "-c", lifeline[] = "--lifeline", fd[8];
 	char *const argv[] = {name, c, conf, lifeline, fd, NULL};
-	int ends[2], r;
+	int ends[2], r, log;
 
 	snprintf(conf, sizeof conf, "%s/squalld.conf", d->folder);
-	snprintf(log, sizeof log, "%s/log", d->folder);
 	snprintf(fd, sizeof fd, "%d", LIFELINE_FD);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return sq_fail(err, -errno, "no pipe: %s", strerror(errno));
-	r = spawn(program, argv, log, ends[0], &d->pid);
+	log = daemon_open_log(d->folder);
+	r = log < 0 ? -errno : spawn(program, argv, log, ends[0], &d->pid);
+	if (log >= 0)
+		close(log);
 	close(ends[0]);
 	if (r == 0) {
 		d->lifeline = ends[1];
@@ -198,7 +190,7 @@ static bool read_log(const struct daemon *d, struct buf *out)
 {
 	char path[PATH_MAX + 16];
 
-	snprintf(path, sizeof path, "%s/log", d->folder);
+	snprintf(path, sizeof path, "%s/" DAEMON_LOG, d->folder);
 	buf_reset(out);
 	return file_read(path, LOG_MAX, out, NULL) == 0;
 }

@@ -3,7 +3,7 @@
  *
  * It has a folder of its own under $TMPDIR, listens on free ports of 127.0.0.1, and may load exactly the
  * origin it is started for. It holds the reading end of a pipe whose writing end is ours alone: when we
- * are gone, however that came, it stops.
+ * are gone, however that came, it stops. When nobody is left to remove its folder, the next run does.
  */
 #ifndef CLI_DAEMON_H
 #define CLI_DAEMON_H
@@ -31,6 +31,13 @@ int daemon_start(struct daemon *d, const char *target_url, struct json_object *a
 /* Whether it lives; says why not. d is a struct daemon. */
 bool daemon_alive(void *d);
 void daemon_stop(struct daemon *d); /* waits for its end; harmless on a zeroed one */
+
+/* daemon_sweep.c */
+#define DAEMON_FOLDER "squall-run-" /* what the names of folders begin with */
+#define DAEMON_LOG "log" /* in the folder */
+void daemon_remove(const char *folder); /* and all that is in it */
+int daemon_open_log(const char *folder); /* locked, to be inherited by the daemon; or negative, with errno */
+void daemon_sweep(const char *tmp); /* removes what those have left that were killed */
 
 /* The two .conf files (daemon_conf.c): its own, and that of its workers. plugins: NULL = built in. */
 void daemon_conf(const char *folder, const char *plugins, const char *target_url, struct json_object *allowed,

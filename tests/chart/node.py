@@ -13,6 +13,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "kubernetes"))
+os.environ.pop("SQUALL_K8S_NAMESPACE", None)  # the chart's is the specification's
 from cluster import HOME, Cluster, environment, take_turns  # noqa: E402
 from servicebus import certificate  # noqa: E402
 from squall import wait_until  # noqa: E402

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Two orchestrators, and one of them falls asleep beyond its lease or is killed: the other adopts the test with
 its workers alive; the sleeper changes nothing any more."""
+import glob
 import json
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
 
@@ -18,6 +20,7 @@ class Pair:
     """A gateway with a target, and orchestrators A and B."""
 
     def __init__(self, state, backend, **more):
+        self.state = state
         port = free_port()
         self.url = "http://127.0.0.1:%d/hit" % port
         ports = {name: free_port() for name in "AB"}
@@ -46,6 +49,18 @@ class Pair:
         self.b = self.start_b()
         return test_id
 
+    def put_to_sleep(self):
+        """A, and where there are SQLite files between its writes: who sleeps in one keeps the file from everybody."""
+        files = [sqlite3.connect(path, timeout=60, isolation_level=None)
+                 for path in glob.glob(os.path.join(self.state, "*.db"))]
+        for f in files:
+            f.execute("BEGIN IMMEDIATE")
+        self.a.send_signal(signal.SIGSTOP)
+        wait_until(lambda: state_of(self.a.process.pid) == "T", "A to be asleep")
+        for f in files:
+            f.execute("ROLLBACK")
+            f.close()
+
     def __enter__(self):
         return self
 
@@ -69,7 +84,7 @@ def test_asleep(tap, state, backend):
                   "who does not own the test names who does")
         tap.equal(p.b.post(path, {}, headers={"Authorization": "Bearer x"}).status, 401, "but not to strangers")
         workers = p.a.workers()
-        p.a.send_signal(signal.SIGSTOP)
+        p.put_to_sleep()
         p.b.wait_log("adopted in state running")
         tap.ok(True, "the other orchestrator adopts the test of one that sleeps")
         before = p.g.get("/stats").json["total_hits"]
@@ -107,7 +122,7 @@ def test_asleep_and_cancelled(tap, state, backend):
     with Pair(state, backend) as p:
         test_id = p.run(hits_per_sec=50, duration_sec=60, workers=2)
         workers = p.a.workers()
-        p.a.send_signal(signal.SIGSTOP)
+        p.put_to_sleep()
         p.b.wait_log("adopted in state running")
         # One of them hears nothing, so that only the scheduler can end it.
         os.kill(workers[0], signal.SIGSTOP)
@@ -123,7 +138,7 @@ def test_asleep_and_spread(tap, state, backend):
     with Pair(state, backend, report_timeout="3s") as p:
         test_id = p.run(hits_per_sec=60, duration_sec=14, workers=3, on_worker_loss="redistribute")
         workers = p.a.workers()
-        p.a.send_signal(signal.SIGSTOP)
+        p.put_to_sleep()
         p.b.wait_log("adopted in state running")
         os.kill(workers[1], signal.SIGKILL)
         p.b.wait_log("others send its requests")
@@ -140,7 +155,7 @@ def test_asleep_in_warmup(tap, state, backend):
     with Pair(state, backend, report_timeout="3s") as p:
         test_id = p.run(hits_per_sec=60, duration_sec=6, warmup_sec=9, workers=3, on_worker_loss="redistribute")
         workers = p.a.workers()
-        p.a.send_signal(signal.SIGSTOP)
+        p.put_to_sleep()
         p.b.wait_log("adopted in state running")
         os.kill(workers[1], signal.SIGKILL)
         p.b.wait_log("others send its requests")

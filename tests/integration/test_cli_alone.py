@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """test_cli_alone.py - squall without a gateway: its private daemon, the runs it keeps, and --debug."""
+import fcntl
 import http.server
 import json
 import os
@@ -152,8 +153,19 @@ with FakeGateway() as g:
     p.communicate(timeout=30)
     wait_until(lambda: os.path.exists(os.path.join(HOME.name, "ended")), "the daemon's end")
     tap.ok(True, "kill -9: the daemon ends with us")
-    for name in left():
-        shutil.rmtree(os.path.join(HOME.name, name))
+    folders = [os.path.join(HOME.name, n) for n in left()]
+    for folder in folders:
+        os.utime(folder, (0, 0))
+    with open(os.path.join(folders[0], "log"), encoding="utf-8") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)  # once the daemon has let go of it
+        squall("run", URL, env=dict(ALONE, SQUALLD="/nonexistent"))
+        tap.ok(len(folders) == 1 and os.path.isdir(folders[0]), "the folder stays while somebody has its log", folders, left())
+    os.utime(folders[0])
+    squall("run", URL, env=dict(ALONE, SQUALLD="/nonexistent"))
+    tap.ok(left(), "and while it is new")
+    os.utime(folders[0], (0, 0))
+    squall("run", URL, env=dict(ALONE, SQUALLD="/nonexistent"))
+    tap.equal(left(), [], "then the next run removes it")
     stub(url=g.url)
     before = len(g.tests)
     p = started("run", URL, env=ALONE)

@@ -398,6 +398,16 @@ def at_once():
 
 # --- list, cancel, delete -----------------------------------------------------------------------
 
+def listed_load():
+    with Gateway() as d:
+        for plan, want in (({"stages": [{"duration_sec": 1, "hits_per_sec": 200}, {"duration_sec": 1, "hits_per_sec": 50}]}, (0, 200, 0, 0)),
+                           ({"mode": "closed", "connections": 4, "max_requests": 50}, (0, 0, 4, 50)), ({"hits_per_sec": 7}, (7, 7, 0, 0))):
+            d.submitted(plan)
+            entry = d.get("/tests?limit=1").json["tests"][0]
+            tap.equal(tuple(entry[n] for n in ("hits_per_sec", "peak_hits_per_sec", "connections", "max_requests")), want,
+                      "what %s asks for" % list(plan))
+
+
 def lists():
     with Gateway() as d:
         ids = [d.submitted({"name": "n%d" % i}) for i in range(5)]
@@ -407,8 +417,8 @@ def lists():
         tap.equal(page["next"], None, "and that is all")
         entry = page["tests"][0]
         tap.equal(list(entry), ["test_id", "name", "state", "verdict", "validity", "submitted_at", "started_at",
-                                "ended_at", "hits_per_sec", "duration_sec", "workers", "peak_hits_per_sec",
-                                "connections", "max_requests"], "what is said of each")
+                                "ended_at", "hits_per_sec", "duration_sec", "workers", "peak_hits_per_sec", "connections",
+                                "max_requests"], "what is said of each")
         tap.equal((entry["name"], entry["workers"]), ("n4", 1), "is right")
         page = d.get("/tests?limit=2").json
         tap.equal(([t["test_id"] for t in page["tests"]], bool(page["next"])), (ids[:2:-1], True), "a page of two")
@@ -817,7 +827,7 @@ def full_disk():
             subprocess.run(["umount", "-l", state], check=False)
 
 
-PARTS = (specification, stats, bad_plans, limits, totals, policy, names, secrets, idempotency, at_once, lists, cancelling,
+PARTS = (specification, stats, bad_plans, limits, totals, policy, names, secrets, idempotency, at_once, lists, listed_load, cancelling,
          reports, events, slow_reader, keys, sample, queue_away, store_away, killed, client_gone, full_disk)
 LOCAL = (sample, full_disk)  # about files of this machine
 

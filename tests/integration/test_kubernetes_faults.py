@@ -104,8 +104,7 @@ def quota(case, hard, words, ends):
 
 def without_delete(case):
     """Its workers end by the orders of the orchestrator; the objects go as soon as they may be deleted."""
-    with open(os.path.join(KUBERNETES, "role.yaml"), encoding="utf-8") as f:
-        role = f.read()
+    role = case.cluster.file("role.yaml")
     d = case.daemon()
     try:
         case.cluster.apply(role.replace(", delete]", "]").replace(", deletecollection]", "]"))

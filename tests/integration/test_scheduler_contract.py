@@ -89,9 +89,9 @@ class Kubernetes:
         pod = {"volumes": [{"name": "reports", "hostPath": {"path": self.dir}}]}
         quoted = {name: json.dumps(value).replace("\\", "\\\\").replace('"', '\\"')
                   for name, value in (("container", container), ("pod", pod))}
-        return ('scheduler = { plugin = "kubernetes"; space = "contract"; workload = "%s"; image = "localhost/worker:1"; api_server = "%s"; '
+        return ('scheduler = { plugin = "kubernetes"; namespace = "%s"; space = "contract"; workload = "%s"; image = "localhost/worker:1"; api_server = "%s"; '
                 'ca = "%s"; token_file = "%s/.token"; container = "%s"; pod = "%s"; %s };'
-                % (self.workload, CLUSTER.api, CLUSTER.ca, self.dir, quoted["container"], quoted["pod"], options))
+                % (NAMESPACE, self.workload, CLUSTER.api, CLUSTER.ca, self.dir, quoted["container"], quoted["pod"], options))
 
 
 class PlainJob(Kubernetes):

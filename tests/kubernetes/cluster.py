@@ -12,7 +12,8 @@ import time
 
 HOME = os.environ.get("SQUALL_K8S") or os.environ.get("K8S_HOME") or "/var/cache/squall-k8s"
 HERE = os.path.dirname(os.path.abspath(__file__))
-NAMESPACE = "load-testing"
+# The specification's, unless somebody else uses it.
+NAMESPACE = os.environ.get("SQUALL_K8S_NAMESPACE", "load-testing")
 # What kubectl says of a server that is not there, or too busy.
 UNREACHED = ("refused", "timeout", "EOF", "reset by peer", "Unable to connect", "apiserver not ready", "timed out")
 
@@ -50,7 +51,8 @@ class Cluster:
             return
         self.missing = None
         take_turns()
-        self.apply(open(os.path.join(HERE, "role.yaml"), encoding="utf-8").read())
+        self.kubectl("create", "namespace", NAMESPACE, check=False)
+        self.apply(self.file("role.yaml"))
         self.kubectl("-n", NAMESPACE, "create", "serviceaccount", "squall-orchestrator", check=False)
         self.kubectl("-n", NAMESPACE, "create", "rolebinding", "squall-orchestrator", "--role=squall-orchestrator",
                      "--serviceaccount=%s:squall-orchestrator" % NAMESPACE, check=False)
@@ -61,6 +63,12 @@ class Cluster:
         if check and done.returncode != 0:
             raise RuntimeError("kubectl %s: %s" % (" ".join(args), done.stderr))
         return done
+
+    @staticmethod
+    def file(name):
+        """Manifests of this folder, for the namespace."""
+        with open(os.path.join(HERE, name), encoding="utf-8") as f:
+            return f.read().replace("namespace: load-testing", "namespace: " + NAMESPACE)
 
     def apply(self, text):
         self.kubectl("apply", "-f", "-", stdin=text)

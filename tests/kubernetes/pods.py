@@ -41,8 +41,8 @@ def scheduler_conf(workload, container=None, pod=None, options=""):
     """A .conf's scheduler."""
     def quoted(value):
         return json.dumps(json.dumps(value))
-    return ('scheduler = { plugin = "kubernetes"; workload = "%s"; container = %s; pod = %s; %s };'
-            % (workload, quoted(dict(SMALL, **(container or {}))), quoted(pod or {}), options))
+    return ('scheduler = { plugin = "kubernetes"; namespace = "%s"; workload = "%s"; container = %s; pod = %s; %s };'
+            % (NAMESPACE, workload, quoted(dict(SMALL, **(container or {}))), quoted(pod or {}), options))
 
 
 def in_pod(scheduler, orchestrator=""):
@@ -74,8 +74,7 @@ class Pods:
 
     def __enter__(self):
         self.clean()
-        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "parts.yaml"), encoding="utf-8") as f:
-            self.cluster.apply(f.read())
+        self.cluster.apply(self.cluster.file("parts.yaml"))
         for part in ("redis", "target-api", "gateway-api", "orchestrator"):
             self.wait_ready(part)
         return self

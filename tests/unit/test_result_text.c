@@ -128,6 +128,22 @@ static void few_answers(void)
 	     "", "no requests, no phases");
 }
 
+/* What became of those that were sent says more than that the rest was not. */
+static void stopped(void)
+{
+	says("{\"state\":\"cancelled\",\"ledger\":{\"scheduled\":300,\"sent\":{\"on_time\":15},"
+	     "\"dropped\":{\"aborted\":285},\"ok\":0,\"in_flight_at_end\":15}}",
+	     "FAIL   the test was cancelled\n"
+	     "FAIL   no request got an answer that counts as ok: 15 times no answer before the\n"
+	     "       end from the target\n"
+	     "       15 requests\n\n"
+	     "ledger    300 scheduled = 15 sent (15 on time) + 0 unsent\n"
+	     "            + 285 dropped (285 aborted)\n"
+	     "          15 sent = 0 ok + 0 http errors + 0 failed checks + 0 errors\n"
+	     "            + 15 in flight\n",
+	     "a test that was stopped before the first answer");
+}
+
 static void cures(void)
 {
 	says("{\"validity\":{\"status\":\"invalid\",\"reasons\":["
@@ -145,6 +161,7 @@ int main(void)
 {
 	few_answers();
 	cures();
+	stopped();
 	golden("pass", false);
 	golden("invalid", false);
 	golden("threshold", false);

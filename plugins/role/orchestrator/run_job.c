@@ -11,7 +11,8 @@
 static void take_state(struct run *r, const struct sq_job_state *state)
 {
 	int64_t now = orchestrator_now(r->o);
-	const char *reason = state->reason;
+	const char *of_worker = NULL;
+	char reason[TEST_DETAIL];
 	uint32_t gone = 0;
 
 	for (uint32_t i = 0; i < state->worker_count; i++) {
@@ -21,8 +22,11 @@ static void take_state(struct run *r, const struct sq_job_state *state)
 			gone++;
 			test_worker_gone(&r->test, now, w->name, w->reason);
 		}
-		reason = reason ? reason : w->reason;
+		of_worker = of_worker ? of_worker : w->reason;
 	}
+	/* That too many failed does not say why. */
+	snprintf(reason, sizeof reason, "%s%s%s", state->reason ? state->reason : "",
+	         state->reason && of_worker ? ": " : "", of_worker ? of_worker : "");
 	test_job_seen(&r->test, now, gone, state->worker_count - gone, reason);
 }
 
