@@ -101,8 +101,8 @@ class Surroundings:
             raise
 
     def __exit__(self, *_):
-        for process in self.processes:
-            process.send_signal(signal.SIGTERM)
+        for process in self.processes:  # nsenter and what it started
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
         self.cluster.kubectl("delete", "namespace", "data", "--ignore-not-found", "--wait=true", check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -118,7 +118,8 @@ class Surroundings:
     def start(self, name, *command):
         log = open(self.path(name + ".log"), "wb")
         self.processes.append(subprocess.Popen(self.cluster.inside(*command), env=self.cluster.env,
-                                               stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT))
+                                               stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                               start_new_session=True))
 
     # --- the registry that an installation pulls from ---
 
