@@ -207,7 +207,8 @@ def kill_daemon(case, point):
     case.killed(first)
     second = case.daemon()
     case.submit(second, duration_sec=5)
-    case.settle(second, "completed")
+    # Who was not told to run before T0 does not run.
+    case.settle(second, "completed", *(["failed workers_lost"] if point in STARTED[:2] else []))
     case.gone(second)
     case.stop(second)
 
