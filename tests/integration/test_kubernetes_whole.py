@@ -29,8 +29,8 @@ class Follower:
 
 
 def kubectl_words(cluster, line):
-    """The specification's command line, word for word, by a shell."""
-    return subprocess.run(["sh", "-c", line], env=cluster.env, text=True, stdout=subprocess.PIPE, check=True).stdout
+    """The specification's command line, word for word (but for the namespace, where the tests have another), by a shell."""
+    return subprocess.run(["sh", "-c", line.replace("load-testing", NAMESPACE)], env=cluster.env, text=True, stdout=subprocess.PIPE, check=True).stdout
 
 
 def listed(cluster):

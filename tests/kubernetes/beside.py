@@ -94,7 +94,7 @@ class PodCase(Case):
     def gone(self, d):
         """No object of the test may be left."""
         try:
-            wait_until(lambda: not self.left(), "the end of its objects")
+            wait_until(lambda: not self.left(), "the end of its objects", 180)  # the node may be slow to forget pods
             self.tap.ok(True, "no object is left")
         except TimeoutError:
             self.tap.ok(False, "no object is left", self.left(), *d.log.splitlines()[-40:])
