@@ -1,4 +1,5 @@
 """launch.py - see launch.sh."""
+import datetime
 import json
 import os
 import statistics
@@ -13,7 +14,7 @@ from beside import PodSuite  # noqa: E402
 from cluster import NAMESPACE  # noqa: E402
 from counting_server import Counter  # noqa: E402
 from faults import Notes  # noqa: E402
-from pods import SMALL, inside  # noqa: E402
+from pods import inside  # noqa: E402
 from system import State, System, wait_until  # noqa: E402
 
 ROUNDS = 1 if "--short" in sys.argv[1:] else 5
@@ -27,7 +28,8 @@ def launch(d, workers):
     test_id = d.submit(hits_per_sec=2 * workers, duration_sec=1, workers=workers, timer="balanced")
     test = d.end(test_id, 300)
     assert test["state"] == "completed", json.dumps(test["history"])
-    return test["started_at"] / 1000 - begun, test["generator"]["start_skew_ms"]
+    started = datetime.datetime.fromisoformat(test["started_at"].replace("Z", "+00:00")).timestamp()
+    return started - begun, test["generator"]["start_skew_ms"]
 
 
 def fork(workers):
@@ -38,7 +40,7 @@ def fork(workers):
 def itself(cluster, workers):
     """Seconds that the cluster needs for so many pods of the image."""
     name = "bench-" + uuid.uuid4().hex[:8]
-    container = dict(SMALL, name="x", image="localhost/squall/worker:test", command=["sleep", "3600"])
+    container = dict(resources={"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}, name="x", image="localhost/squall/worker:test", command=["sleep", "3600"])
     spec = {"replicas": workers, "selector": {"matchLabels": {"app": name}}, "template": {
         "metadata": {"labels": {"app": name}}, "spec": {"containers": [container], "terminationGracePeriodSeconds": 0}}}
     begun = time.time()
