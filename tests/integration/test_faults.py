@@ -295,11 +295,12 @@ def comes_again(case):
     case.submit(first)
     case.killed(first)
     second = case.daemon(orchestrator="max_concurrent_tests = 1;")
-    other = second.submit(hits_per_sec=1, duration_sec=8, workers=1)  # leaves no place for a message
+    other = second.submit(hits_per_sec=1, duration_sec=600, workers=1)  # leaves no place for a message
     case.settle(second, "completed")
     case.tap.ok(case.backend.waiting(case.state, case.test_id) >= 1, "the message is still there")
     count = case.counter.count(case.test_id)
     case.tap.equal(second.request("DELETE", "/tests/" + case.test_id, role="gateway").status, 204, "the test is deleted")
+    second.cancel(other)
     second.end(other)
     wait_until(lambda: case.backend.waiting(case.state, case.test_id) == 0, lambda: "the message to be settled\n" + second.log)
     case.tap.ok(not workers_of(case.test_id) and case.counter.count(case.test_id) == count, "it does not run again")
