@@ -290,7 +290,7 @@ def share(case):
 
 def comes_again(case):
     """Its message was never settled, and comes back after the test was deleted: nothing runs again."""
-    case.state.lock = "3s"
+    case.state.lock = "12s"  # it is not back before the only place is taken
     first = case.daemon("before:transport.settle=kill")
     case.submit(first)
     case.killed(first)
