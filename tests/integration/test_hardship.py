@@ -85,6 +85,7 @@ def test_loss(tap, d, rate, seconds):
         test_id = d.submit(hits_per_sec=rate, duration_sec=seconds, workers=workers)
         test = d.wait_state(test_id, "running")
         d.wait_sent(test_id, seconds // 2, patience=seconds + 60)
+        time.sleep(0.5)  # it sends what it has not reported yet
         os.kill(d.workers(test_id)[3], signal.SIGKILL)
         killed = time.time()
         test = d.end(test_id, patience=seconds + 90)
