@@ -214,7 +214,7 @@ static void print_reasons(struct page *p, struct json_object *errors)
 {
 	static const char *const kinds[] = {"unsent", "reset", "timeout", "protocol"};
 	char what[WORDS_MAX], address[WORDS_MAX];
-	bool any = false;
+	bool any = false, located;
 
 	for (size_t i = 0; i < SQ_LEN(kinds); i++) {
 		struct json_object *list = member_get(errors, kinds[i]), *first;
@@ -224,10 +224,11 @@ static void print_reasons(struct page *p, struct json_object *errors)
 		first = json_object_array_get_idx(list, 0);
 		if (!member_text(first, "what", what))
 			continue;
+		located = member_text(first, "address", address);
 		page_begin(p, any ? "" : "because", PAGE_LABELS, NULL);
 		p->indent += 2;
-		page_say(p, "%s: %s%s%s%s", kinds[i], what,
-		         member_text(first, "address", address) ? " (" : "", address, *address ? ")" : "");
+		page_say(p, "%s: %s%s%s%s", kinds[i], what, located ? " (" : "", located ? address : "",
+		         located ? ")" : "");
 		any = true;
 	}
 }
