@@ -131,14 +131,14 @@ def one_that_has_not_started(gateway):
 
 
 def test_handed_over(tap, state, backend):
-    """A has one that runs and one that has not started; both of its places are taken, two more wait."""
+    """A, which is told to stop, has one that runs and one that has not started; two more wait."""
     with Many(state, backend) as m:
         a = m.orchestrate("A", most=2, ttl="5s")
         running = m.g1.submit(hits_per_sec=20, duration_sec=60, workers=1)
         m.g1.wait_state(running, "running")
         unstarted = one_that_has_not_started(m.g1)
+        a.send_signal(signal.SIGTERM)  # at once: it starts within half a second
         waiting = [m.g1.submit(hits_per_sec=20, duration_sec=1, workers=1) for _ in range(2)]
-        a.send_signal(signal.SIGTERM)
         b = m.orchestrate("B", ttl="5s")
         test = m.g2.end(unstarted)
         tap.equal((test["state"], test["adoptions"]), ("completed", 1), "what had not started runs at the other one")
