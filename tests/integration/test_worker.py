@@ -262,7 +262,7 @@ def test_bad_options():
 
 
 def test_bad_plans():
-    for plan, words in (("{", "plan is not JSON"), ("[]", "plan must be a JSON object"),
+    for plan, words in (("{", "plan is not JSON"), ("[]", "plan must be a JSON object"), ("null", "plan must be a JSON object"),
                         ('{"tls": {"ca": "/etc/ssl/ca.pem"}}', "tls: ca must be"), ('{"speed": 1}', "speed"),
                         ('{"workers": 2}', "workers: 2 cannot be had"), ('{"stages": 1}', "stages: must be"),
                         ('{"mode": "closed", "hits_per_sec": 5}', "hits_per_sec: has no meaning in the closed model")):

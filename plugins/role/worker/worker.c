@@ -126,9 +126,9 @@ static int worker_given(const struct worker_conf *c, struct json_object **ret, s
 		o = json_object_new_object();
 	else if (doc_parse((struct sq_slice){c->plan, strlen(c->plan)}, PLAN_DEPTH_MAX, &o, &why) < 0)
 		return sq_fail(err, -EINVAL, "plan is not JSON: %s", why.text);
-	if (!o)
+	if (!o && !*c->plan)
 		return sq_fail(err, -ENOMEM, "not enough memory for the plan");
-	if (!json_object_is_type(o, json_type_object)) {
+	if (!json_object_is_type(o, json_type_object)) { /* the word null is NULL */
 		json_object_put(o);
 		return sq_fail(err, -EINVAL, "plan must be a JSON object");
 	}
