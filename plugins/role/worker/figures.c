@@ -38,6 +38,11 @@ void figures_headline(struct figures *f, const struct plan *plan, const char *te
 
 void figures_take(struct figures *f, struct drive *d)
 {
+	struct report nobody;
+
+	if (f->taken) /* no thread could be started for it */
+		snapshots_add(&f->snapshots, &nobody);
+	f->taken = true;
 	f->measure = d != NULL;
 	if (d)
 		drive_vitals(d, &f->vitals);
@@ -47,6 +52,7 @@ void figures_take(struct figures *f, struct drive *d)
 void figures_add(struct figures *f, struct report *r)
 {
 	snapshots_add(&f->snapshots, r);
+	f->taken = false;
 	if (f->measure)
 		vitals_measure(&f->vitals);
 	r->elapsed = f->vitals.elapsed;

@@ -4,7 +4,7 @@
  *     figures_take()   on the loop: hands over what was written down since the last time
  *     figures_add()    then, on any thread: the whole, as a report; and a line about it for people
  *
- * The next take has to wait until the thread is done.
+ * The next take has to wait until the thread is done. What was taken and never added is in the next whole.
  */
 #ifndef WORKER_FIGURES_H
 #define WORKER_FIGURES_H
@@ -19,6 +19,7 @@ struct figures {
 	struct accounts accounts; /* the loop's: what the load writes to */
 	struct snapshots snapshots;
 	struct vitals vitals;
+	bool taken; /* and not added yet */
 	bool measure; /* vitals were taken, and are to be measured */
 	struct progress progress;
 };

@@ -207,8 +207,9 @@ static void run_looked(struct sq_op *op, int status)
 	struct run *r = sq_container(op, struct run, look.op);
 	const struct sq_host *h = r->set.host;
 
-	(void)status;
 	r->looking = false;
+	if (status < 0) /* no thread could be started */
+		run_look(&r->look);
 	if (r->over) {
 		run_conclude(r);
 	} else if (r->verdict != WATCH_GOES_ON && !r->state &&
@@ -228,10 +229,7 @@ static void run_look_later(struct run *r)
 	r->looking = true;
 	r->look = (struct sq_work){
 	    .op.done = run_looked, .run = run_look, .what = "look", .lane = SQ_LANE_CPU};
-	if (h->work(h->ctx, &r->look) == 0)
-		return;
-	run_look(&r->look); /* there is no thread */
-	run_looked(&r->look.op, 0);
+	h->work(h->ctx, &r->look);
 }
 
 static void run_second(struct sq_timer *t)
