@@ -305,15 +305,15 @@ def test_requests():
 
 def test_warmup():
     with OddServer() as server:
-        run = Run(server.url("/ok"), {"warmup_sec": 0.4})
-        check("warm-up", run, 50, 0, ok=50)
-        tap.equal(server.count("/ok"), 70, "warm-up: the target got both")
+        run = Run(server.url("/ok"), {"warmup_sec": 2}, hits_per_sec=10)
+        check("warm-up", run, 10, 0, ok=10)
+        tap.equal(server.count("/ok"), 30, "warm-up: the target got both")
         warmup = run.doc["warmup"] or {"ledger": {"scheduled": 0}}
         tap.equal((warmup["ledger"]["scheduled"], warmup["ledger"].get("ok")), (20, 20), "warm-up: has a ledger of its own")
         tap.ok(run.doc["warmup"] and run.balances(warmup["ledger"]), "warm-up: which balances", warmup)
-        tap.ok(1000 <= run.doc["elapsed_ms"] < 1300, "warm-up: is no part of the load", run.doc["elapsed_ms"])
+        tap.ok(1000 <= run.doc["elapsed_ms"] < 2500, "warm-up: is no part of the load", run.doc["elapsed_ms"])
         with Squalld(conf(server.url("/ok")), env=variable({"warmup_sec": 600}), ready=False) as d:
-            wait_until(lambda: server.count("/ok") >= 75, "requests")
+            wait_until(lambda: server.count("/ok") >= 35, "requests")
             code = d.stop()
             run.read(d)
     tap.equal((code, run.doc["state"]), (97, "cancelled"), "stopped in the warm-up")
@@ -367,7 +367,7 @@ def test_windows():
                                         "requests": [{"name": "slow", "path": "/slow"}, {"name": "stuck", "path": "/never"}]},
                   drain="2500ms", duration_sec=2)
         row = thresholds(run)[0]
-        tap.ok(row["ok"] is not False and row["value"] > 40, "no window is about the wait for the last answers", row)
+        tap.ok(row["decided"] and row["ok"] is not False, "no window is about the wait for the last answers", row)
 
 
 def test_aborted():
