@@ -271,6 +271,13 @@ def test_bad_plans():
             tap.contains(d.log, words, "plan %s: is named" % words)
 
 
+def test_probe():
+    with OddServer() as server, Squalld(conf("http://127.0.0.1:%d/" % free_port()), env=variable({"url": server.url("/ok")}), ready=False) as d:
+        d.wait()
+        done = squalld("-t", "--connect", "-c", d.conf, "-p", PLUGINS, env=variable({"url": server.url("/ok")}))
+        tap.ok(done.returncode == 0, "-t --connect: the target is that of the plan", done.stdout, done.stderr)
+
+
 # --- all that a plan can say, without an orchestrator ---
 
 class Echo(OddServer):
@@ -404,6 +411,6 @@ def test_real_target():
 
 for test in (test_manners, test_quits, test_accepts_nothing, test_limits, test_latency, test_document, test_stopped,
              test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_bad_plans,
-             test_requests, test_warmup, test_stages, test_closed, test_windows, test_aborted, test_real_target):
+             test_probe, test_requests, test_warmup, test_stages, test_closed, test_windows, test_aborted, test_real_target):
     test()
 tap.done()
