@@ -233,6 +233,19 @@ dev = Rendered("-f", values("dev"))
 tap.ok(dev.get("Deployment", "dev-redis") and dev.get("Service", "dev-redis"), "a Redis to try things")
 tap.contains(dev.conf("gateway-api"), 'host = "dev-redis";', "which is used")
 
+# --- numbers, as they stand in a file of values --------------------------------------------------------
+
+numbers = Rendered("-f", values("spec"), "-f", write("numbers.yaml", "worker: {env: {BIG: 12345678, SOME: 1000000, PART: 0.25, "
+                                                     "FLAG: true, TEXT: '1e6'}}\nlimits: {maxRate: 0, maxWorkers: 0, maxDuration: '0'}\n"))
+tap.contains(numbers.conf("orchestrator"), 'env = ( "BIG=12345678", "FLAG=true", "PART=0.25", "SOME=1000000", "TEXT=1e6" );',
+             "variables of workers say what was written")
+for name in ("gateway-api", "orchestrator"):
+    for option in ("max_rate = 0;", "max_workers = 0;", 'max_duration = "0";'):
+        tap.contains(numbers.conf(name), option, "%s: a limit of 0 is no limit" % name)
+        tap.ok(option.split()[0] not in spec.conf(name), "%s: none given: squall's own (%s)" % (name, option.split()[0]))
+tap.contains(Rendered("-f", values("spec"), "--set", "serviceBus.connectionString=my-servicebus-ns.servicebus.windows.net")
+             .conf("gateway-api"), 'plugin = "servicebus"', "the name of a namespace alone, for an identity")
+
 # --- what is refused ---------------------------------------------------------------------------------
 
 REFUSED = [
@@ -249,6 +262,7 @@ REFUSED = [
     ("a pull policy that is none", ["--set", "images.pullPolicy=Sometimes"], "pullPolicy"),
     ("a tag with a digest", ["--set", "images.tag=a@sha256:b"], "images.tag"),
     ("a connection string that is none", ["--set", "serviceBus.connectionString=sb://x"], "connectionString"),
+    ("nor is a word with dots and more", ["--set", "serviceBus.connectionString=a.b c.d"], "connectionString"),
     ("a namespace that is none", ["--set", "namespace=Load_Testing"], "namespace"),
     ("a key in place of its hash", ["--set", "gatewayApi.apiKeys={secret}"], "apiKeys"),
     ("a source range that is none", ["--set", "gatewayApi.service.loadBalancerSourceRanges={here}"], "SourceRanges"),
@@ -317,6 +331,22 @@ tap.contains(said, "WARNING: the gateway asks for no API key", "NOTES warn of an
 tap.ok("WARNING" not in notes("-f", values("full"), *NEW), "and of nothing where there is nothing")
 tap.contains(notes("-f", values("full"), *OLD), "knows no ServiceMonitor", "NOTES: no ServiceMonitor here")
 tap.contains(notes("-f", values("dev")), "devRedis keeps nothing", "NOTES: a Redis that keeps nothing")
+
+# What messages of the programs call a Helm value is one.
+named = set()
+for folder, _, files in (*os.walk(os.path.join(SOURCE, "core")), *os.walk(os.path.join(SOURCE, "plugins"))):
+    for name in files:
+        if name.endswith(".c"):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                named.update(re.findall(r"Helm value ([\w.%]*\w|%s)", f.read()))
+with open(os.path.join(CHART, "values.yaml"), encoding="utf-8") as f:
+    known = read(f.read())[0]
+tap.contains(sorted(named), "allowedTargets", "the refusal of a target names its Helm value")
+for name in sorted(named):
+    at = known
+    for part in name.split("."):
+        at = at.get(part) if isinstance(at, dict) else None
+    tap.ok(at is not None, "%s, which a message names, is a value of the chart" % name)
 
 with open(os.path.join(SOURCE, "configure.ac"), encoding="utf-8") as f:
     version = re.search(r"AC_INIT\(\[squall\], \[([^]]+)\]", f.read()).group(1)
