@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from chart import CHART, ROLES, Rendered, faults, helm, missing, read, template, values  # noqa: E402
 from restricted import violations  # noqa: E402
+from command_lines import blocks, faults as faults_of, whole  # noqa: E402
 from squall import SOURCE, Tap, squalld, PLUGINS  # noqa: E402
 
 tap = Tap()
@@ -321,6 +323,10 @@ def notes(*args):
 
 
 said = notes("-f", values("spec"))
+for name in CI:
+    for cluster in (OLD, NEW):
+        wrong, count = faults_of(notes("-f", values(name), *cluster))
+        tap.ok(not wrong and count > 3, "NOTES with %s: their commands can be pasted as they stand" % name, *wrong)
 for line in ("kubectl get svc gateway-api -n load-testing -o jsonpath='{.status.loadBalancer.ingress[0].ip}'",
              "kubectl get pods -n load-testing -l app=load-worker", "kubectl logs -n load-testing <pod-name>",
              "kubectl logs -n load-testing -l app=orchestrator -f",
@@ -331,6 +337,31 @@ tap.contains(said, "WARNING: the gateway asks for no API key", "NOTES warn of an
 tap.ok("WARNING" not in notes("-f", values("full"), *NEW), "and of nothing where there is nothing")
 tap.contains(notes("-f", values("full"), *OLD), "knows no ServiceMonitor", "NOTES: no ServiceMonitor here")
 tap.contains(notes("-f", values("dev")), "devRedis keeps nothing", "NOTES: a Redis that keeps nothing")
+
+# Steps of the documents install what they say, with the specification's values.
+steps = []
+for path in ("README.md", "MIGRATING.md", os.path.join("deploy", "charts", "load-tester", "README.md")):
+    with open(os.path.join(SOURCE, path), encoding="utf-8") as f:
+        lines = [line for n, block in blocks(f.read()) for _, line in whole(n, block)]
+    steps += [(path, line) for line in lines if line.startswith("helm install") and "./deploy/charts/load-tester" in line]
+tap.ok(len(steps) >= 4, "they have some")
+for path, line in steps:
+    filled = line.replace("\\\n", "").replace("my-values.yaml", values("spec")).replace("THE_ADDRESS", "203.0.113.7")
+    args = shlex.split(filled, comments=True)
+    rendered = Rendered(*args[4:])
+    tap.equal(rendered.faults, [], "%s: %s" % (path, " ".join(args[:4])))
+    if "squall" in args[2]:
+        places = {o["metadata"].get("namespace") for o in rendered.objects if o["kind"] != "Namespace"}
+        tap.equal(places, {"load-testing-squall"}, "beside the other one: all of it in a namespace of its own")
+        for part in ("gateway-api", "orchestrator", "target-api"):
+            tap.contains(rendered.conf(part), 'space = "trial"', "%s: a space of its own" % part)
+            tap.contains(rendered.conf(part), 'key = "total_hits_squall"', "%s: a counter of its own" % part)
+            if part != "target-api":
+                tap.contains(rendered.conf(part), 'queue = "load-test-requests-squall"', "%s: a queue of its own" % part)
+            accepted("beside the other one: %s" % part, rendered.conf(part))
+        tap.contains(rendered.conf("orchestrator"), 'namespace = "load-testing-squall"', "and its workers are there, too")
+    if "THE_ADDRESS" in line:
+        tap.equal(rendered.get("Service", "gateway-api")["spec"]["loadBalancerIP"], "203.0.113.7", "the address is kept")
 
 # What messages of the programs call a Helm value is one.
 named = set()
