@@ -91,12 +91,11 @@ static int resolve(struct sq_work *w)
 
 static void resolved(struct sq_op *op, int status)
 {
-	static const struct policy_place place = {"orchestrator", "orchestrator.allowedTargets"};
 	struct take *t = sq_container(op, struct take, resolve.op);
 	struct sq_err why;
 
 	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
-	if (route_filter(t->run->plan, t->o->policy, &t->found, &place, &why) < 0)
+	if (route_filter(t->run->plan, t->o->policy, &t->found, "orchestrator", &why) < 0)
 		take_begin(t, &why);
 	else
 		take_begin(t, NULL);

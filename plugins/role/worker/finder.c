@@ -210,7 +210,6 @@ static bool finder_is_passing(int status)
 
 static void finder_done(struct sq_op *op, int status)
 {
-	static const struct policy_place place = {"orchestrator", "orchestrator.allowedTargets"};
 	struct finder *f = sq_container(op, struct finder, work.op);
 	bool refused;
 
@@ -226,7 +225,7 @@ static void finder_done(struct sq_op *op, int status)
 		sq_fail(&f->err, status, "no thread could be started to look up the target");
 	refused = status == 0 && f->policy;
 	if (refused)
-		status = route_filter(f->plan, f->policy, &f->fresh, &place, &f->err);
+		status = route_filter(f->plan, f->policy, &f->fresh, "orchestrator", &f->err);
 	if (status < 0 && f->first) {
 		finder_fail(f,
 		            status == -EINVAL ? "plan_refused"
