@@ -15,6 +15,8 @@ static const struct {
 } known[] = {
     {"NOSCRIPT", {FAULT_SCRIPT, -EIO, NULL, NULL}},
     {"MOVED ", {FAULT_MOVED, -EIO, NULL, NULL}},
+    {"ASK ",
+     {FAULT_STATE, -EIO, "is moving our keys to another node", "that passes when their slot has moved"}},
     {"OOM ", {FAULT_STATE, -ENOSPC, "is full", "raise maxmemory, or let maxmemory-policy be volatile-lru"}},
     {"MISCONF", {FAULT_STATE, -EIO, "cannot write to its disk and so takes no writes", "look at its log"}},
     {"NOREPLICAS",

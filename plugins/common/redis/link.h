@@ -91,6 +91,7 @@ struct redis_link {
 	struct sq_timer timer;
 	struct backoff backoff;
 	struct redis_prepare prepare;
+	unsigned moves; /* MOVED in a row */
 	const struct addrinfo *address; /* the one that is tried, of prepare.found */
 
 	int fd;

@@ -69,6 +69,7 @@ static void greeted(struct redis_call *c, const struct reply *r, bool sent)
 	backoff_reset(&l->backoff);
 	if (first)
 		l->host->timer_start(l->host->ctx, &l->timer, SQ_S);
+	l->moves = 0;
 	if (first || *l->why) {
 		redis_link_well(l);
 		if (l->changed)
