@@ -1,7 +1,7 @@
 /*
  * link.h - one connection to a Redis that is always there, or says why it is not.
  *
- * OFF -> PREPARING (names and certificates, on a thread) -> CONNECTING -> SHAKING (TLS) -> GREETING (AUTH,
+ * OFF -> PREPARING (names, password and certificates, on a thread) -> CONNECTING -> SHAKING (TLS) -> GREETING (AUTH,
  * the script, the owner's first question) -> UP. Whatever fails, the calls under way end without an
  * answer, and after a jittered pause (WAITING) all begins anew, files read again and the name looked up
  * again, so that a failover, a new certificate or a new address is followed.
@@ -44,12 +44,13 @@ enum redis_stage {
 #define REDIS_WHY 400
 #define REDIS_SHA 40 /* hex digits that name a script */
 
-/* The work of a thread: addresses, and a context for TLS. */
+/* The work of a thread: addresses, the password, and a context for TLS. */
 struct redis_prepare {
 	struct sq_work work;
 	bool running;
 	struct addrinfo *found;
 	struct tls_context *tls;
+	char *password; /* up to its use; or NULL */
 	struct sq_err err;
 };
 
@@ -90,8 +91,8 @@ struct redis_link {
 	char why[REDIS_WHY]; /* what is wrong; "" = nothing */
 	struct sq_timer timer;
 	struct backoff backoff;
-	struct redis_prepare prepare;
 	unsigned moves; /* MOVED in a row */
+	struct redis_prepare prepare;
 	const struct addrinfo *address; /* the one that is tried, of prepare.found */
 
 	int fd;

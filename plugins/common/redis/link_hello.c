@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/secret.h"
 #include "link.h"
 
 static struct sq_slice word(const char *s)
@@ -66,10 +67,10 @@ static void greeted(struct redis_call *c, const struct reply *r, bool sent)
 	}
 	l->stage = REDIS_UP;
 	l->known = true;
+	l->moves = 0;
 	backoff_reset(&l->backoff);
 	if (first)
 		l->host->timer_start(l->host->ctx, &l->timer, SQ_S);
-	l->moves = 0;
 	if (first || *l->why) {
 		redis_link_well(l);
 		if (l->changed)
@@ -187,11 +188,14 @@ void redis_hello_start(struct redis_link *l)
 	l->host->timer_start(l->host->ctx, &l->timer, l->conf->answer_timeout);
 	if (*conf->username)
 		args[n++] = word(conf->username);
-	args[n++] = word(conf->password);
-	if (*conf->password)
+	if (l->prepare.password) {
+		args[n++] = word(l->prepare.password);
 		ask(l, let_in, args, n);
-	else
+		secret_free(l->prepare.password);
+		l->prepare.password = NULL;
+	} else {
 		name(l);
+	}
 	if (l->doomed.code)
 		redis_link_settle(l);
 	else
