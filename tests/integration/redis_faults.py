@@ -5,6 +5,7 @@
         r.client("REPLICAOF", ...)
         told(d, "read-only replica", "it becomes a replica", "master")
 """
+import os
 import socket
 import threading
 import time
@@ -79,3 +80,9 @@ class Stranger:
                     c.sendall(self.says)
             except OSError:
                 return
+
+
+def copy(source, target):
+    with open(source, "rb") as f, open(target + ".new", "wb") as g:
+        g.write(f.read())
+    os.replace(target + ".new", target)

@@ -7,7 +7,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from redis_faults import Stranger, Target, conf, errors, is_ready, recovers, tap, told  # noqa: E402
+from redis_faults import Stranger, Target, conf, copy, errors, is_ready, recovers, tap, told  # noqa: E402
 from redis_server import Authority, RedisServer, free_port  # noqa: E402
 from squall import FULL, Squalld, squalld, wait_until  # noqa: E402
 
@@ -89,12 +89,6 @@ def certificates():
     with RedisServer() as r:
         with Target(r.options(ssl=True)) as d:
             told(d, "does this port speak TLS", "a port that does not speak TLS", "ssl")
-
-
-def copy(source, target):
-    with open(source, "rb") as f, open(target + ".new", "wb") as g:
-        g.write(f.read())
-    os.replace(target + ".new", target)
 
 
 def strangers():

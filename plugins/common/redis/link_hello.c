@@ -59,8 +59,10 @@ static void greeted(struct redis_call *c, const struct reply *r, bool sent)
 		load(l); /* it was forgotten again */
 		return;
 	}
-	if (judge(l, r) < 0)
+	if (judge(l, r) < 0) {
+		reload(l); /* what only reads goes on in a trouble */
 		return;
+	}
 	if (l->greeted && l->greeted(l, r, &err) < 0) {
 		redis_link_doom(l, "%s", err.text);
 		return;
