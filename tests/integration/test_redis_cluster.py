@@ -22,7 +22,7 @@ class Cluster:
     to each other's address."""
 
     def __init__(self, link, key):
-        more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
+        more = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-allow-replica-migration", "no"]
         self.a = RedisServer(link, start=False, port=low_port())
         self.b = RedisServer(link, start=False, port=low_port(), authority=self.a.authority)
         if link == "tls":
@@ -125,6 +125,30 @@ def moving_counter():
         tap.ok(d.get("/stats").json["total_hits"] > n + 1, "and goes on from where it was")
 
 
+def moving_system():
+    """All keys of a system move, one by one: no script is asked to do with a part of them."""
+    with State() as state:
+        space = Redis.space(state.dir)
+        backend = Redis("tcp")
+        with Cluster("tcp", "{%s}" % space) as c:
+            backend.server = c.a
+            with System(state, backend) as d:
+                plan = {"hits_per_sec": 20, "duration_sec": 1, "workers": 1, "timeout_ms": 5000}
+
+                def runs(d):
+                    return d.end(d.submit(**plan))["state"] == "completed"
+
+                before = d.end(d.submit(**plan))
+                c.move_begin()
+                answer = d.post("/tests", plan, role="gateway")
+                tap.equal(answer.status, 503, "its slot begins to move: no test is taken")
+                told(d, "is moving our keys to another node", "it")
+                c.move_keys()
+                c.move_end()
+                recovers(d, "when the slot has moved", runs)
+                tap.equal(d.show(before["test_id"])["ledger"], before["ledger"], "and what was there is there")
+
+
 def ring():
     """Nodes that do not agree where a key is."""
     one, two = Stranger(b""), Stranger(b"")
@@ -139,7 +163,7 @@ def socket_file():
         told(d, "127.0.0.1:%d" % c.b.port, "a node by its socket file", "set host to")
 
 
-for part in (counter, whole, moving_counter, ring, socket_file):
+for part in (counter, whole, moving_counter, moving_system, ring, socket_file):
     if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
         print("# " + part.__name__)
         part()

@@ -287,7 +287,7 @@ int redis_link_status(struct redis_link *l, const struct reply *r, bool sent)
 	} else if (f->status != -ERANGE) {
 		complain(l, why);
 	}
-	return f->status;
+	return f->status == -SQ_EUNCERTAIN && !sent ? -EIO : f->status;
 }
 
 void redis_link_settle(struct redis_link *l)

@@ -138,7 +138,7 @@ int redis_link_send(struct redis_link *l, struct redis_call *c, const struct sq_
 int redis_link_eval(struct redis_link *l, struct redis_eval *e, struct sq_slice *args, unsigned count);
 
 /* For each answer: 0, or the status of an error, which the link tells of and acts upon. r NULL: -ENOTCONN
- * when nothing had left, else -SQ_EUNCERTAIN. */
+ * when nothing had left, else -SQ_EUNCERTAIN. sent: as done() was told; false for what only reads. */
 int redis_link_status(struct redis_link *l, const struct reply *r, bool sent);
 
 /* Waits for the answers under way, closes, calls drained(); perhaps at once. */

@@ -13,6 +13,7 @@
  *     ...:dead                     stream of dead letters: the message's fields, src attempts reason
  * description
  *     ...:seen:ID/EDITION          for as long as it is there a message is dropped when it is published again
+ *     ...:greeting                 for a moment, to see that keys can be made
  *
  * A message whose every delivery ran out is delivered once more, so that the reader writes the reason into its
  * test. When that runs out as well it is a dead letter, and the test may still be queued: it is published again
