@@ -13,6 +13,7 @@ from faults import Suite  # noqa: E402
 from redis_faults import copy, errors, recovers, told  # noqa: E402
 from redis_server import Authority, RedisServer  # noqa: E402
 from squall import Tap  # noqa: E402
+from system import wait_until, workers_of  # noqa: E402
 
 
 class At(Redis):
@@ -151,11 +152,33 @@ def script_lost_while_full(case):
         case.stop(d)
 
 
+def emptied_while_running(case):
+    """A Redis without appendonly dies and comes back empty: the test's record is gone, so its workers go."""
+    with RedisServer() as r:
+        case.backend = At(r)
+        d = case.daemon()
+        case.submit(d, duration_sec=300)
+        d.wait_state(case.test_id, "running")
+        d.wait_sent(case.test_id, 1)
+        r.restart()
+        d.wait_log("all that it held is gone")
+        d.wait_log("its record is gone from the store")
+        try:
+            wait_until(lambda: not workers_of(case.test_id), "the end of the workers", 30)
+        except TimeoutError as e:
+            case.tap.ok(False, "no worker is left", e, d.log)
+        count = case.counter.count(case.test_id)
+        recovers(d, "after all was lost", runs, case.tap)
+        case.tap.equal(case.counter.count(case.test_id), count, "nothing more is sent of the test that is gone")
+        case.tap.equal(len([e for e in errors(d) if "all that it held is gone" in e]), 1, "the loss is named, once")
+        case.stop(d)
+
+
 def main():
     suite = Suite()
     for run in (wrong_password, wrong_authority, replica, full, hang):
         suite.add("the queue: " + run.__name__.replace("_", " "), run)
-    for run in (full_while_running, script_lost_while_full):
+    for run in (full_while_running, script_lost_while_full, emptied_while_running):
         suite.add(run.__name__.replace("_", " "), run)
     tap = Tap()
     suite.run(tap, " ".join(sys.argv[1:]))
