@@ -148,9 +148,9 @@ def hang():
         r.signal(signal.SIGSTOP)
         time.sleep(0.4)
         r.signal(signal.SIGCONT)
-        errors = len(errors(d))
+        before = len(errors(d))
         recovers(d, "a short sleep")
-        tap.equal(len(errors(d)), errors, "is not worth a line")
+        tap.equal(len(errors(d)), before, "is not worth a line")
 
 
 def restarts():
