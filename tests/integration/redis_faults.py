@@ -52,6 +52,14 @@ def hit(d):
     return wait_until(lambda: d.post("/hit").status == 200 and d.post("/hit").json, "a hit")["total_hits"] > 0
 
 
+PLAN = {"hits_per_sec": 20, "duration_sec": 1, "workers": 1, "timeout_ms": 5000}
+
+
+def runs(d):
+    """For whole systems: a test completes. On a busy machine one whose worker was late is no fault: the next."""
+    return wait_until(lambda: d.end(d.submit(**PLAN))["state"] == "completed", "a test that completes", 60)
+
+
 def recovers(d, what, works=hit, tap=tap):
     try:
         wait_until(lambda: is_ready(d), "readiness after " + what)

@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from backend import Redis  # noqa: E402
 from faults import Suite  # noqa: E402
-from redis_faults import copy, errors, recovers, told  # noqa: E402
+from redis_faults import PLAN, copy, errors, recovers, runs, told  # noqa: E402
 from redis_server import Authority, RedisServer  # noqa: E402
 from squall import Tap  # noqa: E402
 from system import wait_until, workers_of  # noqa: E402
@@ -29,11 +29,6 @@ class Queue(At):
 
     def conf(self, state):
         return 'transport = { plugin = "redis"; %s }; store = { plugin = "local"; };' % self.server.options(**self.more)
-
-
-def runs(d):
-    test = d.end(d.submit(hits_per_sec=20, duration_sec=1, workers=1, timeout_ms=5000))
-    return test["state"] == "completed" and test["ledger"]["balanced"]
 
 
 def queue_of(case, server, **more):
@@ -86,13 +81,12 @@ def full(case):
         d = queue_of(case, r)
         recovers(d, "a Redis with room", runs, case.tap)
         r.client("CONFIG", "SET", "maxmemory", "1")
-        plan = {"hits_per_sec": 20, "duration_sec": 1, "workers": 1, "timeout_ms": 5000}
-        answer = d.post("/tests", plan, headers={"Idempotency-Key": case.key}, role="gateway")
+        answer = d.post("/tests", PLAN, headers={"Idempotency-Key": case.key}, role="gateway")
         case.tap.equal(answer.status, 503, "a test is refused: " + answer.json["detail"])
         told(d, "is full", "a Redis that is full", "maxmemory", case.tap)
         r.client("CONFIG", "SET", "maxmemory", "0")
         recovers(d, "when there is room again", runs, case.tap)
-        case.submit(d, **plan)  # the client that was refused asks again
+        case.submit(d, **PLAN)  # the client that was refused asks again
         case.settle(d, "completed")
         case.stop(d)
 
