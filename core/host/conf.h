@@ -65,8 +65,8 @@ struct conf {
  * "FILE: N errors, nothing started"; warnings too. 0, or -EINVAL after at least one problem.
  *
  * Secrets are not resolved: until conf_resolve, right before the start, an option of that type
- * holds "env:NAME" or "file:/path", also for the plugin's check(); a variable that overrides one
- * counts as env:NAME. What is resolved may be resolved again.
+ * holds "env:NAME" or "file:/path", also for the plugin's check(), and with SQ_F_REREAD for ever; a
+ * variable that overrides one counts as env:NAME. What is resolved may be resolved again.
  */
 int conf_read(const char *path, const char *plugin_dir, struct conf **ret, FILE *report);
 int conf_resolve(struct conf *c, FILE *report);

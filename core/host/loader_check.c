@@ -98,8 +98,10 @@ static const char *row_fault(const struct sq_opt *o, uint32_t conf_size)
 
 	if (size == 0)
 		return "its type is unknown";
-	if (o->flags & ~(uint32_t)(SQ_F_REQUIRED | SQ_F_EXPERT))
+	if (o->flags & ~(uint32_t)(SQ_F_REQUIRED | SQ_F_EXPERT | SQ_F_REREAD))
 		return "its flags are unknown";
+	if ((o->flags & SQ_F_REREAD) && o->type != SQ_T_SECRET)
+		return "only secrets are read again";
 	if (o->off > conf_size || size > conf_size - o->off || o->off % size != 0)
 		return "its place is outside the configuration structure";
 	if (!o->help || !*o->help)

@@ -34,6 +34,8 @@ enum sq_type {
 enum {
 	SQ_F_REQUIRED = 1u << 0, /* no default: absence is an error */
 	SQ_F_EXPERT = 1u << 1, /* left out of the sample .conf */
+	SQ_F_REREAD = 1u << 2, /* secrets: the plugin is given "env:NAME" or "file:/path" itself, and reads it
+	                        * for each use; the host has seen before the start that it can be read */
 };
 
 struct sq_opt {

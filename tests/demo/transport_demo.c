@@ -9,7 +9,7 @@ struct conf {
 static const struct sq_opt opts[] = {
 	SQ_STRING(struct conf, host, "localhost", "Host name of the server.", .env = "REDIS_HOST"),
 	SQ_INT(struct conf, port, "6379", 1, 65535, "TCP port.", .env = "REDIS_PORT"),
-	SQ_SECRET(struct conf, password, "For AUTH.", .env = "REDIS_PASSWORD"),
+	SQ_SECRET(struct conf, password, "For AUTH.", .flags = SQ_F_REREAD, .env = "REDIS_PASSWORD"),
 	SQ_OPTS_END
 };
 

@@ -2,58 +2,14 @@
 """A Redis that fails: one clear line in the log, readiness that tells of it, and recovery without a restart."""
 import os
 import signal
-import socket
 import sys
-import threading
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from redis_faults import Stranger, Target, conf, copy, errors, is_ready, recovers, tap, told  # noqa: E402
 from redis_server import Authority, RedisServer, free_port  # noqa: E402
-from squall import FULL, Squalld, Tap, squalld, wait_until  # noqa: E402
-
-tap = Tap()
-
-
-def conf(options):
-    return 'store = { plugin = "redis"; %s };\nroles = ( { plugin = "target"; listen = "127.0.0.1:0"; } );' % options
-
-
-class Target(Squalld):
-    """A target with its store in a Redis; not ready when the constructor returns."""
-
-    def __init__(self, options, **more):
-        super().__init__(conf(options), ready=False, **more)
-        self.wait_log("listening on")
-
-    def ready(self):
-        return self.get("/readyz").status == 200
-
-    def errors(self):
-        return self.lines(" error ")
-
-
-def told(d, part, what, cure=None):
-    """One line, and no more of them while nothing changes; readiness says the same."""
-    d.wait_log(part)
-    before = len(d.errors())
-    time.sleep(1.2)
-    tap.contains(d.errors()[-1], part, what + ": told")
-    if cure:
-        tap.contains(d.errors()[-1], cure, "with what to do")
-    tap.equal(len(d.errors()), before, "once")
-    answer = wait_until(lambda: d.get("/readyz").status == 503 and d.get("/readyz"), "readiness to fail")
-    tap.contains(answer.text, part, "and readiness tells of it")
-
-
-def recovers(d, what):
-    try:
-        wait_until(d.ready, "readiness after " + what)
-    except (OSError, TimeoutError):
-        tap.note(d.log)
-        raise
-    n = wait_until(lambda: (d.post("/hit").json if d.post("/hit").status == 200 else None), "a hit")
-    tap.ok(n["total_hits"] > 0, what + ": it goes on by itself", d.log)
+from squall import FULL, Squalld, squalld, wait_until  # noqa: E402
 
 
 def passwords():
@@ -83,6 +39,23 @@ def passwords():
             told(d, "NOPERM", "a user without rights", "ACL SETUSER")
             r.client("ACL", "SETUSER", "ann", "+@scripting")
             recovers(d, "when they are granted")
+
+
+def rotation():
+    """A key that is rotated, or a token that is renewed: the file is read again."""
+    with RedisServer(password="the-first") as r, Target(r.options()) as d:
+        recovers(d, "the first password, from a file")
+        r.password = "the-second"
+        r.restart()
+        told(d, "does not take our password", "the server has another one")
+        r.secret()
+        recovers(d, "when it is in the file")
+        os.unlink(os.path.join(r.dir, "password"))
+        r.restart()
+        told(d, "(option password)", "the file is gone", "cannot read")
+        r.secret()
+        recovers(d, "when it is there again")
+        tap.ok("the-first" not in d.log + d.out and "the-second" not in d.log + d.out, "no password stands in the log")
 
 
 def certificates():
@@ -116,33 +89,6 @@ def certificates():
     with RedisServer() as r:
         with Target(r.options(ssl=True)) as d:
             told(d, "does this port speak TLS", "a port that does not speak TLS", "ssl")
-
-
-def copy(source, target):
-    with open(source, "rb") as f, open(target + ".new", "wb") as g:
-        g.write(f.read())
-    os.replace(target + ".new", target)
-
-
-class Stranger:
-    """Listens and says something that no Redis says, or nothing."""
-
-    def __init__(self, says):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.says, self.open = says, []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                c, _ = self.socket.accept()
-                self.open.append(c)
-                if self.says:
-                    c.recv(100)
-                    c.sendall(self.says)
-            except OSError:
-                return
 
 
 def strangers():
@@ -196,15 +142,15 @@ def hang():
         tap.equal(d.post("/hit").status, 503, "a Redis that hangs: a hit is refused in time")
         told(d, "no answer", "it", "overloaded or stopped")
         time.sleep(10 if FULL else 1)
-        tap.ok(len(d.errors()) <= 2, "nothing more is said", d.log)
+        tap.ok(len(errors(d)) <= 2, "nothing more is said", d.log)
         r.signal(signal.SIGCONT)
         recovers(d, "when it goes on")
         r.signal(signal.SIGSTOP)
         time.sleep(0.4)
         r.signal(signal.SIGCONT)
-        errors = len(d.errors())
+        before = len(errors(d))
         recovers(d, "a short sleep")
-        tap.equal(len(d.errors()), errors, "is not worth a line")
+        tap.equal(len(errors(d)), before, "is not worth a line")
 
 
 def restarts():
@@ -216,10 +162,10 @@ def restarts():
             for _ in range(50):
                 numbers.append(d.post("/hit").json["total_hits"])
             r.restart()
-            wait_until(d.ready, "readiness")
+            wait_until(lambda: is_ready(d), "readiness")
         recovers(d, "kill -9 of it")
         tap.equal(len(set(numbers)), len(numbers), "no number twice")
-        tap.ok(all("connection broke" in e or "refused" in e or "loading" in e for e in d.errors()), "each end has its line", d.log)
+        tap.ok(all("connection broke" in e or "refused" in e or "loading" in e for e in errors(d)), "each end has its line", d.log)
         tap.equal(d.stop(), 0, "it stops in order")
 
 
@@ -274,32 +220,6 @@ def variables():
             tap.contains(d.log, "by TLS", "speaks TLS")
 
 
-def cluster():
-    """A cluster of two nodes, as with the cluster policy of a cloud: the counter's key is on the one, all else on
-    the other."""
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-    def low_port():  # its cluster bus is 10,000 above
-        return next(p for p in iter(free_port, 0) if p < 55000)
-
-    with RedisServer("tcp", *options, port=low_port()) as a, RedisServer("tcp", *options, port=low_port()) as b:
-        slot = a.client("CLUSTER", "KEYSLOT", "total_hits")
-        a.client("CLUSTER", "ADDSLOTSRANGE", 0, slot - 1, slot + 1, 16383)
-        b.client("CLUSTER", "ADDSLOTSRANGE", slot, slot)
-        b.client("CLUSTER", "SET-CONFIG-EPOCH", 2)
-        a.client("CLUSTER", "SET-CONFIG-EPOCH", 1)
-        a.client("CLUSTER", "MEET", "127.0.0.1", b.port)
-        wait_until(lambda: all("cluster_state:ok" in n.client("CLUSTER", "INFO") and
-                               "cluster_slots_ok:16384" in n.client("CLUSTER", "INFO") for n in (a, b)), "the cluster")
-        for first, name in ((a, "the node that has the keys"), (b, "the node that has the counter")):
-            with Target(first.options()) as d:
-                recovers(d, "asked first: " + name)
-                n = [d.post("/hit").json["total_hits"] for _ in range(20)]
-                tap.equal(n, list(range(n[0], n[0] + 20)), "hits are counted where the counter is")
-                tap.equal(b.client("GET", "total_hits"), str(n[-1]), "under its plain key")
-                tap.equal(d.errors(), [], "and to be sent elsewhere is no error")
-                tap.equal(d.stop(), 0, "it stops in order")
-
-
 def refused_conf():
     for options, part in (('host = "";', "host"), ('space = "a b";', "space"), ('username = "ann";', "password"),
                           ('ssl_ca = "/x";', "ssl = true"), ('key = "squall:{x}";', "REDIS_KEY"),
@@ -309,7 +229,7 @@ def refused_conf():
             tap.contains(d.log + d.out, part, "and why")
 
 
-PARTS = (passwords, certificates, strangers, replica, full, hang, restarts, emptied, probe, variables, cluster, refused_conf)
+PARTS = (passwords, rotation, certificates, strangers, replica, full, hang, restarts, emptied, probe, variables, refused_conf)
 for part in PARTS:
     if not sys.argv[1:] or part.__name__ in sys.argv[1:]:
         print("# " + part.__name__)

@@ -455,7 +455,7 @@ static void test_secrets(void)
 	is_str(store->password, "env:REDIS_PASSWORD", "not resolved by reading");
 	is_resolved(c, 0, "", "resolves");
 	is_str(store->password, "file:/taken/literally", "a variable is taken as it is");
-	is_str(transport->password, "file:/taken/literally", "and overrides the file");
+	is_str(transport->password, "env:REDIS_PASSWORD", "it overrides the file; whoever reads again is told where");
 	role = c->plugins[2].values;
 	is_str(role->key, "from a file", "a file, without its last line end");
 	role = c->plugins[3].values;

@@ -46,6 +46,7 @@ static const struct {
      "is unusable: option count: its place is outside the configuration structure"},
     {SQ_ROLE, "type", -EPROTO, "is unusable: option count: its type is unknown"},
     {SQ_ROLE, "flags", -EPROTO, "is unusable: option count: its flags are unknown"},
+    {SQ_ROLE, "reread", -EPROTO, "is unusable: option count: only secrets are read again"},
     {SQ_ROLE, "range", -EPROTO, "is unusable: option count: its least value is above its largest"},
     {SQ_ROLE, "default", -EPROTO, "is unusable: option count: its default \"10\" is outside 0 .. 9"},
     {SQ_ROLE, "required", -EPROTO, "is unusable: option count: it must not have a default"},

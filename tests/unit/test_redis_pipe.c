@@ -253,6 +253,15 @@ static void faults(void)
 	       "nor who does not know us");
 	is_int(fault("NOSCRIPT No matching script. Please use EVAL.")->kind, FAULT_SCRIPT,
 	       "a script that was forgotten");
+	is_int(fault("ASK 4461 127.0.0.1:6381")->kind, FAULT_STATE, "a slot that moves");
+	is_int(fault("ERR Script attempted to access a non local key in a cluster node script: 1f, on "
+	             "@user_script:3.")
+	           ->status,
+	       -SQ_EUNCERTAIN, "in the middle of a script");
+	is_int(fault("ERR Error running script (call to f_1f): @user_script:3: @user_script: 3: Lua script "
+	             "attempted to access a non local key in a cluster node")
+	           ->kind,
+	       FAULT_STATE, "as Redis 6 says that");
 	is_int(fault("NOPERM this user has no permissions")->kind, FAULT_CALL, "what we may not");
 	is_int(fault("ERR increment or decrement would overflow")->status, -ERANGE, "a counter that is full");
 	is_int(fault("ERR Error running script (call to f_1f): @user_script:7: @user_script: 7: -OOM command "

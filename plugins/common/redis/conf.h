@@ -11,7 +11,8 @@
 #include <squall/util.h>
 
 struct redis_conf {
-	const char *host, *username, *password, *space;
+	const char *host, *username, *space;
+	const char *password; /* where it is to be had: secret_read() */
 	const char *ssl_ca, *ssl_cert, *ssl_key, *ssl_name;
 	int64_t port, database, connect_timeout, answer_timeout;
 	bool ssl;
@@ -25,8 +26,11 @@ struct redis_conf {
 	           .env = "REDIS_PORT"),                                                                     \
 	    SQ_STRING(struct redis_conf, username, "",                                                       \
 	              "User for AUTH; empty for the server's default user."),                                \
-	    SQ_SECRET(struct redis_conf, password, "Password for AUTH. Without it there is none.",           \
-	              .env = "REDIS_PASSWORD"),                                                              \
+	    SQ_SECRET(struct redis_conf, password,                                                           \
+	              "Password for AUTH; without it there is none. A file is read again for each"           \
+	              " connection, so that a key that is changed or a token that is renewed needs no"       \
+	              " restart.",                                                                           \
+	              .flags = SQ_F_REREAD, .env = "REDIS_PASSWORD"),                                        \
 	    SQ_BOOL(struct redis_conf, ssl, "false",                                                         \
 	            "Speak TLS. Chain and name of the server's certificate are verified.",                   \
 	            .env = "REDIS_SSL"),                                                                     \

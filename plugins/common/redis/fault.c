@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <squall/op.h>
+
 #include "core/base/text.h"
 
+#define MOVING "is moving our keys to another node"
+#define CURE_MOVING "that passes when their slot has moved"
 #define CURE_PASSWORD "set username and password (variable REDIS_PASSWORD) to those of the server"
 
 static const struct {
@@ -15,6 +19,12 @@ static const struct {
 } known[] = {
     {"NOSCRIPT", {FAULT_SCRIPT, -EIO, NULL, NULL}},
     {"MOVED ", {FAULT_MOVED, -EIO, NULL, NULL}},
+    {"ASK ", {FAULT_STATE, -EIO, MOVING, CURE_MOVING}},
+    /* It was begun. Redis 7, and before. */
+    {"ERR Script attempted to access a non local key",
+     {FAULT_STATE, -SQ_EUNCERTAIN, MOVING, CURE_MOVING}},
+    {"Lua script attempted to access a non local key",
+     {FAULT_STATE, -SQ_EUNCERTAIN, MOVING, CURE_MOVING}},
     {"OOM ", {FAULT_STATE, -ENOSPC, "is full", "raise maxmemory, or let maxmemory-policy be volatile-lru"}},
     {"MISCONF", {FAULT_STATE, -EIO, "cannot write to its disk and so takes no writes", "look at its log"}},
     {"NOREPLICAS",

@@ -18,7 +18,7 @@ enum fault_kind {
 
 struct fault {
 	enum fault_kind kind;
-	int status; /* of the request: nothing of it was done */
+	int status; /* of the request: nothing of it was done, unless it is -SQ_EUNCERTAIN */
 	const char *what; /* "is full", or NULL: its own words say it best */
 	const char *cure; /* or NULL */
 };

@@ -172,23 +172,24 @@ static void end(struct redis_link *l)
 		drained(l);
 }
 
-static int64_t delay(struct redis_link *l, bool moved)
+/* Keys that have moved are followed at once and in silence, unless that has no end. */
+static bool follows(struct redis_link *l)
 {
-	int64_t ns = backoff_next(&l->backoff);
-
-	return moved && l->backoff.tries <= MOVES_MOST ? 0 : ns;
+	if (l->doomed.code == -EXDEV)
+		return ++l->moves <= MOVES_MOST;
+	l->moves = 0;
+	l->moved_port = 0;
+	return false;
 }
 
 static void fail(struct redis_link *l, const char *why)
 {
-	bool told = strcmp(l->why, why) == 0, moved = l->doomed.code == -EXDEV;
+	bool told = strcmp(l->why, why) == 0, follow = follows(l);
 
 	l->stage = REDIS_WAITING;
 	l->doomed.code = 0;
-	if (!moved)
-		l->moved_port = 0;
-	l->host->timer_start(l->host->ctx, &l->timer, delay(l, moved));
-	if (!moved && !told) {
+	l->host->timer_start(l->host->ctx, &l->timer, follow ? 0 : backoff_next(&l->backoff));
+	if (!follow && !told) {
 		snprintf(l->why, sizeof l->why, "%s", why);
 		redis_link_tell(l);
 	}
@@ -252,6 +253,20 @@ static void explain(const struct fault *f, const struct reply *r, char *out, siz
 	         f->cure ? ": " : "", f->cure ? f->cure : "");
 }
 
+static void doom_moved(struct redis_link *l)
+{
+	if (redis_socket_path(l->conf)) {
+		redis_link_doom(l,
+		                "our keys are on another node of its cluster, %s:%lld, where no socket file "
+		                "leads: set host to the cluster's name",
+		                l->moved_host, (long long)l->moved_port);
+		return;
+	}
+	redis_link_doom(l, "we are sent back and forth: its nodes do not agree where our keys are: compare "
+	                   "what CLUSTER SLOTS says on each");
+	l->doomed.code = -EXDEV;
+}
+
 int redis_link_status(struct redis_link *l, const struct reply *r, bool sent)
 {
 	const struct fault *f;
@@ -264,8 +279,7 @@ int redis_link_status(struct redis_link *l, const struct reply *r, bool sent)
 	f = fault_of(r);
 	explain(f, r, why, sizeof why);
 	if (f->kind == FAULT_MOVED && fault_moved(r, l->moved_host, sizeof l->moved_host, &l->moved_port)) {
-		redis_link_doom(l, "its keys have moved to another node");
-		l->doomed.code = -EXDEV;
+		doom_moved(l);
 	} else if (l->stage == REDIS_GREETING || f->kind == FAULT_PEER || f->kind == FAULT_SCRIPT) {
 		redis_link_doom(l, "%s", why);
 	} else if (f->kind == FAULT_STATE) {
@@ -273,7 +287,7 @@ int redis_link_status(struct redis_link *l, const struct reply *r, bool sent)
 	} else if (f->status != -ERANGE) {
 		complain(l, why);
 	}
-	return f->status;
+	return f->status == -SQ_EUNCERTAIN && !sent ? -EIO : f->status;
 }
 
 void redis_link_settle(struct redis_link *l)

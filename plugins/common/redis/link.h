@@ -1,7 +1,7 @@
 /*
  * link.h - one connection to a Redis that is always there, or says why it is not.
  *
- * OFF -> PREPARING (names and certificates, on a thread) -> CONNECTING -> SHAKING (TLS) -> GREETING (AUTH,
+ * OFF -> PREPARING (names, password and certificates, on a thread) -> CONNECTING -> SHAKING (TLS) -> GREETING (AUTH,
  * the script, the owner's first question) -> UP. Whatever fails, the calls under way end without an
  * answer, and after a jittered pause (WAITING) all begins anew, files read again and the name looked up
  * again, so that a failover, a new certificate or a new address is followed.
@@ -44,12 +44,13 @@ enum redis_stage {
 #define REDIS_WHY 400
 #define REDIS_SHA 40 /* hex digits that name a script */
 
-/* The work of a thread: addresses, and a context for TLS. */
+/* The work of a thread: addresses, the password, and a context for TLS. */
 struct redis_prepare {
 	struct sq_work work;
 	bool running;
 	struct addrinfo *found;
 	struct tls_context *tls;
+	char *password; /* up to its use; or NULL */
 	struct sq_err err;
 };
 
@@ -90,6 +91,7 @@ struct redis_link {
 	char why[REDIS_WHY]; /* what is wrong; "" = nothing */
 	struct sq_timer timer;
 	struct backoff backoff;
+	unsigned moves; /* MOVED in a row */
 	struct redis_prepare prepare;
 	const struct addrinfo *address; /* the one that is tried, of prepare.found */
 
@@ -136,7 +138,7 @@ int redis_link_send(struct redis_link *l, struct redis_call *c, const struct sq_
 int redis_link_eval(struct redis_link *l, struct redis_eval *e, struct sq_slice *args, unsigned count);
 
 /* For each answer: 0, or the status of an error, which the link tells of and acts upon. r NULL: -ENOTCONN
- * when nothing had left, else -SQ_EUNCERTAIN. */
+ * when nothing had left, else -SQ_EUNCERTAIN. sent: as done() was told; false for what only reads. */
 int redis_link_status(struct redis_link *l, const struct reply *r, bool sent);
 
 /* Waits for the answers under way, closes, calls drained(); perhaps at once. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/secret.h"
 #include "link.h"
 
 static struct sq_slice word(const char *s)
@@ -58,14 +59,17 @@ static void greeted(struct redis_call *c, const struct reply *r, bool sent)
 		load(l); /* it was forgotten again */
 		return;
 	}
-	if (judge(l, r) < 0)
+	if (judge(l, r) < 0) {
+		reload(l); /* what only reads goes on in a trouble */
 		return;
+	}
 	if (l->greeted && l->greeted(l, r, &err) < 0) {
 		redis_link_doom(l, "%s", err.text);
 		return;
 	}
 	l->stage = REDIS_UP;
 	l->known = true;
+	l->moves = 0;
 	backoff_reset(&l->backoff);
 	if (first)
 		l->host->timer_start(l->host->ctx, &l->timer, SQ_S);
@@ -186,11 +190,14 @@ void redis_hello_start(struct redis_link *l)
 	l->host->timer_start(l->host->ctx, &l->timer, l->conf->answer_timeout);
 	if (*conf->username)
 		args[n++] = word(conf->username);
-	args[n++] = word(conf->password);
-	if (*conf->password)
+	if (l->prepare.password) {
+		args[n++] = word(l->prepare.password);
 		ask(l, let_in, args, n);
-	else
+		secret_free(l->prepare.password);
+		l->prepare.password = NULL;
+	} else {
 		name(l);
+	}
 	if (l->doomed.code)
 		redis_link_settle(l);
 	else

@@ -1,4 +1,4 @@
-/* link_prepare.c - what takes time before a connection: its addresses, and the context for TLS. */
+/* link_prepare.c - what takes time before a connection: its addresses, the password, the context for TLS. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/base/secret.h"
 #include "link.h"
 
 #define PEM_MAX (4 << 20) /* bytes */
@@ -88,12 +89,22 @@ static int resolve(const char *host, int64_t number, struct redis_prepare *p)
 	               r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
 }
 
+static int read_password(const struct redis_conf *c, struct redis_prepare *p)
+{
+	struct sq_err err;
+	int r = *c->password ? secret_read(c->password, &p->password, &err) : 0;
+
+	return r < 0 ? sq_fail(&p->err, r, "%s (option password)", err.text) : 0;
+}
+
 static int prepare_run(struct sq_work *w)
 {
 	struct redis_prepare *p = sq_container(w, struct redis_prepare, work);
 	struct redis_link *l = sq_container(p, struct redis_link, prepare);
-	int r = l->conf->ssl ? make_tls(l->conf, p) : 0;
+	int r = read_password(l->conf, p);
 
+	if (r == 0 && l->conf->ssl)
+		r = make_tls(l->conf, p);
 	if (r == 0 && !redis_socket_path(l->conf))
 		r = resolve(redis_link_host(l), redis_link_port(l), p);
 	return r;
@@ -110,6 +121,8 @@ void redis_prepare_drop(struct redis_link *l)
 	if (p->found)
 		freeaddrinfo(p->found);
 	tls_context_free(p->tls);
+	secret_free(p->password);
+	p->password = NULL;
 	p->found = NULL;
 	p->tls = NULL;
 	l->address = NULL;
@@ -168,7 +181,7 @@ void redis_prepare_init(struct redis_link *l)
 {
 	l->prepare.work = (struct sq_work){.op.done = prepared,
 	                                   .run = prepare_run,
-	                                   .what = "name and certificates of Redis",
+	                                   .what = "name, password and certificates of Redis",
 	                                   .lane = SQ_LANE_NET};
 }
 

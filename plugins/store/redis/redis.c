@@ -141,7 +141,13 @@ static int store_create(const struct sq_host *host, const void *conf, void **ret
 	s->main.greet_count = SQ_LEN(s->greet);
 	s->main.greeted = greeted;
 	s->main.ready = main_ready;
+	/* Adds nothing, and a counter that begins at 0 reads like none. */
+	s->greet_hits[0] = word("INCRBY");
+	s->greet_hits[1] = word(s->conf->key);
+	s->greet_hits[2] = word("0");
 	redis_link_init(&s->hits, host, &s->conf->redis);
+	s->hits.greet = s->greet_hits;
+	s->hits.greet_count = SQ_LEN(s->greet_hits);
 	s->hits.ready = hits_ready;
 	*ret_self = s;
 	return 0;

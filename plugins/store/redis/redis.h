@@ -30,7 +30,7 @@ struct store {
 	char script_key[100]; /* "squall:{SPACE}:store" */
 	char candidate[33]; /* the store's name, if it has none yet */
 	char id[SQ_ID_MAX + 1]; /* its name when it was last seen */
-	struct sq_slice greet[REDIS_EVAL_HEAD + 4];
+	struct sq_slice greet[REDIS_EVAL_HEAD + 4], greet_hits[3];
 
 	struct hit *waiting, **waiting_last; /* additions to the hits that wait for the one under way, and */
 	int64_t waiting_sum;

@@ -105,7 +105,9 @@ LUA(
 /* --- records --- */
 
 /* This very call shows that the server takes writes. */
+/* This is the greeting too, and so makes a key that was not there: a node that is moving our slot takes none. */
 verbs.info = function(candidate, format)
+	call("SET", P .. "greeting", "1", "PX", 1)
 	call("HSETNX", S, "id", candidate)
 	call("HSETNX", S, "format", format)
 	keep_clock()

@@ -15,6 +15,7 @@
  *     ...:all :live :s:STATE      sorted sets of ids by num: all records but tombstones, live ones, of a
  * state
  *     ...:ended :buried           of ids by Unix ms: when they become tombstones, and when they became one
+ *     ...:greeting                for a moment, to see that keys can be made
  *
  * A record that ends gives a time to live to all that is large: body, parts, logs, counters. A server that
  * evicts (volatile-lru) may take these sooner, and the record is a tombstone from then on. Its head is small

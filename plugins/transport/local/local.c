@@ -25,7 +25,8 @@ static const struct sq_opt local_opts[] = {
                 "How long a message belongs to the process that took it. When that dies, it comes back after "
                 "this time."),
     SQ_INT(struct local_conf, max_deliveries, "10", 1, 1000000,
-           "How often a message may fail or run out before it is put aside as a dead letter."),
+           "How often a message may fail or run out before it is put aside as a dead letter. One that ran out "
+           "each time is delivered once more, only so that the reason is written into its test."),
     SQ_DURATION(struct local_conf, busy_timeout, "5s", 1 * SQ_MS, 60 * SQ_S,
                 "Longest wait for another process that writes to the same file.", .flags = SQ_F_EXPERT),
     SQ_OPTS_END};

@@ -17,7 +17,8 @@ static const struct sq_opt transport_opts[] = {
                 "How long a message belongs to the process that took it. When that dies, it comes back after "
                 "this time."),
     SQ_INT(struct transport_conf, max_deliveries, "10", 1, 1000000,
-           "How often a message may fail or run out before it is put aside as a dead letter."),
+           "How often a message may fail or run out before it is put aside as a dead letter. One that ran out "
+           "each time is delivered once more, only so that the reason is written into its test."),
     SQ_INT(struct transport_conf, max_waiting, "100000", 1, 1000000000,
            "Most messages that wait; what is published beyond it is refused.", .flags = SQ_F_EXPERT),
     SQ_INT(struct transport_conf, max_dead, "10000", 1, 1000000000,

@@ -85,7 +85,9 @@ local function attempts_of(eid)
 	return p[1] and p[1][4] or nil
 end
 
+/* Makes a key that was not there: a node that is moving our slot takes none. */
 verbs.hello = function(format)
+	call("SET", P .. "greeting", "1", "PX", 1)
 	make_group()
 	call("HSETNX", P .. "queue", "format", format)
 	return {"ok", call("HGET", P .. "queue", "format")}

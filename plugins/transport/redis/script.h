@@ -13,6 +13,11 @@
  *     ...:dead                     stream of dead letters: the message's fields, src attempts reason
  * description
  *     ...:seen:ID/EDITION          for as long as it is there a message is dropped when it is published again
+ *     ...:greeting                 for a moment, to see that keys can be made
+ *
+ * A message whose every delivery ran out is delivered once more, so that the reader writes the reason into its
+ * test. When that runs out as well it is a dead letter, and the test may still be queued: it is published again
+ * then, as another edition, and its deliveries count from 1. What ends that is the time that a test may wait.
  *
  * A delivery is one token, so whoever slept beyond its lock can neither settle nor renew what is another's by
  * now, be it another delivery to the same process.

@@ -21,9 +21,9 @@ static const struct sq_opt servicebus_opts[] = {
               "best with duplicate detection.",
               .env = "SERVICE_BUS_QUEUE_NAME"),
     SQ_INT(struct bus_conf, max_deliveries, "8", 1, 1000,
-           "How often a message may fail or run out before it is put aside as a dead letter. At least 2 less "
-           "than the "
-           "queue's own maximum (10 unless changed), so that the reason can be said here."),
+           "How often a message may fail or run out before it is put aside as a dead letter. One that ran out "
+           "each time is delivered once more, only so that the reason is written into its test. At least 2 less "
+           "than the queue's own maximum (10 unless changed), so that the reason can be said here."),
     SQ_DURATION(
         struct bus_conf, lock, "0s", 0, 300 * SQ_S,
         "The queue's lock duration; 0 = as the service says with each message, by the clock of this machine.",
