@@ -25,13 +25,11 @@ static void refused(struct claims *c, enum trouble trouble, const char *conditio
 
 static void schedule(struct claims *c)
 {
-	int64_t left = c->token->expires - bus_wall(c->bus) / 1000;
-	int64_t pause;
+	int64_t left = c->token->expires - bus_wall(c->bus) / 1000, pause;
 
 	if (left > DAY)
 		left = DAY;
 	pause = left * 3 / 4;
-
 	if (c->token->kind == TOKEN_ENTRA && left > 4 * JWT_MARGIN)
 		pause = left - JWT_MARGIN;
 	if (c->token->expires == 0)
