@@ -3,7 +3,8 @@
 # in each of four ways, with messages on their way; and whether memory stays flat.
 #
 # A gateway and an orchestrator, a process each, by TLS to the test broker (tests/servicebus). A loss comes every 6 s: sooner
-# it would count as a failed try, and the pauses would grow. The first half warms up: what is bounded grows there.
+# it would count as a failed try, and the pauses would grow. The first half warms up: what is bounded grows there (and all
+# the time in a run of less than two minutes).
 #
 # Goals: in the second half the resident set of either process grows by at most 1 MiB (an engine that is not freed takes
 # some 100 KiB each time); every loss is followed by a connection, and every test that was taken comes to its end.

@@ -266,14 +266,23 @@ def outages():
     outage(ServiceBus, "drop", away=4)
 
 
-def unsure():
-    with ServiceBus() as queue, daemon(queue, "unsure", lock="2s") as d:
+def unanswered(phase, lock):
+    """From one word of the role to another the queue does not answer what it is asked."""
+    with ServiceBus() as queue, daemon(queue, phase, lock=lock) as d:
         d.wait_out("# holding")
         queue.broker.control("faults", swallow=True)
         d.wait_out("# unsure")
         queue.broker.control("faults", swallow=False)
-        tap.equal(d.wait(), 0, "a queue that does not answer a settlement")
-        tap.ok(passed_on(tap, d.out), "is told again", d.log)
+        tap.equal(d.wait(), 0, "%s: a queue that does not answer" % phase)
+        tap.ok(passed_on(tap, d.out), "is asked again", d.log)
+
+
+def unsure():
+    unanswered("unsure", "2s")
+
+
+def mute():
+    unanswered("mute", "60s")
 
 
 def torn():
@@ -286,16 +295,6 @@ def torn():
         queue.broker.control("faults", swallow_sends=False)
         tap.equal(d.wait(), 0, "a role that settles while the connection ends")
         tap.ok(passed_on(tap, d.out), "uses nothing that is gone", d.log)
-
-
-def mute():
-    with ServiceBus() as queue, daemon(queue, "mute", lock="60s") as d:
-        d.wait_out("# holding")
-        queue.broker.control("faults", swallow=True)
-        d.wait_out("# unsure")
-        queue.broker.control("faults", swallow=False)
-        tap.equal(d.wait(), 0, "a queue that does not answer a renewal")
-        tap.ok(passed_on(tap, d.out), "takes nothing away", d.log)
 
 
 def unmanaged():
