@@ -7,7 +7,7 @@
 # the time in a run of less than two minutes).
 #
 # Goals: in the second half the resident set of either process grows by at most 1 MiB (an engine that is not freed takes
-# some 100 KiB each time); every loss is followed by a connection, and every test that was taken comes to its end.
+# half a MiB or more each time); every loss is followed by a connection, and every test that was taken comes to its end.
 # Exits 1 on a MISS. SQUALL_BUILD names the build folder (default ./build; one without sanitizers, which keep what is
 # freed).
 set -euo pipefail
