@@ -123,11 +123,16 @@ struct json_object *record_summary(const struct test_record *r);
  */
 #define RECORD_MESSAGE_MAX (64 << 10)
 void record_message(const struct test_record *r, struct buf *out);
+/* The same with the plan in any case: 0, -E2BIG or -ENOMEM, and nothing is appended. */
+int record_whole_message(const struct test_record *r, struct buf *out);
 
 /* What its plan asks for, as in struct plan; 0 for what is not there. */
 void record_demand(const struct test_record *r, int64_t *ret_rate, int64_t *ret_workers);
 
 /* The fingerprint of what a plan asks for: SHA-256 of the effective plan's text. 0 or -ENOMEM. */
 int record_plan_hash(const struct plan *plan, char out[SHA256_TEXT]);
+/* The same for a message that gets its record at the other end, where the target of a plan that names none
+ * may be another than here: then it says nothing about the target. posted: what plan was read from. */
+int record_posted_hash(const struct plan *plan, struct json_object *posted, char out[SHA256_TEXT]);
 
 #endif

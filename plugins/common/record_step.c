@@ -62,15 +62,29 @@ int record_lose_worker(struct test_record *r, const char *uid)
 	return doc_append(r->workers.lost, json_object_new_string(uid)) ? 0 : -ENOMEM;
 }
 
-int record_plan_hash(const struct plan *plan, char out[SHA256_TEXT])
+/* Takes o over. */
+static int hash(struct json_object *o, char out[SHA256_TEXT])
 {
-	struct json_object *o = plan_write(plan);
 	size_t len = 0;
 	const char *text = o ? doc_text(o, &len) : NULL;
 	int r = text ? sha256_text(text, len, out) : -ENOMEM;
 
 	json_object_put(o);
 	return r;
+}
+
+int record_plan_hash(const struct plan *plan, char out[SHA256_TEXT])
+{
+	return hash(plan_write(plan), out);
+}
+
+int record_posted_hash(const struct plan *plan, struct json_object *posted, char out[SHA256_TEXT])
+{
+	struct json_object *o = plan_write(plan);
+
+	if (o && !json_object_object_get(posted, "url"))
+		json_object_object_del(o, "url");
+	return hash(o, out);
 }
 
 static struct json_object *hidden(struct json_object *plan)

@@ -125,9 +125,14 @@ static int write_message(const struct test_record *r, bool with_plan, struct buf
 	return status;
 }
 
+int record_whole_message(const struct test_record *r, struct buf *out)
+{
+	return write_message(r, true, out);
+}
+
 void record_message(const struct test_record *r, struct buf *out)
 {
-	int status = write_message(r, true, out);
+	int status = record_whole_message(r, out);
 
 	if (status == -E2BIG)
 		status = write_message(r, false, out);

@@ -27,10 +27,15 @@ enum {
 	PHASE_FILL,
 	PHASE_COMPETE,
 	PHASE_OUTAGE,
-	PHASE_UNSURE
+	PHASE_UNSURE,
+	PHASE_TORN,
+	PHASE_MUTE,
+	PHASE_UNMANAGED,
+	PHASE_LARGE
 };
-static const char *const phases[] = {"main", "dead",    "expiry", "keep",   "kept", "hold",
-                                     "fill", "compete", "outage", "unsure", NULL};
+static const char *const phases[] = {"main", "dead", "expiry",    "keep",   "kept",
+                                     "hold", "fill", "compete",   "outage", "unsure",
+                                     "torn", "mute", "unmanaged", "large",  NULL};
 
 static const struct sq_opt contract_opts[] = {
     SQ_ENUM(
@@ -38,7 +43,9 @@ static const struct sq_opt contract_opts[] = {
         "main: every promise but those of time; dead: the end of a message that fails; expiry: locks that "
         "run out; keep, kept: what outlives a process; hold: takes a message and waits to be killed; "
         "fill: publishes; compete: takes it all, beside others; outage: holds messages while the queue is "
-        "away; unsure: settles one while the queue does not answer."),
+        "away; unsure: settles one while the queue does not answer; torn: settles and renews while the "
+        "connection ends; mute: renews while the queue does not answer, unmanaged: while it refuses; "
+        "large: publishes more than the queue takes."),
     SQ_INT(struct contract_conf, count, "0", 0, 100000,
            "How many messages fill publishes; hold: whether it publishes the one; outage: whether the queue "
            "is still "
@@ -421,9 +428,9 @@ static void phase_unsure(struct rig *g)
 
 static void script(void *arg)
 {
-	static void (*const run[])(struct rig *) = {phase_main,   failures,    expiries,   phase_keep,
-	                                            phase_kept,   phase_hold,  phase_fill, phase_compete,
-	                                            phase_outage, phase_unsure};
+	static void (*const run[])(struct rig *) = {
+	    phase_main,    failures,     expiries,     phase_keep, phase_kept, phase_hold, phase_fill,
+	    phase_compete, phase_outage, phase_unsure, torn,       mute,       unmanaged,  large};
 	struct rig *g = arg;
 
 	g->key = g->conf->key;

@@ -81,4 +81,10 @@ void drop_dead(struct rig *g);
 void failures(struct rig *g); /* of a queue that allows few deliveries */
 void expiries(struct rig *g); /* of one with short locks, too */
 
+/* Of a queue that is hindered meanwhile, at the words that they print. */
+void torn(struct rig *g);
+void mute(struct rig *g);
+void unmanaged(struct rig *g);
+void large(struct rig *g);
+
 #endif

@@ -14,5 +14,5 @@ tap = Tap()
 for backend in backends(tap, short=("servicebus",), full=("servicebus", "servicebus-redis")):
     with backend:
         suite(tap, backend)
-        tap.equal(backend.dead(), ["refused"] * 2, "the messages of the two tests that must not run are dead, and no other")
+        tap.equal(sorted(backend.dead()), ["delivery_limit", "refused", "refused"], "the messages of the tests that must not run are dead, and no other")
 tap.done()

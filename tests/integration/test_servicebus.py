@@ -34,12 +34,12 @@ roles = ( { plugin = "gateway"; listen = "127.0.0.1:0"; } );
 class Process(Squalld):
     """One image: a .conf without anything of this installation, and the specification's variables."""
 
-    def __init__(self, conf, broker, target, **more):
+    def __init__(self, conf, broker, target, tls=False, **more):
         folder = tempfile.mkdtemp(prefix="squall-worker-")
         with open(os.path.join(folder, "worker.conf"), "w", encoding="utf-8") as f:
             f.write('roles = ( { plugin = "worker"; } );\n')
         super().__init__(conf.replace("@dir@/worker.conf", folder + "/worker.conf").replace("%d", str(target)),
-                         env={"SERVICE_BUS_CONNECTION_STRING": broker.connection(),
+                         env={"SERVICE_BUS_CONNECTION_STRING": broker.connection(tls),
                               "TARGET_URL": "http://127.0.0.1:%d/hit" % target,
                               "SQUALL_PLUGIN_DIR": PLUGINS, **more})
 
@@ -53,12 +53,12 @@ def result_of(d, test_id):
 
 
 def send(broker, *messages):
-    status, out = broker.node("peer.js", "send", QUEUE, *map(json.dumps, messages))
+    status, out = broker.node("peer.js", "send", QUEUE, *map(json.dumps, messages), tls=broker.ca is not None)
     assert status == 0, out
 
 
 def receive(broker, n, verb="receive"):
-    status, out = broker.node("peer.js", verb, QUEUE, n)
+    status, out = broker.node("peer.js", verb, QUEUE, n, tls=broker.ca is not None)
     assert status == 0, out
     return [json.loads(line) for line in out.splitlines()]
 
@@ -86,6 +86,30 @@ def spec_only():
         tap.equal(result_of(o, ids[0])["sent"], "10", "which runs")
         wait_until(lambda: broker.state(QUEUE)["counts"]["completed"] == 3, "both of its messages to be acked")
         tap.equal(g.get("/stats").json, {"total_hits": 60}, "once")
+        rich = {"name": "n\u00e9", "stages": [{"duration_sec": 1, "hits_per_sec": 20.5}], "headers": {"X-A": "b"},
+                "requests": [{"name": "a", "weight": 2}, {"name": "b", "path": "/hit"}], "labels": {"k": "v"}, "workers": None}
+        answer = g.post("/tests", rich)
+        tap.ok(answer.status == 202, "a plan of more than numbers is taken", answer.text)
+        result = result_of(o, answer.json["test_id"])
+        tap.ok(int(result["sent"]) > 0 and result["sent"] == result["scheduled"], "and is the same at the orchestrator", result)
+        too_much_for_a_message(g, broker)
+
+
+def too_much_for_a_message(g, broker):
+    """What only a record could hold: without one the workers would send something else than was asked for."""
+    before = broker.state(QUEUE)["counts"]["sent"]
+    plan = {"hits_per_sec": 10, "duration_sec": 1}
+    secret = {"headers": {"X-Key": "hush-1"}, "secret_headers": ["x-key"]}
+    for more in ({"headers": {"Authorization": "Bearer hush-2"}}, secret,
+                 {"requests": [{"name": "a", "path": "/hit", "headers": {"Cookie": "a=hush-3"}}]}):
+        answer = g.post("/tests", {**plan, **more})
+        tap.equal(answer.status, 422, "a plan with a secret is refused: %s" % sorted(more))
+        tap.contains(answer.json["detail"], "REDIS_HOST", "with the cure")
+    answer = g.post("/tests", {**plan, "method": "POST", "body": "x" * 70000})
+    tap.equal(answer.status, 413, "and one that is longer than a message")
+    tap.contains(answer.json["detail"], "REDIS_HOST", "with the same")
+    tap.equal(broker.state(QUEUE)["counts"]["sent"], before, "nothing is sent of them")
+    tap.ok("hush" not in g.log, "and no secret is logged", g.log)
 
 
 def foreign():
@@ -106,10 +130,13 @@ def foreign():
         send(broker, {"body": {**three, "url": "http://127.0.0.1:9/"}, "messageId": "forbidden"},
              {"body": {**three, "hits_per_sec": 10 ** 9}, "messageId": "too-much"},
              {"body": {**three, "workers": "many"}, "messageId": "no-plan"},
+             {"body": {**three, "test_id": "cut", "plan_sha256": "0" * 64}, "messageId": "cut"},
              {"body": "hello", "messageId": "no-json"})
-        dead = {m["messageId"]: m for m in receive(broker, 4, "dead")}
-        tap.equal(sorted(dead), ["forbidden", "no-json", "no-plan", "too-much"],
+        dead = {m["messageId"]: m for m in receive(broker, 5, "dead")}
+        tap.equal(sorted(dead), ["cut", "forbidden", "no-json", "no-plan", "too-much"],
                   "what must not run, or cannot, is a dead letter")
+        tap.equal(dead["cut"]["reason"], "malformed", "a message without the plan that it was sent for, too")
+        tap.contains(dead["cut"]["description"], "plan_sha256", "and it says so")
         tap.equal(dead["no-plan"]["reason"], "malformed", "with a reason that the real client reads")
         tap.contains(dead["no-plan"]["description"], "workers", "and what is wrong")
         tap.contains(dead["forbidden"]["description"], "not allowed", "of the target, too")
@@ -117,15 +144,34 @@ def foreign():
         tap.equal(broker.state(QUEUE)["waiting"], [], "nothing is left")
 
 
-def both_ways():
+def unreadable():
+    """A body that is no text: nobody can say which test it is, but where it was in the queue."""
     target = free_port()
-    with Broker() as broker, Process(GATEWAY, broker, target) as g:
+    with Broker() as broker, Process(ORCHESTRATOR, broker, target) as d:
+        send(broker, {"body": {"hits_per_sec": 1}, "bodyType": "value", "properties": {"messageId": "value"}})
+        dead = receive(broker, 1, "dead")[0]
+        tap.equal((dead["messageId"], dead["reason"]), ("value", "unreadable"), "a message that cannot be read is a dead letter")
+        tap.contains(dead["description"] or "", "JSON", "that says what is wanted")
+        tap.contains(d.log, "sequence number 1", "and the log says which it was")
+
+
+def both_ways(tls):
+    target = free_port()
+    with Broker(tls=tls) as broker, Process(trusting(broker, GATEWAY), broker, target, tls=tls) as g:
         test_id = g.post("/tests", {"hits_per_sec": 7, "duration_sec": 2, "workers": 1}).json["test_id"]
         got = receive(broker, 1)[0]
         tap.equal((got["messageId"], got["contentType"]), (test_id, "application/json"),
                   "the real client reads what squall publishes")
         tap.equal((got["body"]["test_id"], got["body"]["hits_per_sec"], got["body"]["duration_sec"]), (test_id, 7, 2),
                   "and its body")
+    with Broker(tls=tls) as broker, Process(trusting(broker, ORCHESTRATOR), broker, target, tls=tls) as o:
+        send(broker, {"body": {"hits_per_sec": 20, "duration_sec": 1, "workers": 1}, "messageId": "theirs"})
+        tap.equal(result_of(o, "theirs")["ok"], "20", "and squall what the real client sends")
+
+
+def trusting(broker, conf):
+    """conf, with trust in the broker's certificate."""
+    return conf.replace('plugin = "auto"; };', 'plugin = "servicebus"; tls_ca = "%s"; };' % broker.ca, 1) if broker.ca else conf
 
 
 def refused_start():
@@ -168,7 +214,7 @@ why = missing()
 if why:
     tap.skip("whole tests through Service Bus", why)
     tap.done()
-for part in (spec_only, foreign, both_ways, refused_start, chosen):
-    print("# " + part.__name__)
-    part()
+for part, *args in ((spec_only,), (foreign,), (unreadable,), (both_ways, False), (both_ways, True), (refused_start,), (chosen,)):
+    print("# " + part.__name__, *args)
+    part(*args)
 tap.done()

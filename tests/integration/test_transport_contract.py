@@ -55,7 +55,7 @@ class Local:
 class ServiceBus:
     """A queue of Azure Service Bus, as the test broker plays it: with tokens (CBS), without TLS."""
 
-    tls, auth = False, "cbs"
+    tls, auth, max_size = False, "cbs", 262144
 
     def __init__(self):
         self.broker = Broker(tls=self.tls)
@@ -69,7 +69,7 @@ class ServiceBus:
 
     def conf(self, lock="30s", max_deliveries=3):
         if lock != self.lock:  # it is the queue's, not the client's; short ones leave a slow broker time to answer
-            self.broker.control("create", name="contract", max_delivery=max_deliveries + 3,
+            self.broker.control("create", name="contract", max_delivery=max_deliveries + 3, max_size=self.max_size,
                                 lock_ms=max(int(lock[:-1]), 2) * 1000, duplicates_ms=60000)
         self.lock = lock
         return '''transport = { plugin = "servicebus"; connection_string = "file:%s"; queue = "contract";
@@ -266,14 +266,55 @@ def outages():
     outage(ServiceBus, "drop", away=4)
 
 
-def unsure():
-    with ServiceBus() as queue, daemon(queue, "unsure", lock="2s") as d:
+def unanswered(phase, lock):
+    """From one word of the role to another the queue does not answer what it is asked."""
+    with ServiceBus() as queue, daemon(queue, phase, lock=lock) as d:
         d.wait_out("# holding")
         queue.broker.control("faults", swallow=True)
         d.wait_out("# unsure")
         queue.broker.control("faults", swallow=False)
-        tap.equal(d.wait(), 0, "a queue that does not answer a settlement")
-        tap.ok(passed_on(tap, d.out), "is told again", d.log)
+        tap.equal(d.wait(), 0, "%s: a queue that does not answer" % phase)
+        tap.ok(passed_on(tap, d.out), "is asked again", d.log)
+
+
+def unsure():
+    unanswered("unsure", "2s")
+
+
+def mute():
+    unanswered("mute", "60s")
+
+
+def torn():
+    """The connection ends, and in that very moment the role uses all it holds of it."""
+    with ServiceBus() as queue, daemon(queue, "torn") as d:
+        d.wait_out("# holding")
+        queue.broker.control("faults", swallow_sends=True)
+        d.wait_out("# publishing")
+        queue.broker.control("drop")
+        queue.broker.control("faults", swallow_sends=False)
+        tap.equal(d.wait(), 0, "a role that settles while the connection ends")
+        tap.ok(passed_on(tap, d.out), "uses nothing that is gone", d.log)
+
+
+def unmanaged():
+    with ServiceBus() as queue, daemon(queue, "unmanaged", lock="5s") as d:
+        d.wait_out("# holding")
+        queue.broker.control("faults", refuse_management=True)
+        d.wait_out("# without links")
+        queue.broker.control("drop")
+        d.wait_out("# refused")
+        queue.broker.control("faults", refuse_management=False)
+        tap.equal(d.wait(), 0, "a queue that refuses renewals and late settlements")
+        tap.ok(passed_on(tap, d.out), "gives its messages again", d.log)
+        tap.equal(queue.dead(), [], "and none is dead")
+
+
+def large():
+    with ServiceBus() as queue:
+        queue.max_size = 65536
+        run(queue, "large")
+        tap.equal(queue.broker.state("contract")["counts"]["sent"], 2, "no more was sent than was taken")
 
 
 # --- what only the Redis stream promises ---
@@ -337,7 +378,7 @@ def foreign():
 
 
 KINDS = {"local": (Local, (aged, rebooted, refusals)),
-         "servicebus": (ServiceBus, (outages, unsure)),
+         "servicebus": (ServiceBus, (outages, unsure, torn, mute, unmanaged, large)),
          "servicebus-tls": (ServiceBusTls, ()),
          "servicebus-plain": (ServiceBusPlain, ()),
          "redis": (Redis, (left_behind, flushed, script_lost, foreign)),

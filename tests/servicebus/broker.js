@@ -26,7 +26,7 @@ const broker = {
 	options,
 	queues: new Map(),
 	connections: new Set(),
-	faults: {}, /* busy: n, refuse_claims, refuse_open, refuse_attach: condition, swallow, swallow_sends, refuse_management */
+	faults: {}, /* control.js says which */
 	counts: { connections: 0, claims: 0, attaches: 0 },
 
 	create(name, o) {
@@ -101,6 +101,8 @@ function putToken(connection, m) {
 		return [400, 'no put-token'];
 	const problem = claimProblem(p.type, token, p.name);
 	broker.counts.claims++;
+	if (broker.faults.bad_claims)
+		return [400, 'refused by order'];
 	if (problem)
 		return [401, 'InvalidSignature: ' + problem];
 	const se = /[&\s]se=(\d+)/.exec(token);
@@ -209,6 +211,8 @@ container.on('receiver_open', ({ receiver }) => {
 function takeSent(q, raw, batch, delivery) {
 	if (broker.faults.busy > 0 && broker.faults.busy--) {
 		answer(delivery, rejected(BUSY));
+	} else if (broker.faults.refuse_sends) {
+		answer(delivery, rejected(failure(broker.faults.refuse_sends, 'refused by order')));
 	} else if (raw.length > q.max_size) {
 		answer(delivery, rejected(failure('amqp:link:message-size-exceeded', 'The received message is too large.')));
 	} else {
@@ -248,7 +252,7 @@ class Reader {
 	credit() {
 		const next = this.sender.session.outgoing.next_pending_delivery;
 		this.out = this.out.filter((d) => d.id >= next); /* rhea counts credit down when it writes */
-		return this.open && this.sender.is_open() ? this.sender.credit - this.out.length : 0;
+		return this.open && this.sender.is_open() && !broker.faults.hold ? this.sender.credit - this.out.length : 0;
 	}
 
 	send(m, bytes, tag) {
@@ -290,7 +294,14 @@ container.on('sender_flow', ({ sender }) => {
 	if (q)
 		q.pump();
 });
-container.on('sender_draining', ({ sender }) => setImmediate(() => sender.set_drained(true) || sender.connection._register()));
+container.on('sender_draining', ({ sender }) => {
+	const q = sender.squall && sender.squall.reader && broker.find(sender.squall.address);
+	if (q && broker.faults.hold) { /* a message that is faster than the answer */
+		broker.faults.hold = false;
+		q.pump();
+	}
+	setImmediate(() => sender.set_drained(true) || sender.connection._register());
+});
 
 function outcome(act) {
 	return ({ delivery, sender }) => {
@@ -384,7 +395,13 @@ function listen(more) {
 	});
 }
 /* Each connection is known from its first byte on. */
-const Connection = Object.getPrototypeOf(container.create_connection({ host: 'x' }));
+const nobody = container.create_connection({ host: 'x' });
+const Connection = Object.getPrototypeOf(nobody), Session = Object.getPrototypeOf(nobody.create_session());
+const attach = Session.on_attach;
+Session.on_attach = function (frame) {
+	if (!broker.faults.mute_attach)
+		attach.call(this, frame);
+};
 const accept = Connection.accept;
 Connection.accept = function (socket) {
 	begin(this, socket);

@@ -5,7 +5,9 @@
  *     create   {name, lock_ms, max_delivery, max_size, duplicates_ms}   a queue, in place of the one of that name
  *     state    {name}           messages that wait, are locked, are dead; its readers
  *     counts   {}               connections, claims, attaches since the start
- *     faults   {busy: n, refuse_claims, refuse_open, refuse_attach: condition, swallow, swallow_sends, refuse_management}
+ *     faults   {busy: n, refuse_claims, refuse_open, refuse_attach: condition, swallow, swallow_sends, refuse_management,
+ *              refuse_sends: condition, mute_attach: no attach is answered, bad_claims: a token is answered with 400,
+ *              hold: messages stay here until a reader drains its credit, and then one is faster than the answer}
  *     drop     {}               cuts every connection without a word
  *     close    {}               ends every connection with amqp:connection:forced
  *     detach   {condition}      ends every link of a queue, amqp:link:detach-forced if not said

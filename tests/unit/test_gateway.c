@@ -126,6 +126,32 @@ static void test_uncertain_message(void)
 	rig_close(&r);
 }
 
+/* A queue that will not take it is not one that is away: the cure is another. */
+static void test_refused_message(void)
+{
+	static const struct {
+		int status;
+		const char *why;
+	} cases[] = {{-ENOSPC, "full, disabled or missing"},
+	             {-EACCES, "may not send"},
+	             {-E2BIG, "larger than the queue"},
+	             {-ENOTCONN, "is not connected"},
+	             {-EIO, "refused"},
+	             {-SQ_EUNCERTAIN, "has not answered"}};
+
+	for (unsigned i = 0; i < SQ_LEN(cases); i++) {
+		rig_open(&r);
+		for (unsigned k = 0; k < RIG_SCRIPT; k++)
+			r.publishes[k] = cases[i].status;
+		submit();
+		for (int k = 0; k < 20; k++)
+			rig_pass(&r, 2 * SQ_S);
+		ok(r.answers == 1 && r.status == 503 && strstr(r.body, cases[i].why), "%s: %s", cases[i].why,
+		   r.body);
+		rig_close(&r);
+	}
+}
+
 static void test_busy_record(void)
 {
 	rig_open(&r);
@@ -383,6 +409,7 @@ int main(void)
 {
 	test_uncertain_record();
 	test_uncertain_message();
+	test_refused_message();
 	test_busy_record();
 	test_away();
 	test_spectrum();

@@ -276,6 +276,32 @@ static void test_answer(void)
 	record_free(&r);
 }
 
+/* What a message is compared with by who may have another target. */
+static void test_posted_hash(void)
+{
+	static const char *const plans[] = {"{\"hits_per_sec\":5}",
+	                                    "{\"hits_per_sec\":5,\"url\":\"http://a/hit\"}"};
+	char whole[2][SHA256_TEXT], part[2][SHA256_TEXT];
+
+	for (unsigned i = 0; i < SQ_LEN(plans); i++) {
+		for (unsigned k = 0; k < 2; k++) {
+			struct plan_problems problems = {0};
+			struct json_object *doc = NULL;
+			struct plan *p = NULL;
+
+			plan_read_text(plans[i], strlen(plans[i]), k ? "http://b/hit" : "http://a/hit", &p,
+			               &doc, &problems);
+			record_plan_hash(p, whole[k]);
+			record_posted_hash(p, doc, part[k]);
+			plan_free(p);
+			json_object_put(doc);
+		}
+		is_str(part[0], part[1],
+		       "a posted plan has one fingerprint, whoever's target it is read for");
+		ok((strcmp(whole[0], part[0]) == 0) == (i == 1), "without the target if it names none");
+	}
+}
+
 static char *big_plan(void)
 {
 	char *text = malloc(100 << 10);
@@ -316,6 +342,9 @@ static void test_message(void)
 	         "\"workers\":1}",
 	         hash);
 	is_str(out.data, want, "but not a large one");
+	buf_reset(&out);
+	is_int(record_whole_message(&r, &out), -E2BIG, "unless it has to");
+	is_int(out.len, 0, "and then nothing is written");
 	record_free(&r);
 	plan_free(p);
 	json_object_put(doc);
@@ -401,6 +430,7 @@ int main(void)
 	test_formats();
 	test_set();
 	test_answer();
+	test_posted_hash();
 	test_message();
 	used_plan = plan_of(posted, &used_doc);
 	test_memory(use_begin, "beginning and moving on");

@@ -138,6 +138,7 @@ static void test_errors(void)
 	is_str(error_of_status(410), "com.microsoft:message-lock-lost", "410");
 	is_str(error_of_status(401), "amqp:unauthorized-access", "401");
 	is_str(error_of_status(500), "amqp:internal-error", "500");
+	is_str(error_of_status(400), "amqp:invalid-field", "400 is no matter of the queue's kind");
 }
 
 static void test_wire_ids(void)

@@ -100,6 +100,13 @@ static inline void call_submitted(struct sq_op *op, int r)
 /* A parameter of the query as a number of min .. max, or fallback. False: answered. */
 bool query_number(struct call *c, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *ret);
 
+/* queue.c. Why the queue has not confirmed a message, and what helps; one phrase. */
+const char *queue_trouble(int status);
+/* Writes the message of a test that will have no record here, so that it has to hold all of the plan. False:
+ * answered. */
+bool queue_fits(struct call *c, struct test_record *r, const struct plan *plan, struct json_object *posted,
+                struct buf *out);
+
 /* total.c. Embedded by who submits; begun once. */
 struct total {
 	struct call *call;

@@ -9,7 +9,7 @@
  * client that sends the request again with the same Idempotency-Key. An uncertain write is simply
  * written again (the second one conflicts with the first); an uncertain message is sent again with
  * the same id and edition, so that the queue may drop it as a duplicate. A gateway whose store no
- * orchestrator sees writes no record: the message is all there is.
+ * orchestrator sees writes no record: the message is all there is, and a plan that it cannot hold is refused.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -122,23 +122,27 @@ static void published(struct sq_op *op, int status)
 		return;
 	}
 	SQ_WARN(host, SQ_KV({"test", s->call.id}), "%snot queued: %s",
-	        s->call.gw->alone ? "" : "recorded, but ",
-	        status == -ENOTCONN ? "the queue is not connected" : strerror(-status));
-	if (s->call.gw->alone) {
-		answer_problem(
-		    &s->call, 503,
-		    "the queue has not confirmed test %s: send it again, with an Idempotency-Key so that "
-		    "it cannot run twice",
-		    s->call.id);
-		submit_end(s);
-		return;
-	}
-	answer_problem(
-	    &s->call, 503,
-	    "test %s is recorded, but the queue has not confirmed it: it runs once the queue is back; "
-	    "GET /tests/%s shows it, POST /tests/%s/cancel takes it back",
-	    s->call.id, s->call.id, s->call.id);
+	        s->call.gw->alone ? "" : "recorded, but ", queue_trouble(status));
+	if (s->call.gw->alone)
+		answer_problem(&s->call, 503,
+		               "test %s is not confirmed: %s; send it again, with an Idempotency-Key so that "
+		               "it cannot run twice",
+		               s->call.id, queue_trouble(status));
+	else
+		answer_problem(&s->call, 503,
+		               "test %s is recorded, but not confirmed: %s; it runs once the queue takes it, "
+		               "GET /tests/%s shows it, POST /tests/%s/cancel takes it back",
+		               s->call.id, queue_trouble(status), s->call.id, s->call.id);
 	submit_end(s);
+}
+
+static void submit_message(struct submit *s)
+{
+	s->tries = 0;
+	s->publish.op.done = published;
+	s->again.fire = publish_again;
+	s->backoff = (struct backoff){.base = 100 * SQ_MS, .ceiling = SQ_S, .seed = (uint64_t)s->info.now};
+	submit_publish(s);
 }
 
 static void submit_queue(struct submit *s)
@@ -149,11 +153,7 @@ static void submit_queue(struct submit *s)
 		submit_end(s);
 		return;
 	}
-	s->tries = 0;
-	s->publish.op.done = published;
-	s->again.fire = publish_again;
-	s->backoff = (struct backoff){.base = 100 * SQ_MS, .ceiling = SQ_S, .seed = (uint64_t)s->info.now};
-	submit_publish(s);
+	submit_message(s);
 }
 
 /* --- the record ------------------------------------------------------------------------------ */
@@ -322,10 +322,13 @@ static void submit_alone(struct submit *s)
 	if (record_begin(&s->record, s->call.id, s->plan, s->posted, s->info.now, host->instance) < 0) {
 		answer_memory(&s->call);
 		submit_end(s);
-		return;
+	} else if (!queue_fits(&s->call, &s->record, s->plan, s->posted, &s->message)) {
+		++*s->call.gw->refused;
+		submit_end(s);
+	} else {
+		tell_accepted(s);
+		submit_message(s);
 	}
-	tell_accepted(s);
-	submit_queue(s);
 }
 
 static void clock_read(struct sq_op *op, int status)

@@ -4,6 +4,7 @@
 
 #include "core/base/text.h"
 #include "plugins/common/doc.h"
+#include "plugins/common/plan_field.h"
 #include "take.h"
 
 static void recorded(struct sq_op *op, int status)
@@ -39,11 +40,30 @@ static void drop_foreign(struct take *t, struct json_object *posted)
 	buf_free(&names);
 }
 
+/* A message of ours holds the plan that its hash is of. One whose plan was too long, or had secrets, does
+ * not: the record had it, and is gone. named: the hash; posted: the plan, without it. */
+static int compare(const char *named, const struct plan *plan, struct json_object *posted,
+                   struct plan_problems *problems)
+{
+	char whole[SHA256_TEXT], without_target[SHA256_TEXT];
+
+	if (record_plan_hash(plan, whole) < 0 || record_posted_hash(plan, posted, without_target) < 0)
+		return -ENOMEM;
+	if (strcmp(named, whole) == 0 || strcmp(named, without_target) == 0)
+		return 0;
+	plan_problem(
+	    problems, "plan_sha256",
+	    "is of another plan than the message holds, which is not what was asked for: send the test "
+	    "again");
+	return plan_problems_failed(problems) ? -ENOMEM : -EINVAL;
+}
+
 /* The plan of the message, without what is about the message. *ret_posted is the caller's. */
 static int read_message(struct take *t, struct plan **ret, struct json_object **ret_posted,
                         struct plan_problems *problems)
 {
 	const struct sq_slice body = t->delivery->msg.body;
+	struct json_object *named = NULL;
 	struct sq_err err;
 	int status = doc_parse(body, 32, ret_posted, &err);
 
@@ -52,9 +72,14 @@ static int read_message(struct take *t, struct plan **ret, struct json_object **
 	if (json_object_is_type(*ret_posted, json_type_object)) {
 		drop_foreign(t, *ret_posted);
 		json_object_object_del(*ret_posted, "test_id");
+		named = json_object_get(json_object_object_get(*ret_posted, "plan_sha256"));
 		json_object_object_del(*ret_posted, "plan_sha256");
 	}
-	return plan_read(*ret_posted, t->o->conf->target_url, ret, problems);
+	status = plan_read(*ret_posted, t->o->conf->target_url, ret, problems);
+	if (status == 0 && named)
+		status = compare(json_object_get_string(named), *ret, *ret_posted, problems);
+	json_object_put(named);
+	return status;
 }
 
 static void take_record(struct take *t, const struct plan *plan, struct json_object *posted)

@@ -17,6 +17,7 @@
 #define DEFAULT_QUEUE "load-test-requests"
 #define HELD (5 * SQ_S) /* a connection that lasted so long was a success */
 #define DRAIN_MOST (5 * SQ_S)
+#define NAME_MOST 40 /* of this process, in the name of a link */
 
 /* --- telling ----------------------------------------------------------------------------------- */
 
@@ -32,8 +33,8 @@ static void probed(struct bus *b, int status, const char *why)
 	bus_op_done(b, op, status);
 }
 
-/* One line for each trouble, not for each try. */
-static void SQ_PRINTF(2, 3) tell(struct bus *b, const char *fmt, ...)
+/* One line for each trouble, not for each try. told: b->told, or b->told_sending. */
+static void SQ_PRINTF(3, 4) tell(struct bus *b, char told[sizeof b->told], const char *fmt, ...)
 {
 	char text[sizeof b->told];
 	va_list ap;
@@ -43,11 +44,11 @@ static void SQ_PRINTF(2, 3) tell(struct bus *b, const char *fmt, ...)
 	va_end(ap);
 	if (b->state == BUS_STOPPED)
 		return;
-	if (strcmp(text, b->told) != 0 && !b->probe)
+	if (strcmp(text, told) != 0 && !b->probe)
 		bus_warn(b, "%s", text);
 	else
 		SQ_DEBUG(b->host, NULL, "%s", text);
-	snprintf(b->told, sizeof b->told, "%s", text);
+	snprintf(told, sizeof b->told, "%s", text);
 	probed(b, -EIO, text);
 }
 
@@ -98,7 +99,7 @@ void bus_tell_dead(struct bus *b, const char *id, const char *why)
 
 void bus_busy(struct bus *b, const struct error_rule *rule)
 {
-	tell(b, "queue %s of %s is throttled: %s", b->queue, b->connstr.host, rule->cure);
+	tell(b, b->told_sending, "queue %s of %s is throttled: %s", b->queue, b->connstr.host, rule->cure);
 }
 
 void bus_refused(struct bus *b, const char *what, const char *condition, const char *text)
@@ -106,9 +107,14 @@ void bus_refused(struct bus *b, const char *what, const char *condition, const c
 	const struct error_rule *rule = error_rule(condition);
 	char a[96], c[200];
 
-	tell(b, "queue %s of %s refused %s (%s: %s)%s%s", b->queue, b->connstr.host, what,
+	tell(b, b->told_sending, "queue %s of %s refused %s (%s: %s)%s%s", b->queue, b->connstr.host, what,
 	     safe(a, sizeof a, condition), safe(c, sizeof c, text), rule->cure ? ": " : "",
 	     rule->cure ? rule->cure : "");
+}
+
+void bus_accepted(struct bus *b)
+{
+	*b->told_sending = '\0';
 }
 
 /* --- claims and links -------------------------------------------------------------------------- */
@@ -133,6 +139,7 @@ void bus_claimed(struct bus *b)
 {
 	if (b->state == BUS_CLAIMING)
 		b->since = bus_now(b);
+	b->denied = false;
 	if (b->state == BUS_CLAIMING || b->state == BUS_UP)
 		attach_all(b);
 }
@@ -142,8 +149,9 @@ void bus_denied(struct bus *b, const char *condition, const char *why)
 	const struct error_rule *rule = error_rule(condition);
 	char who[120], c[240];
 
-	tell(b, "queue %s of %s: no access with %s: %s%s%s", b->queue, b->connstr.host, identity(b, who),
-	     safe(c, sizeof c, why), condition && rule->cure ? ": " : "",
+	b->denied = b->state == BUS_CLAIMING;
+	tell(b, b->told, "queue %s of %s: no access with %s: %s%s%s", b->queue, b->connstr.host,
+	     identity(b, who), safe(c, sizeof c, why), condition && rule->cure ? ": " : "",
 	     condition && rule->cure ? rule->cure : "");
 	check_ready(b);
 }
@@ -165,7 +173,7 @@ void bus_detached(struct bus *b, struct endpoint *e, const struct error_rule *ru
 	}
 	if (rule->trouble == TROUBLE_ACCESS && !b->plain)
 		claims_doubt(&b->claims);
-	tell(b, "the link to %s of %s was closed (%s%s%s)%s%s", e->address, b->connstr.host,
+	tell(b, b->told, "the link to %s of %s was closed (%s%s%s)%s%s", e->address, b->connstr.host,
 	     safe(a, sizeof a, condition), *condition ? ": " : "", safe(c, sizeof c, text),
 	     rule->cure ? ": " : "", rule->cure ? rule->cure : "");
 	check_ready(b);
@@ -204,8 +212,8 @@ static void opened(struct bus *b)
 		return;
 	}
 	pn_session_open(b->session);
-	b->since = bus_now(b);
 	if (b->plain) {
+		b->since = bus_now(b);
 		attach_all(b);
 	} else {
 		b->state = BUS_CLAIMING;
@@ -274,8 +282,10 @@ static void down(void *owner, const struct wire_end *end)
 	struct bus *b = owner;
 	const struct error_rule *rule = error_rule(end->condition);
 	bool quiet = rule->trouble == TROUBLE_NORMAL && b->since > 0 && bus_now(b) - b->since >= HELD;
+	bool denied = rule->trouble == TROUBLE_NORMAL && b->denied; /* it ends for that, which is told */
 	bool stopped = b->state == BUS_STOPPED;
 
+	b->denied = false;
 	b->session = NULL;
 	b->state = stopped ? BUS_STOPPED : BUS_DOWN;
 	claims_lost(&b->claims);
@@ -289,8 +299,10 @@ static void down(void *owner, const struct wire_end *end)
 	++*b->reconnects;
 	if (quiet)
 		SQ_INFO(b->host, NULL, "%s ended the idle connection: connecting again", b->connstr.host);
+	else if (denied)
+		SQ_DEBUG(b->host, NULL, "%s", end->text);
 	else
-		tell(b, "%s%s%s", end->text, rule->cure ? ": " : "", rule->cure ? rule->cure : "");
+		tell(b, b->told, "%s%s%s", end->text, rule->cure ? ": " : "", rule->cure ? rule->cure : "");
 	check_ready(b);
 	bus_timer(b, &b->again, pause_before(b, rule->trouble));
 }
@@ -310,8 +322,10 @@ void bus_abort(struct bus *b, const char *fmt, ...)
 
 void bus_link_name(struct bus *b, char *out, size_t size)
 {
-	snprintf(out, size, "%.40s-%llx-%llu", b->host->instance, (unsigned long long)bus_wall(b),
-	         (unsigned long long)++b->names);
+	size_t len = strlen(b->host->instance); /* its random part is at the end */
+
+	snprintf(out, size, "%s-%llx-%llu", b->host->instance + (len > NAME_MOST ? len - NAME_MOST : 0),
+	         (unsigned long long)bus_wall(b), (unsigned long long)++b->names);
 }
 
 int64_t bus_step_timeout(const struct bus *b)
@@ -328,7 +342,7 @@ struct backoff bus_backoff(const struct bus *b)
 
 /* --- life -------------------------------------------------------------------------------------- */
 
-/* The last settlement was answered: good-bye. */
+/* Nothing more will come, and the last settlement was answered: good-bye. */
 void bus_quiet(struct bus *b)
 {
 	if (b->state == BUS_STOPPED && receiver_quiet(&b->receiver))

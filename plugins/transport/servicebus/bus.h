@@ -67,7 +67,8 @@ struct bus {
 	int64_t since; /* monotonic ns: up */
 	uint64_t names; /* links named so far */
 	bool is_ready;
-	char told[400]; /* the last trouble, until it works */
+	char told[400], told_sending[400]; /* the last trouble of either kind, until it works */
+	bool denied; /* the connection has no claim, and that is told */
 
 	struct sq_op *drain, *probe; /* to be completed */
 	struct sq_err *probe_err;
@@ -107,6 +108,7 @@ void bus_detached(struct bus *b, struct endpoint *e, const struct error_rule *ru
                   const char *text);
 void bus_busy(struct bus *b, const struct error_rule *rule);
 void bus_refused(struct bus *b, const char *what, const char *condition, const char *text);
+void bus_accepted(struct bus *b); /* a message */
 void bus_quiet(struct bus *b); /* something ended: perhaps the last */
 void bus_tell_dead(struct bus *b, const char *id, const char *why); /* counts it, too */
 

@@ -8,6 +8,7 @@
 
 #define JWT_MARGIN 120 /* s before its end */
 #define LEAST (5 * SQ_S) /* between two tokens */
+#define DAY 86400 /* s: what holds longer is put anew all the same */
 
 static void again_in(struct claims *c, int64_t pause)
 {
@@ -24,9 +25,11 @@ static void refused(struct claims *c, enum trouble trouble, const char *conditio
 
 static void schedule(struct claims *c)
 {
-	int64_t left = c->token->expires - bus_wall(c->bus) / 1000;
-	int64_t pause = left * 3 / 4;
+	int64_t left = c->token->expires - bus_wall(c->bus) / 1000, pause;
 
+	if (left > DAY)
+		left = DAY;
+	pause = left * 3 / 4;
 	if (c->token->kind == TOKEN_ENTRA && left > 4 * JWT_MARGIN)
 		pause = left - JWT_MARGIN;
 	if (c->token->expires == 0)

@@ -72,6 +72,6 @@ const char *error_of_status(int status)
 	case 503:
 		return "com.microsoft:server-busy";
 	default:
-		return status >= 500 ? "amqp:internal-error" : "amqp:not-allowed";
+		return status >= 500 ? "amqp:internal-error" : "amqp:invalid-field";
 	}
 }

@@ -151,6 +151,8 @@ int message_read(struct sq_slice bytes, struct arrival *out)
 	if (r == 0)
 		r = read_message(m, &a, &body);
 	pn_message_free(m);
+	if (r == -EBADMSG)
+		out->sequence = a.sequence;
 	if (r < 0) {
 		buf_free(&body);
 		return r;

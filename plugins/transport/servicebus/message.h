@@ -29,7 +29,8 @@ struct arrival {
 	bool foreign;
 };
 
-/* 0, -EBADMSG, -ENOMEM. out is written on success only. */
+/* 0, -EBADMSG, -ENOMEM. out is written on success only; but for a body or a name that cannot be read
+ * (-EBADMSG) its sequence, if it has one. */
 int message_read(struct sq_slice bytes, struct arrival *out);
 
 #endif

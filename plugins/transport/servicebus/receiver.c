@@ -12,6 +12,7 @@
 #define RAISE_PAUSE (10 * SQ_MS)
 #define PARK (200 * SQ_MS)
 #define DRAIN_WAIT (5 * SQ_S)
+#define STOP_WAIT (2 * SQ_S) /* for the same when this process stops */
 #define REMEMBER (3600 * SQ_S)
 #define LOCK_UNKNOWN (30 * SQ_S) /* when the clocks make no sense */
 #define LOCK_MOST (300 * SQ_S) /* Service Bus knows no longer one */
@@ -70,12 +71,14 @@ static void adjust(struct sq_post *p)
 		bus_timer_stop(r->bus, &r->drain);
 		pn_link_set_drain(link, false);
 	}
+	if (r->stopped && have == 0)
+		bus_quiet(r->bus);
 	if (want > have) {
 		pn_link_flow(link, want - have);
 	} else if (want < have) {
 		pn_link_drain(link, 0);
 		r->draining = true;
-		bus_timer(r->bus, &r->drain, DRAIN_WAIT);
+		bus_timer(r->bus, &r->drain, r->stopped ? STOP_WAIT : DRAIN_WAIT);
 	}
 	bus_kick(r->bus);
 }
@@ -88,7 +91,14 @@ static void flow_later(struct receiver *r)
 
 static void drain_late(struct sq_timer *t)
 {
-	endpoint_again(&sq_container(t, struct receiver, drain)->endpoint);
+	struct receiver *r = sq_container(t, struct receiver, drain);
+
+	if (!r->stopped) {
+		endpoint_again(&r->endpoint);
+		return;
+	}
+	r->unheard = true;
+	bus_quiet(r->bus);
 }
 
 void receiver_credit(struct receiver *r, uint32_t most)
@@ -224,13 +234,16 @@ static void arrived(struct receiver *r, struct held *h, const struct arrival *a)
 	}
 }
 
-/* Bytes that are no message: nobody will ever read them. */
-static void unreadable(pn_delivery_t *d)
+/* Nobody will ever read it. a: as far as it could be read. */
+static void unreadable(struct receiver *r, pn_delivery_t *d, const struct arrival *a)
 {
-	pn_condition_t *c = pn_disposition_condition(pn_delivery_local(d));
-
-	pn_condition_set_name(c, "com.microsoft:dead-letter");
-	pn_condition_set_description(c, "it is not a message");
+	bus_warn(
+	    r->bus,
+	    "the message of sequence number %lld cannot be read, and was put aside as a dead letter: is its "
+	    "body JSON text, as a data section or a string?",
+	    (long long)a->sequence);
+	++*r->dead;
+	settle_reason(d, "unreadable", "its body is no JSON text: send one, as a data section or a string");
 	pn_delivery_update(d, PN_REJECTED);
 	pn_delivery_settle(d);
 }
@@ -238,7 +251,7 @@ static void unreadable(pn_delivery_t *d)
 static void take(struct receiver *r, pn_delivery_t *d)
 {
 	struct buf bytes = {0};
-	struct arrival a;
+	struct arrival a = {0};
 	struct held *h;
 	int status = amqp_read(d, &bytes);
 
@@ -246,9 +259,7 @@ static void take(struct receiver *r, pn_delivery_t *d)
 		status = message_read((struct sq_slice){bytes.data, bytes.len}, &a);
 	buf_free(&bytes);
 	if (status == -EBADMSG) {
-		bus_warn(r->bus, "a message that cannot be read was put aside as a dead letter");
-		++*r->dead;
-		unreadable(d);
+		unreadable(r, d, &a);
 		return;
 	}
 	h = status == 0 ? held_new(r, d, &a) : NULL;
@@ -430,6 +441,8 @@ void receiver_stop(struct receiver *r)
 
 	r->stopped = true;
 	r->asked = r->credit = 0;
+	if (r->draining)
+		bus_timer(r->bus, &r->drain, STOP_WAIT);
 	flow_later(r);
 	for (struct link *l = r->held.next; l != &r->held; l = next) {
 		struct held *h = sq_container(l, struct held, link);
@@ -444,6 +457,9 @@ void receiver_stop(struct receiver *r)
 
 bool receiver_quiet(const struct receiver *r)
 {
+	/* What the service sends until it has heard that there is no credit would stay locked. */
+	if (r->endpoint.up && !r->unheard && (r->draining || pn_link_credit(r->endpoint.link) > 0))
+		return false;
 	for (const struct link *l = r->held.next; l != &r->held; l = l->next)
 		if (sq_container(l, const struct held, link)->stage != HELD_OUT &&
 		    sq_container(l, const struct held, link)->stage != HELD_OVER)

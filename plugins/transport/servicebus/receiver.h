@@ -36,6 +36,7 @@ struct receiver {
 	uint32_t out; /* what it holds */
 	struct link held; /* of struct held */
 	bool draining, stopped;
+	bool unheard; /* stopped, and the link's credit was not taken back in time */
 	struct sq_timer drain; /* its time-out */
 	struct sq_post flow;
 	struct sq_timer raise; /* asked comes into force */
@@ -60,7 +61,8 @@ void receiver_lost(struct receiver *r); /* the connection */
 /* Nothing is delivered any more; what the role still holds goes back. Its memory stays until receiver_free().
  */
 void receiver_stop(struct receiver *r);
-bool receiver_quiet(const struct receiver *r); /* no settlement is on its way */
+bool receiver_quiet(
+    const struct receiver *r); /* nothing can come any more, and no settlement is on its way */
 void receiver_free(struct receiver *r);
 
 /* settle.c */
@@ -71,6 +73,8 @@ void held_connected(struct held *h); /* there is a connection again */
 void held_watch(struct held *h, int64_t until); /* the lock ends then, monotonic ns */
 int held_renew(struct held *h, struct sq_settling *rq);
 void held_free(struct held *h);
+/* What the dead letter will say that d is going to be; description may be NULL. */
+void settle_reason(pn_delivery_t *d, const char *reason, const char *description);
 
 /* receiver.c */
 void receiver_left(struct receiver *r, struct held *h); /* h ended: room for another */

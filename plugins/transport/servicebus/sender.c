@@ -185,6 +185,7 @@ static void answered(struct endpoint *e, pn_delivery_t *d)
 		return;
 	if (p && state == PN_ACCEPTED) {
 		backoff_reset(&s->backoff);
+		bus_accepted(s->bus);
 		post_end(s, p, 0);
 	} else if (p && state == PN_REJECTED) {
 		rejected(s, p, pn_disposition_condition(pn_delivery_remote(d)));

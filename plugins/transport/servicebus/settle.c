@@ -214,17 +214,17 @@ static void put_cut(pn_data_t *d, const char *key, const char *value)
 	pn_data_put_string(d, pn_bytes(len < TEXT_MOST ? len : TEXT_MOST, value ? value : ""));
 }
 
-static void set_reason(struct held *h)
+void settle_reason(pn_delivery_t *d, const char *reason, const char *description)
 {
-	pn_condition_t *c = pn_disposition_condition(pn_delivery_local(h->pn));
+	pn_condition_t *c = pn_disposition_condition(pn_delivery_local(d));
 	pn_data_t *info = pn_condition_info(c);
 
 	pn_condition_set_name(c, "com.microsoft:dead-letter");
 	pn_data_clear(info);
 	pn_data_put_map(info);
 	pn_data_enter(info);
-	put_cut(info, "DeadLetterReason", h->reason);
-	put_cut(info, "DeadLetterErrorDescription", h->description);
+	put_cut(info, "DeadLetterReason", reason);
+	put_cut(info, "DeadLetterErrorDescription", description);
 	pn_data_exit(info);
 }
 
@@ -241,7 +241,7 @@ static void settle_now(struct held *h)
 	}
 	h->stage = HELD_SETTLING;
 	if (h->how == SQ_DEAD)
-		set_reason(h);
+		settle_reason(h->pn, h->reason, h->description);
 	if (h->how == SQ_RETRY)
 		pn_disposition_set_failed(pn_delivery_local(h->pn), true);
 	pn_delivery_update(h->pn, outcomes[h->how]);

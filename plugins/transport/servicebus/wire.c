@@ -52,11 +52,15 @@ static void engine_free(struct wire *w)
 	w->live = false;
 }
 
-/* The end, told once. end's texts may live in the engine, which goes after that. */
+/* The end, told once. The engine goes after that, for the owner learns by it what of the engine's is in its
+ * hands; its own users may still use that meanwhile. It is no part of w any more: the next one may begin, or
+ * w may end. */
 static void finish(struct wire *w, const struct wire_end *end)
 {
 	char condition[128] = "", text[sizeof w->why];
 	struct wire_end own = *end;
+	pn_connection_driver_t driver = w->driver;
+	bool live = w->live;
 
 	if (end->condition)
 		own.condition = text_safe(condition, sizeof condition, end->condition,
@@ -64,10 +68,12 @@ static void finish(struct wire *w, const struct wire_end *end)
 	own.text = text_safe(text, sizeof text, end->text, strlen(end->text));
 	stop_timers(w);
 	shut(w);
-	engine_free(w);
+	w->live = false;
 	w->stage = WIRE_IDLE;
 	w->abort = false;
 	w->events->down(w->owner, &own);
+	if (live)
+		pn_connection_driver_destroy(&driver);
 }
 
 static void fail(struct wire *w, const char *what)

@@ -4,9 +4,9 @@
  *     wire_open -> name -> TCP (each address in turn) -> TLS, SASL, open -> PN_CONNECTION_REMOTE_OPEN
  *
  * Every step has a time-out of its own. down() is called exactly once for each wire_open() that succeeded,
- * whatever ended it, and never inside a call of ours; the engine and all its objects are gone when it
- * returns, and wire_open() may be called again in it. Whoever changes engine objects outside event() calls
- * wire_kick(), and the bytes leave at the end of the loop turn.
+ * whatever ended it, and never inside a call of ours; the engine's objects may be used in it, to no effect,
+ * and are gone when it has returned; wire_open() may be called again in it. Whoever changes engine objects
+ * outside event() calls wire_kick(), and the bytes leave at the end of the loop turn.
  *
  * Proton does no I/O here and no thread runs in it. Loop thread only.
  */
