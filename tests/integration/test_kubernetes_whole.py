@@ -3,6 +3,7 @@
 the old system's manifests."""
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -95,12 +96,39 @@ def run(cluster, pods, mode, kind, plan):
         tap.ok(False, mode + ": no object is left", left(cluster))
 
 
-def orchestrator_deleted(cluster, pods, state):
+def target_process():
+    """Its pid, of all processes of the node."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                if f.read() == b"squalld\0-c\0/etc/squall/target.conf\0":
+                    return int(pid)
+        except OSError:
+            pass
+    raise RuntimeError("no process of target-api")
+
+
+def delete_orchestrator(cluster, pods, test_id):
     """Its Deployment brings another one, which goes on with the test."""
-    test_id = pods.submit(hits_per_sec=100, duration_sec=20, workers=2)
-    pods.wait_state(test_id, state)
     pod = cluster.get("pods", "-l", "app=orchestrator")["items"][0]["metadata"]["name"]
     pods.kubectl("delete", "pod", pod, "--wait=false")
+    wait_until(lambda: "test=%s adopted" % test_id in pods.log("orchestrator"), lambda: "an adoption\n" + pods.log("orchestrator"))
+
+
+def orchestrator_deleted(cluster, pods, state):
+    test_id = pods.submit(hits_per_sec=100, duration_sec=20, workers=2)
+    if state == "draining":  # which lasts for as long as answers are waited for
+        wait_until(lambda: (pods.show(test_id).get("live") or {"t": 0})["t"] >= 17, "its last seconds")
+        target = target_process()
+        os.kill(target, signal.SIGSTOP)
+        try:
+            pods.wait_state(test_id, state)
+            delete_orchestrator(cluster, pods, test_id)
+        finally:
+            os.kill(target, signal.SIGCONT)
+    else:
+        pods.wait_state(test_id, state)
+        delete_orchestrator(cluster, pods, test_id)
     test = pods.end(test_id)
     tap.equal((test["state"], test["reason"]), ("completed", None), "orchestrator deleted in %s: the test completes" % state)
     tap.ok(test["ledger"]["balanced"] and test["audit"]["status"] == "equal" and not test["workers"]["lost"],

@@ -100,6 +100,15 @@ class Pods:
         except RuntimeError as e:
             raise RuntimeError("%s\n%s\n%s" % (e, self.kubectl("describe", "pods", "-l", "app=" + part).stdout,
                                                self.log(part))) from e
+        if part != "redis":
+            wait_until(lambda: self.answers(part), "the Service of " + part)
+
+    def answers(self, part):
+        """A ready pod has its Service a moment later."""
+        try:
+            return self.ask("GET", "/readyz", part=part)[0] == 200
+        except OSError:
+            return False
 
     def configure(self, conf):
         """Gives the orchestrator another .conf; it starts anew."""
@@ -118,14 +127,18 @@ class Pods:
 
     # --- the API ---
 
-    def request(self, method, path, body=None, part="gateway-api"):
+    def request(self, *args, **more):
         """Status, and the document."""
+        status, text = self.ask(*args, **more)
+        return status, json.loads(text or b"null")
+
+    def ask(self, method, path, body=None, part="gateway-api"):
         address = self.cluster.get("service", part)["spec"]["clusterIP"]
         connection = http.client.HTTPConnection(address, 8000, timeout=30)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
+            return answer.status, answer.read()
         finally:
             connection.close()
 
