@@ -235,12 +235,37 @@ static void test_events_refused(void)
 	close_plugin();
 }
 
+/* A plain Job replaces what it lost: who lost too many is ended by us, whatever held it back before. */
+static void test_too_many(void)
+{
+	struct pod pod = {.phase = SQ_W_GONE, .exit_code = 137};
+	struct json_object *o;
+	struct workload w;
+
+	open_plugin(SHAPE_JOB_PLAIN);
+	o = served("10");
+	workload_read(o, &w);
+	json_object_put(o);
+	w.resumed = true;
+	cluster_workload(&k->cluster, &w);
+	strcpy(pod.name, "lw-t1-0");
+	strcpy(pod.workload, "lw-t1");
+	cluster_pod(&k->cluster, &pod, false);
+	next_served("PATCH " JOBS "/lw-t1 ", 200, "11");
+	care_start(k);
+	ok(until(server.asked == 1) && strstr(body(), "\"suspend\":true") &&
+	       strstr(body(), "\"parallelism\":0") && strstr(body(), "TooManyFailed"),
+	   "a plain Job that lost more than it may is ended: %s", body());
+	close_plugin();
+}
+
 int main(void)
 {
 	rig_open();
 	test_conf();
 	test_quota_race();
 	test_resume_plain();
+	test_too_many();
 	test_events();
 	test_events_refused();
 	rig_close();
