@@ -12,7 +12,7 @@
 
 #include <squall/util.h>
 
-#define POINTS_MAX 8
+#define POINTS_MAX 32
 #define NAME_MAX_LEN 64
 
 static struct point {

@@ -65,14 +65,20 @@ static int fetch_result(const struct fetch *rq, CURLcode code)
 	}
 }
 
-static void fetch_fill(struct fetch *rq, CURLcode code)
+int fetch_status(const struct fetch *rq)
 {
 	long status = 0;
-	char *location = NULL;
 
 	curl_easy_getinfo(rq->own.easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
+static void fetch_fill(struct fetch *rq, CURLcode code)
+{
+	char *location = NULL;
+
 	curl_easy_getinfo(rq->own.easy, CURLINFO_REDIRECT_URL, &location);
-	rq->status = (int)status;
+	rq->status = fetch_status(rq);
 	rq->location = location;
 	rq->answer = (struct sq_slice){rq->own.answer.data, rq->own.answer.len};
 	rq->why = rq->own.error[0] ? rq->own.error : curl_easy_strerror(code);

@@ -91,6 +91,9 @@ void fetch_cancel(struct fetch *rq);
  * ended and was not cancelled; not inside piece(). */
 void fetch_forget(struct fetch *rq);
 
+/* Of one that was started and has not ended: the status of the answer that is coming in, 0 = none yet. */
+int fetch_status(const struct fetch *rq);
+
 /* Inside done(): the value of a header of the answer by its name in any case (the last if repeated),
  * or NULL. */
 const char *fetch_header(const struct fetch *rq, const char *name);

@@ -159,6 +159,23 @@ def test_waiting(tap):
         tap.equal(d.end(second)["state"], "completed", "and runs then")
 
 
+def test_unstoppable(tap):
+    """A scheduler that refuses to end workers (a Role without delete) keeps no slot, and does not fill the log."""
+    if not HAS_FAILPOINTS:
+        tap.skip("workers that cannot be ended", "built without --enable-failpoints: nothing refuses it")
+        return
+    times = 30
+    refusals = ",".join(["before:scheduler.stop=fail"] * times)
+    with State() as state, System(state, BACKEND, failpoint=refusals, orchestrator="max_concurrent_tests = 1;") as d:
+        for which in ("first", "second", "third"):
+            test_id = d.submit(hits_per_sec=20, duration_sec=1, workers=1)
+            tap.equal(d.end(test_id)["state"], "completed", "the scheduler ends no workers: the %s test runs" % which)
+        struck = len(d.lines("scheduler.stop"))
+        tap.ok(3 <= struck < times, "it is asked again, less and less often", struck)
+        told = len(d.lines("the scheduler did not do what it was asked"))
+        tap.ok(told <= 3, "and each says so once", told)
+
+
 def test_totals(tap):
     """What a foreign gateway let in has to fit, too: it waits, or is refused when it never would."""
     with State() as state, system(state, more="max_total_rate = 50; max_total_workers = 3;") as d:
@@ -503,6 +520,7 @@ def suite(tap, backend):
         tap.equal(d.stop(), 0, "and it stops in order")
     test_thinned(tap)
     test_waiting(tap)
+    test_unstoppable(tap)
     test_totals(tap)
     test_presence_queued(tap)
     test_shutdown(tap)

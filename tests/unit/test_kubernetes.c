@@ -61,17 +61,24 @@ static char *read_file(const char *path)
 	return out.data;
 }
 
+static char *read_golden(const char *name)
+{
+	const char *src = getenv("top_srcdir");
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/tests/kubernetes/golden/%s.json", src ? src : ".", name);
+	return read_file(path);
+}
+
 static void golden(const char *name, struct json_object *o)
 {
-	const char *src = getenv("top_srcdir"),
-	           *got = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+	const char *got = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
 	                                                        JSON_C_TO_STRING_NOSLASHESCAPE);
-	char path[4096], whole[65536];
+	char whole[65536];
 	char *want;
 
 	snprintf(whole, sizeof whole, "%s\n", got ? got : "");
-	snprintf(path, sizeof path, "%s/tests/kubernetes/golden/%s.json", src ? src : ".", name);
-	want = read_file(path);
+	want = read_golden(name);
 	is_str(whole, want, name);
 	free(want);
 	json_object_put(o);
@@ -194,6 +201,57 @@ static void test_life(void)
 	}
 }
 
+/* The pods that the controllers of the server would want of it. */
+static int pods_wanted(struct json_object *o)
+{
+	struct json_object *n = NULL, *suspend = NULL;
+
+	if (json_pointer_get(o, "/spec/replicas", &n) < 0)
+		json_pointer_get(o, "/spec/parallelism", &n);
+	return json_pointer_get(o, "/spec/suspend", &suspend) == 0 && json_object_get_boolean(suspend)
+	           ? 0
+	           : json_object_get_int(n);
+}
+
+static void patch(struct json_object *o, struct json_object *p, struct workload *w)
+{
+	apply(o, p);
+	json_object_put(p);
+	ok(workload_read(o, w) == 0, "read");
+}
+
+/* With all that a server of that version fills in, and without what it does not know. */
+static void test_as_served(void)
+{
+	static const struct {
+		const char *name;
+		enum shape shape;
+	} cases[] = {{"served/job_plain_1.20", SHAPE_JOB_PLAIN},
+	             {"served/job_plain_1.25", SHAPE_JOB_PLAIN},
+	             {"served/job_plain_1.30", SHAPE_JOB_PLAIN},
+	             {"served/job_1.28", SHAPE_JOB_PLAIN}, /* nothing but its suspend was known there */
+	             {"served/job_1.30", SHAPE_JOB},
+	             {"served/deployment_1.25", SHAPE_DEPLOYMENT}};
+
+	for (unsigned i = 0; i < SQ_LEN(cases); i++) {
+		char *text = read_golden(cases[i].name);
+		struct json_object *o = text ? json_tokener_parse(text) : NULL;
+		struct workload w = {.shape = 99};
+
+		ok(workload_read(o, &w) == 0 && w.shape == cases[i].shape && w.workers == 20 && !w.resumed &&
+		       !w.ended,
+		   "%s: shape %u is read as such", cases[i].name, (unsigned)cases[i].shape);
+		is_int(pods_wanted(o), 0, "it has no pods");
+		patch(o, object_patch_resume(&w, 18, (w.created + 60) * 1000), &w);
+		ok(pods_wanted(o) == 20 && w.resumed && w.shape == cases[i].shape, "resumed, it has all: %d",
+		   pods_wanted(o));
+		patch(o, object_patch_end(&w, "TooManyFailed"), &w);
+		ok(pods_wanted(o) == 0 && w.ended, "ended, it has none");
+		json_object_put(o);
+		free(text);
+	}
+}
+
 static void test_foreign(void)
 {
 	static const char *const cases[] = {
@@ -250,32 +308,72 @@ static const struct {
      "\"Unschedulable\",\"message\":\"0/1 nodes\"}]}",
      SQ_W_PENDING, INT32_MIN, "Unschedulable: 0/1 nodes"},
     {"creating",
-     "{\"phase\":\"Pending\",\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":"
+     "{\"phase\":\"Pending\",\"containerStatuses\":[{\"name\":\"worker\",\"state\":{\"waiting\":{\"reason\":"
      "\"ContainerCreating\"}}}]}",
      SQ_W_PENDING, INT32_MIN, ""},
     {"no image",
-     "{\"phase\":\"Pending\",\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"ErrImagePull\","
+     "{\"phase\":\"Pending\",\"containerStatuses\":[{\"name\":\"worker\",\"state\":{\"waiting\":{\"reason\":"
+     "\"ErrImagePull\","
      "\"message\":"
      "\"not found\"}}}]}",
      SQ_W_PENDING, INT32_MIN, "ErrImagePull: not found"},
     {"running",
-     "{\"phase\":\"Running\",\"containerStatuses\":[{\"restartCount\":0,\"state\":{\"running\":{}}}]}",
+     "{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"worker\",\"restartCount\":0,\"state\":{"
+     "\"running\":{}}}]}",
      SQ_W_RUNNING, INT32_MIN, ""},
     {"done",
-     "{\"phase\":\"Succeeded\",\"containerStatuses\":[{\"state\":{\"terminated\":{\"exitCode\":0,\"reason\":"
+     "{\"phase\":\"Succeeded\",\"containerStatuses\":[{\"name\":\"worker\",\"state\":{\"terminated\":{"
+     "\"exitCode\":0,\"reason\":"
      "\"Completed\"}}}]}",
      SQ_W_GONE, 0, ""},
     {"killed",
-     "{\"phase\":\"Failed\",\"containerStatuses\":[{\"state\":{\"terminated\":{\"exitCode\":137,\"reason\":"
+     "{\"phase\":\"Failed\",\"containerStatuses\":[{\"name\":\"worker\",\"state\":{\"terminated\":{"
+     "\"exitCode\":137,\"reason\":"
      "\"OOMKilled\"}}}]}",
      SQ_W_GONE, 137, "OOMKilled"},
     {"started anew",
-     "{\"phase\":\"Running\",\"containerStatuses\":[{\"restartCount\":1,\"state\":{\"running\":{}},"
+     "{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"worker\",\"restartCount\":1,\"state\":{"
+     "\"running\":{}},"
      "\"lastState\":{"
      "\"terminated\":{\"exitCode\":7,\"reason\":\"Error\"}}}]}",
      SQ_W_GONE, 7, "Error"},
     {"evicted", "{\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"low on memory\"}", SQ_W_GONE,
      INT32_MIN, "Evicted: low on memory"},
+    {"evicted, its container seen to end",
+     "{\"phase\":\"Failed\",\"reason\":\"Evicted\",\"message\":\"low on memory\",\"containerStatuses\":["
+     "{\"name\":\"worker\",\"state\":{\"terminated\":{\"exitCode\":137,\"reason\":\"Error\"}}}]}",
+     SQ_W_GONE, 137, "Evicted: low on memory"},
+    {"drained",
+     "{\"phase\":\"Failed\",\"conditions\":[{\"type\":\"DisruptionTarget\",\"status\":\"True\",\"reason\":"
+     "\"EvictionByEvictionAPI\",\"message\":\"Eviction API: evicting\"}],\"containerStatuses\":["
+     "{\"name\":\"worker\",\"state\":{\"terminated\":{\"exitCode\":143,\"reason\":\"Error\"}}}]}",
+     SQ_W_GONE, 143, "EvictionByEvictionAPI: Eviction API: evicting"},
+    {"about to be preempted",
+     "{\"phase\":\"Running\",\"conditions\":[{\"type\":\"DisruptionTarget\",\"status\":\"True\",\"reason\":"
+     "\"PreemptionByScheduler\"}],\"containerStatuses\":[{\"name\":\"worker\",\"state\":{\"running\":{}}}]}",
+     SQ_W_RUNNING, INT32_MIN, "PreemptionByScheduler"},
+    {"not disrupted after all",
+     "{\"phase\":\"Failed\",\"conditions\":[{\"type\":\"DisruptionTarget\",\"status\":\"False\",\"reason\":"
+     "\"X\"}],\"containerStatuses\":[{\"name\":\"worker\",\"state\":{\"terminated\":{\"exitCode\":7,"
+     "\"reason\":"
+     "\"Error\"}}}]}",
+     SQ_W_GONE, 7, "Error"},
+    {"running beside a proxy that was started again",
+     "{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"istio-proxy\",\"restartCount\":1,\"state\":{"
+     "\"running\":{}},\"lastState\":{\"terminated\":{\"exitCode\":1,\"reason\":\"Error\"}}},"
+     "{\"name\":\"worker\",\"state\":{\"running\":{}}}]}",
+     SQ_W_RUNNING, INT32_MIN, ""},
+    {"gone while its proxy runs on",
+     "{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"istio-proxy\",\"state\":{\"running\":{}}},"
+     "{\"name\":\"worker\",\"state\":{\"terminated\":{\"exitCode\":97,\"reason\":\"Error\"}}}]}",
+     SQ_W_GONE, 97, "Error"},
+    {"without its image beside a proxy that runs",
+     "{\"phase\":\"Pending\",\"containerStatuses\":[{\"name\":\"istio-proxy\",\"state\":{\"running\":{}}},"
+     "{\"name\":\"worker\",\"state\":{\"waiting\":{\"reason\":\"ErrImagePull\"}}}]}",
+     SQ_W_PENDING, INT32_MIN, "ErrImagePull"},
+    {"not started yet beside a proxy that runs",
+     "{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"istio-proxy\",\"state\":{\"running\":{}}}]}",
+     SQ_W_PENDING, INT32_MIN, ""},
 };
 
 static void test_pods(void)
@@ -438,6 +536,7 @@ int main(void)
 	test_listed();
 	test_written();
 	test_life();
+	test_as_served();
 	test_foreign();
 	test_dropped();
 	test_pods();

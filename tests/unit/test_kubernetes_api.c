@@ -5,56 +5,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/host/loop.h"
 #include "plugins/scheduler/kubernetes/watch.h"
-#include "tests/tap.h"
-#include "tests/unit/http_script.h"
+#include "tests/unit/kubernetes_rig.h"
 #include "tests/unit/tls_peer.h"
 
-static struct loop loop;
-static struct script server;
 static struct api api;
 static char token_file[] = "/tmp/squall-token-XXXXXX";
 
-/* --- the host -------------------------------------------------------------------------------- */
-
-static int64_t now(void *ctx)
-{
-	(void)ctx;
-	return loop_now();
-}
-
-static void timer_start(void *ctx, struct sq_timer *t, int64_t delay)
-{
-	loop_timer_start(ctx, t, delay);
-}
-
-static void timer_stop(void *ctx, struct sq_timer *t)
-{
-	loop_timer_stop(ctx, t);
-}
-
-static struct sq_host host = {.size = sizeof host,
-                              .ctx = &loop,
-                              .version = "1",
-                              .now = now,
-                              .timer_start = timer_start,
-                              .timer_stop = timer_stop};
-
 static void open_api(struct api_access access)
 {
-	struct sq_err err = {0};
-
-	access.server = access.server ? access.server : server.base;
-	access.ca = access.ca ? access.ca : "";
-	access.cert = access.cert ? access.cert : "";
-	access.key = access.key ? access.key : "";
-	access.token_file = access.token_file ? access.token_file : "";
-	access.token = access.token ? access.token : "";
-	if (api_init(&api, &host, &access, &err) < 0) {
-		printf("# %s\n", err.text);
-		abort();
-	}
+	rig_api(&api, access);
 }
 
 static void write_file(const char *path, const char *text)
@@ -63,26 +23,6 @@ static void write_file(const char *path, const char *text)
 
 	if (!f || fputs(text, f) < 0 || fclose(f) != 0)
 		abort();
-}
-
-/* Turns until it is so; false when it never is. */
-#define until(what)                                             \
-	({                                                      \
-		int64_t until_end = loop_now() + 30 * SQ_S;     \
-		struct ev_timer until_tick;                     \
-		ev_timer_init(&until_tick, ticked, 0.02, 0.02); \
-		ev_timer_start(loop.ev, &until_tick);           \
-		while (!(what) && loop_now() < until_end)       \
-			ev_run(loop.ev, EVRUN_ONCE);            \
-		ev_timer_stop(loop.ev, &until_tick);            \
-		(what);                                         \
-	})
-
-static void ticked(EV_P_ struct ev_timer *t, int revents)
-{
-	(void)loop;
-	(void)t;
-	(void)revents;
 }
 
 /* --- one call -------------------------------------------------------------------------------- */
@@ -138,6 +78,7 @@ static void test_answers(void)
 	             {403, "{}", -EACCES},
 	             {422, "{\"kind\":\"Status\",\"message\":\"spec.x: bad\"}", -EINVAL},
 	             {400, "not JSON", -EINVAL},
+	             {301, "", -EINVAL},
 	             {200, "not JSON", -EBADMSG}};
 
 	open_api((struct api_access){.token = "s3cret"});
@@ -158,6 +99,12 @@ static void test_answers(void)
 	api_free(&api);
 }
 
+static const char quota_race[] =
+    "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"code\":409,\"message\":\"Operation cannot be fulfilled "
+    "on "
+    "resourcequotas \\\"compute\\\": the object has been modified; please apply your changes to the latest "
+    "version and try again\"}";
+
 static void test_trouble(void)
 {
 	int64_t begun;
@@ -173,10 +120,25 @@ static void test_trouble(void)
 	begun = loop_now();
 	is_int(ask("GET", "/x", 0), 0, "and one that asks for a pause");
 	ok(loop_now() - begun >= SQ_S, "gets it");
+	script_next(&server, "POST /x", 409, quota_race);
+	script_next(&server, "POST /x", 201, "{}");
+	is_int(ask("POST", "/x", 0), 0, "what a quota's count raced with is made once more");
+	script_next(&server, "PATCH /x", 409, quota_race);
+	is_int(ask("PATCH", "/x", 0), -SQ_ECONFLICT, "what names a version is not repeated by itself");
+	for (int i = 0; i < 3; i++)
+		script_next_with(&server, "POST /x", 409, "Retry-After: 1", quota_race);
+	is_int(ask("POST", "/x", 2500 * SQ_MS), -EHOSTUNREACH, "a race without end ends by its deadline");
+	ok(strstr(asked.call.why, "resourcequotas") != NULL, "which says what it was: %s", asked.call.why);
+	api_free(&api);
+	rig_server();
+	open_api((struct api_access){0});
 	script_next_with(&server, "GET /x", 503, "Retry-After: 30", "{}");
 	begun = loop_now();
 	is_int(ask("GET", "/x", 2 * SQ_S), -EHOSTUNREACH, "not beyond the deadline");
 	ok(strstr(asked.call.why, "503") != NULL, "which names the trouble: %s", asked.call.why);
+	script_next_with(&server, "GET /x", 429, "Retry-After: 30", "{}");
+	is_int(ask("GET", "/x", 2 * SQ_S), -EHOSTUNREACH,
+	       "nor does a server become ours to blame by being busy");
 	api_free(&api);
 	open_api((struct api_access){.server = "http://127.0.0.1:1"});
 	is_int(ask("GET", "/x", SQ_S), -EHOSTUNREACH, "nobody listens");
@@ -204,12 +166,6 @@ static void test_token(void)
 }
 
 /* --- TLS ------------------------------------------------------------------------------------- */
-
-static void plain_server(void)
-{
-	script_close(&server);
-	script_open(&server, loop.ev, NULL);
-}
 
 static void test_tls(void)
 {
@@ -256,7 +212,7 @@ static void test_tls(void)
 	script_next(&server, "GET /x", 200, "{}");
 	is_int(ask("GET", "/x", 0), 0, "TLS: gets it");
 	api_free(&api);
-	plain_server();
+	rig_server();
 	SSL_CTX_free(context);
 	tls_paper_free(&paper);
 	tls_paper_free(&ours);
@@ -399,6 +355,7 @@ static void test_watch_trouble(void)
 	ok(strstr(seen.why, "429"), "and how: %s", seen.why);
 	ok(until(script_is_open(&server)) && loop_now() - begun >= SQ_S,
 	   "and waits as long as it is asked to");
+	ok(told("[ +a +b ] up down up "), "a watch that stays is up again, though nothing changes");
 	script_say(
 	    &server,
 	    "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"message\":\"etcd\",\"code\":500}}\n");
@@ -449,6 +406,48 @@ static void test_watch_lost(void)
 	end_watch();
 }
 
+/* A version that the server does not take is not asked for ever: after an etcd restore it may lie ahead. */
+static void test_watch_version(void)
+{
+	static const char *const stale[] = {"", "{\"type\":\"ERROR\",\"object\":{\"code\":500}}\n"};
+	static const int http[] = {504, 200};
+
+	for (unsigned i = 0; i < SQ_LEN(stale); i++) {
+		begin_watch();
+		script_next(&server, WATCH_LINE "10 ", http[i], stale[i]);
+		script_next(&server, WATCH_LINE "10 ", http[i], stale[i]);
+		plan_relist();
+		script_hang_up(&server);
+		ok(told("[ +a +b ] up down down [ +b ] up ") && until(script_is_open(&server)),
+		   "answered %d for the second time in a row: a list", http[i]);
+		script_next(&server, WATCH_LINE "20 ", http[i], stale[i]);
+		script_open_end(&server, WATCH_LINE "20 ", 200);
+		script_hang_up(&server);
+		until(script_is_open(&server));
+		script_say(
+		    &server,
+		    "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"21\"}}}\n");
+		ok(told("[ +a +b ] up down down [ +b ] up down up "), "once: it goes on");
+		script_next(&server, WATCH_LINE "21 ", http[i], stale[i]);
+		script_open_end(&server, WATCH_LINE "21 ", 200);
+		script_hang_up(&server);
+		ok(until(script_is_open(&server)) &&
+		       told("[ +a +b ] up down down [ +b ] up down up down up "),
+		   "and once more from a later version");
+		end_watch();
+		rig_server();
+	}
+	begin_watch();
+	for (unsigned i = 0; i < 3; i++)
+		script_next(&server, WATCH_LINE "10 ", i == 2 ? 403 : 429, "{}");
+	script_open_end(&server, WATCH_LINE "10 ", 200);
+	script_hang_up(&server);
+	ok(told("[ +a +b ] up down down down up ") && script_is_open(&server),
+	   "a server that is busy, or does not let us in, says nothing of the version");
+	end_watch();
+	rig_server();
+}
+
 /* A server that ends every watch at once is not asked without a pause. */
 static void test_watch_storm(void)
 {
@@ -471,24 +470,23 @@ int main(void)
 {
 	int fd = mkstemp(token_file);
 
-	if (loop_init(&loop) < 0 || fd < 0)
+	if (fd < 0)
 		abort();
 	close(fd);
-	host.loop = loop.ev;
-	script_open(&server, loop.ev, NULL);
+	rig_open();
 	test_answers();
 	test_trouble();
 	test_token();
-	plain_server();
+	rig_server();
 	test_watch();
 	test_watch_trouble();
-	plain_server();
+	rig_server();
 	test_watch_lost();
-	plain_server();
+	rig_server();
+	test_watch_version();
 	test_watch_storm();
 	is_int(server.strange, 0, "nothing else was asked");
 	test_tls();
-	script_close(&server);
-	loop_fini(&loop);
+	rig_close();
 	return tap_done();
 }

@@ -12,7 +12,7 @@
  *     A store|job works|loses|mute|fails|hangs      how its next request fares (mute: done, unanswered)
  *     w1 dies | mute | talks | sleeps | wakes | slow | ready | unreachable | busy | holds | flows | deaf |
  * hears w1 ahead S cancel presence SECONDS      who started it says that it is there, which counts for so
- * long expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared N expect
+ * long expect state WORD [REASON] | expect A over|open|out | expect sending|started|resumed|prepared|stops N expect
  * moved N                entries of the slot map | expect until N | expect w1 sent N (ticks) expect ledger
  * sent|dropped|unconfirmed|worker_lost|fenced|aborted N|some expect t0 EPOCH | expect no t0 | expect
  * adoptions N | expect job none|prepared|running
@@ -266,6 +266,8 @@ static void do_expect(struct story *s)
 		expect_number(s, "resumed", w->job.resumed);
 	else if (is(s, 1, "prepared"))
 		expect_number(s, "prepared", w->job.prepared);
+	else if (is(s, 1, "stops"))
+		expect_number(s, "stops that A asked for", w->o[0].job.stops);
 	else if (is(s, 1, "t0"))
 		expect_number(s, "epoch of T0", w->record.s.committed ? (long)w->record.s.t0_epoch : 0);
 	else if (is(s, 1, "no"))

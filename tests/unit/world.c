@@ -294,6 +294,7 @@ static void serve_job(struct world *w, struct orchestrator *o)
 		test_was_checked(&o->t, w->now, r, r == 0 ? &found : NULL);
 		return;
 	}
+	o->job.stops += o->job.what == JOB_STOP;
 	o->job.fate = fate == FATE_FAILS ? FATE_FAILS : FATE_OK;
 	if (fate == FATE_OK || fate == FATE_UNANSWERED)
 		r = at_scheduler(w, o);

@@ -46,6 +46,7 @@ struct orchestrator {
 		enum fate fate;
 		bool pending;
 		enum job_want what;
+		unsigned stops; /* asked for */
 	} job;
 };
 

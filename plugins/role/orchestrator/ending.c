@@ -7,6 +7,7 @@
 #include "test_parts.h"
 
 #define JOB_RETRY (1 * SQ_S) /* after a step of the scheduler that failed */
+#define STOP_RETRY_MAX (60 * SQ_S)
 
 /* --- stopping -------------------------------------------------------------------------------- */
 
@@ -202,11 +203,22 @@ static void stopped(struct test *t, int64_t now, int status)
 	loss_all_gone(t, now);
 }
 
+/* Once the end is written nobody waits for this, and what hinders it may last (a right that is missing). */
+static int64_t retry_after(struct test *t)
+{
+	int64_t wait = t->launch.wait > 0 ? t->launch.wait : JOB_RETRY;
+
+	if (!lifecycle_terminal(t->saved.state))
+		return JOB_RETRY;
+	t->launch.wait = 2 * wait < STOP_RETRY_MAX ? 2 * wait : STOP_RETRY_MAX;
+	return wait;
+}
+
 void test_job_done(struct test *t, int64_t now, int status, const char *reason)
 {
 	assert(t->launch.busy && t->launch.asked != JOB_CHECK);
 	t->launch.busy = false;
-	t->launch.after = status < 0 ? now + JOB_RETRY : 0;
+	t->launch.after = status < 0 ? now + retry_after(t) : 0;
 	if (status == -SQ_EFENCED) {
 		test_fenced(t);
 		return;

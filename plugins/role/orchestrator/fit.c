@@ -10,7 +10,8 @@ static struct demand demand_of(const struct orchestrator *o)
 	for (const struct link *l = o->runs.next; l != &o->runs; l = l->next) {
 		const struct run *r = sq_container(l, const struct run, link);
 
-		demand_add(&d, plan_peak_rate(r->plan), r->plan->workers);
+		if (r->counted)
+			demand_add(&d, plan_peak_rate(r->plan), r->plan->workers);
 	}
 	return d;
 }

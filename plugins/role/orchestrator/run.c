@@ -149,7 +149,7 @@ static void enlist(struct run *r)
 {
 	struct orchestrator *o = r->o;
 
-	r->begun = true;
+	r->begun = r->counted = true;
 	list_add_last(&o->runs, &r->link);
 	orchestrator_began(o);
 	++*o->running;
@@ -330,6 +330,16 @@ static void settle(struct run *r)
 		delivery_settle(r->o, d, known ? SQ_ACK : SQ_RELEASE, NULL, NULL);
 }
 
+static void free_slot(struct run *r)
+{
+	if (!r->counted)
+		return;
+	r->counted = false;
+	--*r->o->running;
+	++*r->o->ended;
+	orchestrator_set_credit(r->o);
+}
+
 static void finish(struct run *r)
 {
 	struct orchestrator *o = r->o;
@@ -351,10 +361,8 @@ static void finish(struct run *r)
 		outcome_tell(r);
 	}
 	list_remove(&r->link);
-	--*o->running;
-	++*o->ended;
+	free_slot(r);
 	run_free(r);
-	orchestrator_set_credit(o);
 	orchestrator_ended(o);
 }
 
@@ -382,6 +390,8 @@ void run_pump(struct run *r)
 	}
 	r->pumping = false;
 	settle(r);
+	if (lifecycle_terminal(r->test.saved.state))
+		free_slot(r);
 	if (test_over(&r->test)) {
 		finish(r);
 		return;

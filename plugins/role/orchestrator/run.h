@@ -48,6 +48,7 @@ struct run {
 	char id[SQ_ID_MAX + 1];
 	struct test test;
 	bool begun; /* test is in use */
+	bool counted; /* it takes a slot: until its end is written, though its workers may be left */
 	struct test_record record; /* as it is to be */
 	uint64_t version; /* of the record in the store */
 	struct plan *plan;
@@ -80,6 +81,7 @@ struct run {
 	struct standing draft;
 	struct sq_job_rq job_rq;
 	bool asking_job; /* job_rq is under way */
+	char job_trouble[TEST_DETAIL]; /* what the log said last of it, "" = nothing since it did as asked */
 	struct sq_job job;
 	struct buf env[3];
 	const char *env_list[4];

@@ -36,6 +36,19 @@ void run_drop_job(struct run *r)
 		r->o->host->cancel(r->o->host->ctx, &r->job_rq.op);
 }
 
+/* Once, until it is another trouble. */
+static void tell_trouble(struct run *r, int status)
+{
+	const char *why = r->job_rq.reason ? r->job_rq.reason : strerror(status > -1000 ? -status : EIO);
+	char text[sizeof r->job_trouble];
+
+	record_set(text, sizeof text, why);
+	if (strcmp(text, r->job_trouble) == 0)
+		return;
+	record_set(r->job_trouble, sizeof r->job_trouble, why);
+	SQ_WARN(r->o->host, RUN_KV(r), "the scheduler did not do what it was asked: %s", text);
+}
+
 static void job_done(struct sq_op *op, int status)
 {
 	struct run *r = sq_container(op, struct run, job_rq.op);
@@ -44,9 +57,10 @@ static void job_done(struct sq_op *op, int status)
 	bool claimed = status >= 0 && r->test.launch.asked == JOB_CLAIM;
 
 	r->asking_job = false;
-	if (status < 0 && status != -EAGAIN && !r->test.given_up)
-		SQ_WARN(r->o->host, RUN_KV(r), "the scheduler did not do what it was asked: %s",
-		        reason ? reason : strerror(status > -1000 ? -status : EIO));
+	if (status >= 0)
+		r->job_trouble[0] = '\0';
+	else if (status != -EAGAIN && !r->test.given_up)
+		tell_trouble(r, status);
 	test_job_done(&r->test, now, status > 0 ? 0 : status, reason);
 	if (claimed) /* who ended while nobody looked */
 		take_state(r, &r->job_rq.state);

@@ -163,6 +163,7 @@ struct test {
 		bool busy;
 		enum job_want asked;
 		int64_t after;
+		int64_t wait; /* next one between two stops behind the end, 0 = the first */
 		int64_t short_since; /* fewer workers than planned are left, 0 = not so */
 		char reason[TEST_DETAIL]; /* what the platform said last, "" = nothing */
 	} launch;

@@ -141,22 +141,28 @@ const char *api_message(struct json_object *answer)
 	return strcmp(text_of(answer, "kind"), "Status") == 0 ? text_of(answer, "message") : "";
 }
 
-static int meaning(int http, struct json_object *answer)
+static int meaning(const char *method, int http, struct json_object *answer)
 {
+	bool exists = strcmp(text_of(answer, "reason"), "AlreadyExists") == 0;
+
 	if (http >= 200 && http < 300)
 		return 0;
 	switch (http) {
 	case 404:
 		return -ENOENT;
 	case 409:
-		return strcmp(text_of(answer, "reason"), "AlreadyExists") == 0 ? -EEXIST : -SQ_ECONFLICT;
+		/* What is made names no version: somebody else changed the count of a quota at the same time.
+		 */
+		return exists ? -EEXIST : strcmp(method, "POST") == 0 ? -EHOSTUNREACH : -SQ_ECONFLICT;
 	case 410:
 		return -SQ_EGONE;
 	case 401:
 	case 403:
 		return -EACCES;
+	case 429:
+		return -EHOSTUNREACH;
 	default:
-		return http >= 400 && http < 500 ? -EINVAL : -EHOSTUNREACH;
+		return http >= 500 ? -EHOSTUNREACH : -EINVAL;
 	}
 }
 
@@ -228,10 +234,10 @@ static void answered(struct sq_op *op, int status)
 		return;
 	}
 	r = doc_parse(rq->answer, DEPTH, &answer, &err);
-	status = meaning(rq->status, r == 0 ? answer : NULL);
+	status = meaning(c->method, rq->status, r == 0 ? answer : NULL);
 	snprintf(c->why, sizeof c->why, "the API server answered %d%s%.300s", rq->status,
 	         *api_message(answer) ? ": " : "", api_message(answer));
-	if ((rq->status == 429 || rq->status >= 500) && retry(c, api_retry_after(rq))) {
+	if (status == -EHOSTUNREACH && retry(c, api_retry_after(rq))) {
 		json_object_put(answer);
 		return;
 	}
@@ -245,9 +251,11 @@ static int start_try(struct api_call *c)
 {
 	struct api *a = c->own.api;
 	struct fetch *f = &c->own.fetch;
+	int64_t left = c->own.deadline - a->host->now(a->host->ctx);
 	size_t n = 0;
 	int r = api_authorize(a, c->own.headers, c->why);
 
+	left = left < SQ_MS ? SQ_MS : left < TRY_TIMEOUT ? left : TRY_TIMEOUT;
 	if (r < 0)
 		return r;
 	while (c->own.headers[n])
@@ -257,7 +265,7 @@ static int start_try(struct api_call *c)
 		                               : "Content-Type: application/json";
 		c->own.headers[n] = NULL;
 	}
-	*f = (struct fetch){.op = {.done = answered, .timeout = TRY_TIMEOUT},
+	*f = (struct fetch){.op = {.done = answered, .timeout = left},
 	                    .method = c->method,
 	                    .url = c->path.data,
 	                    .headers = c->own.headers,

@@ -2,8 +2,8 @@
  * api.h - requests to the API server of a Kubernetes cluster, as JSON.
  *
  * Every request may be repeated: names are given by us, changes name the version they were decided
- * upon. So trouble on the way (no connection, 429, 5xx, a lost answer) is met by trying again with
- * back-off, or after the Retry-After that the server gave, until the call's deadline.
+ * upon. So trouble on the way (no connection, 429, 5xx, a lost answer, a POST that raced with a quota) is met
+ * by trying again with back-off, or after the Retry-After that the server gave, until the call's deadline.
  *
  * Loop thread only.
  */
@@ -53,10 +53,10 @@ void api_free(struct api *a); /* what is under way is forgotten; harmless when n
  *     0               2xx
  *     -ENOENT         404
  *     -EEXIST         409, there is one of that name
- *     -SQ_ECONFLICT   409, it changed since it was read
+ *     -SQ_ECONFLICT   409, it changed since it was read; not of POST
  *     -SQ_EGONE       410
  *     -EACCES         401 and 403: rights, or a quota
- *     -EINVAL         400 and 422
+ *     -EINVAL         400, 422 and what else is no use to repeat
  *     -EHOSTUNREACH   the server did not answer, or was in trouble, until the deadline
  *     -EBADMSG        its answer is not JSON
  *     -ENOMEM

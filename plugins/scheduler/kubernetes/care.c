@@ -6,8 +6,6 @@
  * And that a quota refuses pods is told by events alone.
  */
 #include <errno.h>
-#include <json-c/json.h>
-#include <json-c/json_pointer.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,38 +99,32 @@ static void end_if_due(struct kubernetes *k, struct job *j)
 
 /* --- why pods do not come -------------------------------------------------------------------- */
 
-static struct json_object *last_failure(struct json_object *answer)
+/* Once: it stays so until somebody changes the Role. */
+static void tell_refused(struct kubernetes *k, const char *why)
 {
-	struct json_object *items = NULL, *found = NULL, *type = NULL;
-
-	json_object_object_get_ex(answer, "items", &items);
-	for (size_t i = 0; json_object_is_type(items, json_type_array) && i < json_object_array_length(items);
-	     i++) {
-		struct json_object *e = json_object_array_get_idx(items, i);
-
-		if (json_object_object_get_ex(e, "type", &type) &&
-		    strcmp(json_object_get_string(type), "Warning") == 0)
-			found = e;
-	}
-	return found;
+	if (k->events_refused)
+		return;
+	k->events_refused = true;
+	SQ_WARN(k->host, NULL,
+	        "pods do not come, and why cannot be read: the Role of the service account lacks the verb "
+	        "list of "
+	        "events in namespace %s: %s",
+	        k->conf->ns, why);
 }
 
 static void explained(struct api_call *call, int status, struct json_object *answer)
 {
 	struct care *c = sq_container(call, struct care, events);
 	struct job *j = cluster_find(&c->k->cluster, c->name);
-	struct json_object *e = status == 0 ? last_failure(answer) : NULL, *reason = NULL, *message = NULL;
-	char text[sizeof j->trouble];
+	char text[sizeof j->trouble] = "";
 
-	if (!j || !e)
+	if (status == 0)
+		events_read(answer, text, sizeof text);
+	else if (status == -EACCES)
+		tell_refused(c->k, call->why);
+	if (!j || !*text || strcmp(text, j->trouble) == 0)
 		return;
-	json_object_object_get_ex(e, "reason", &reason);
-	json_object_object_get_ex(e, "message", &message);
-	snprintf(text, sizeof text, "%s: %s", reason ? json_object_get_string(reason) : "",
-	         message ? json_object_get_string(message) : "");
-	if (strcmp(text, j->trouble) == 0)
-		return;
-	snprintf(j->trouble, sizeof j->trouble, "%s", text);
+	memcpy(j->trouble, text, sizeof text);
 	c->k->cluster.changed(&c->k->cluster, j);
 }
 

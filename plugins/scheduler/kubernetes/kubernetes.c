@@ -24,7 +24,11 @@ static const struct sq_opt kubernetes_opts[] = {
      .off = offsetof(struct kubernetes_conf, ns),
      .def = "load-testing",
      .env = "K8S_NAMESPACE",
-     .help = "Namespace of the workers."},
+     .help =
+         "Namespace of the workers. In it the account needs, of jobs or deployments (see workload): create, "
+         "get, "
+         "list, watch, patch, delete; of pods: list, watch, deletecollection; of secrets: create, get; of "
+         "networkpolicies: create; of events: list. squalld -t --connect names what is missing."},
     SQ_STRING(
         struct kubernetes_conf, space, "main",
         "Labels what is ours (squall.io/space). Systems that do not share a store need different ones where "
@@ -32,9 +36,12 @@ static const struct sq_opt kubernetes_opts[] = {
     SQ_STRING(struct kubernetes_conf, image, "worker:latest", "Image of the workers.", .env = "WORKER_IMAGE"),
     SQ_STRING(struct kubernetes_conf, image_pull_policy, "",
               "Always, IfNotPresent or Never; without one the cluster decides by the image's tag."),
-    SQ_ENUM(struct kubernetes_conf, workload, "auto", workload_words,
-            "job: one Indexed Job for each test; deployment: one Deployment, scaled; auto: job where the "
-            "server is 1.29 or newer, else deployment."),
+    SQ_ENUM(
+        struct kubernetes_conf, workload, "auto", workload_words,
+        "job: one Indexed Job for each test; deployment: one Deployment, scaled; auto: job where the "
+        "server is 1.29 or newer, else deployment. Tests that were made as the other kind are seen and ended "
+        "too where the account has the same rights of that (but create); without them it is taken to have "
+        "none."),
     SQ_STRING(struct kubernetes_conf, api_server, "",
               "URL of the API server; without one that of the cluster this process is a pod of."),
     SQ_PATH(
@@ -52,10 +59,15 @@ static const struct sq_opt kubernetes_opts[] = {
               "{\\\"resources\\\":{\\\"limits\\\":{\\\"cpu\\\":\\\"2\\\"},\\\"requests\\\":{\\\"cpu\\\":"
               "\\\"2\\\"}}}. Keep requests equal to "
               "limits: a throttled worker measures itself."),
-    SQ_STRING(struct kubernetes_conf, pod, "",
-              "JSON merged into the spec of the workers' pods: nodeSelector, tolerations, affinity, ..."),
+    SQ_STRING(
+        struct kubernetes_conf, pod, "",
+        "JSON merged into the spec of the workers' pods: nodeSelector, tolerations, affinity, ... What a "
+        "service mesh injects into the namespace's pods runs beside the worker and is not taken for it; a "
+        "test does not wait for its end."),
     SQ_STRING(struct kubernetes_conf, annotations, "",
-              "JSON merged into the annotations of the workers' pods."),
+              "JSON merged into the annotations of the workers' pods, e.g. "
+              "{\\\"sidecar.istio.io/inject\\\":\\\"false\\\"}: a "
+              "proxy between a worker and the target is measured too."),
     SQ_LIST(struct kubernetes_conf, env, "", "Further variables of the workers, as NAME=value."),
     SQ_BOOL(struct kubernetes_conf, network_policy, "true",
             "Makes a NetworkPolicy that lets nobody connect to the workers."),
@@ -181,20 +193,28 @@ static void watch_state(struct kubernetes *k, const char *what, bool up, const c
 
 static void workloads_state(struct watch *w, bool up, const char *why)
 {
+	struct kubernetes *k = sq_container(w, struct kubernetes, workloads);
+
 	w->up = up;
-	watch_state(sq_container(w, struct kubernetes, workloads), "workloads", up, why);
+	watch_state(k, object_plural(k->style.shape), up, why);
 }
 
 static void others_state(struct watch *w, bool up, const char *why)
 {
 	struct kubernetes *k = sq_container(w, struct kubernetes, others);
-	bool refused = !up && w->list.http == 403;
+	bool refused = !up && w->refused == 403, was = k->others_refused;
+	const char *kind = object_plural(shape_other_kind(k->style.shape));
 
 	w->up = up;
-	if (refused && k->others_refused)
-		return;
 	k->others_refused = refused;
-	watch_state(k, "workloads of the other kind", up, why);
+	if (refused && was)
+		return;
+	if (refused)
+		SQ_INFO(k->host, NULL,
+		        "no rights to list and watch %s: all is well unless tests that still run were made "
+		        "as such",
+		        kind);
+	watch_state(k, kind, up || refused, why);
 }
 
 static void pods_state(struct watch *w, bool up, const char *why)
@@ -248,6 +268,21 @@ static int read_json(const char *option, const char *text, struct json_object **
 	return 0;
 }
 
+/* The worker is known by the name of its container, and is the only one that we write. */
+static int check_style(const struct object_style *s, struct sq_err *err)
+{
+	if (s->container && json_object_object_get_ex(s->container, "name", NULL))
+		return sq_fail(
+		    err, -EINVAL,
+		    "scheduler.container: the name of the workers' container stays: leave name out");
+	if (s->pod && json_object_object_get_ex(s->pod, "containers", NULL))
+		return sq_fail(
+		    err, -EINVAL,
+		    "scheduler.pod: containers would replace the worker: say what is to be other in the "
+		    "option container");
+	return 0;
+}
+
 static void free_style(struct object_style *s)
 {
 	json_object_put(s->pod);
@@ -271,6 +306,8 @@ static int read_style(const struct kubernetes_conf *c, struct object_style *s, s
 		r = read_json("container", c->container, &s->container, err);
 	if (r == 0)
 		r = read_json("annotations", c->annotations, &s->annotations, err);
+	if (r == 0)
+		r = check_style(s, err);
 	for (const char *const *e = c->env; r == 0 && *e; e++)
 		if (strchr(*e, '=') == NULL || **e == '=')
 			r = sq_fail(err, -EINVAL, "scheduler.env: \"%s\" is not NAME=value", *e);
@@ -324,9 +361,8 @@ static int kubernetes_create(const struct sq_host *host, const void *conf, void 
 	return 0;
 }
 
-static int kubernetes_start(void *self, struct sq_err *err)
+static int open_api(struct kubernetes *k, struct sq_err *err)
 {
-	struct kubernetes *k = kubernetes_of(self);
 	const struct kubernetes_conf *c = k->conf;
 	const struct api_access access = {.server = c->api_server,
 	                                  .ca = c->ca,
@@ -334,13 +370,31 @@ static int kubernetes_start(void *self, struct sq_err *err)
 	                                  .key = c->key,
 	                                  .token_file = c->token_file,
 	                                  .token = c->token};
-	int r = api_init(&k->api, k->host, &access, err);
+
+	return api_init(&k->api, k->host, &access, err);
+}
+
+static int kubernetes_start(void *self, struct sq_err *err)
+{
+	struct kubernetes *k = kubernetes_of(self);
+	int r = open_api(k, err);
 
 	if (r < 0)
 		return r;
 	k->host->ready(k->host->ctx, 0, "the API server was not reached yet");
 	shape_ask(k);
 	return 0;
+}
+
+static void kubernetes_probe(void *self, struct sq_op *op, struct sq_err *err)
+{
+	struct kubernetes *k = kubernetes_of(self);
+	int r = open_api(k, err);
+
+	if (r < 0)
+		k->host->op_done(k->host->ctx, op, r);
+	else
+		rights_probe(k, op, err);
 }
 
 /* The workers go on without us. */
@@ -362,6 +416,7 @@ static void kubernetes_destroy(void *self)
 	watch_stop(&k->pods);
 	k->host->timer_stop(k->host->ctx, &k->ask_again);
 	api_forget(&k->version);
+	rights_free(k);
 	api_free(&k->api);
 	cluster_free(&k->cluster);
 	free_style(&k->style);
@@ -381,4 +436,4 @@ SQ_PLUGIN(scheduler, SQ_SCHEDULER, kubernetes, .version = PACKAGE_VERSION,
           .summary = "Runs the workers as pods of a Kubernetes cluster", .opts = kubernetes_opts,
           .conf_size = sizeof(struct kubernetes_conf), .check = kubernetes_check, .create = kubernetes_create,
           .start = kubernetes_start, .drain = kubernetes_drain, .destroy = kubernetes_destroy,
-          .vt.scheduler = &kubernetes_scheduler);
+          .probe = kubernetes_probe, .vt.scheduler = &kubernetes_scheduler);

@@ -8,6 +8,7 @@
  *     task.c         the requests of a task, and its end
  *     care.c         what an old server or a Deployment does not do by itself: deadlines, too many
  *                    failures, why pods are refused
+ *     rights.c       squalld -t --connect: is the server there, and lets us?
  *
  * Loop thread only.
  */
@@ -33,6 +34,17 @@ struct kubernetes_conf {
 	int64_t grace;
 };
 
+struct probing { /* of -t --connect */
+	struct sq_op *op;
+	struct sq_err *err;
+	struct api_call call;
+	int64_t until; /* monotonic ns: the end of all patience */
+	int minor; /* of the server's version */
+	unsigned right, verb; /* to be asked for */
+	bool lacking; /* a verb of this right */
+	struct buf lacks, spare; /* rights that are missing: no test runs without, tests run without */
+};
+
 struct kubernetes {
 	uint32_t magic;
 	const struct sq_host *host;
@@ -48,13 +60,14 @@ struct kubernetes {
 	 * has no rights to see them is taken to have none. */
 	struct watch others;
 	bool others_refused, begun; /* all was known once: tasks may begin */
+	bool events_refused; /* and said */
 	char selector[sizeof OBJECT_SELECTOR + 64];
 	char workloads_path[200], others_path[200], pods_path[200];
 	struct link tasks; /* verbs under way */
 	struct sq_op *list_ops; /* of struct sq_job_list, linked by op.driver */
 	struct sq_post answer; /* lists that can be answered */
 	struct sq_timer care;
-	struct sq_op *drain;
+	struct probing probe;
 };
 
 static inline int64_t kubernetes_now(const struct kubernetes *k)
@@ -70,6 +83,8 @@ static inline bool kubernetes_synced(const struct kubernetes *k)
 
 /* shape.c: asks the server for its version, then calls shaped() once. */
 void shape_ask(struct kubernetes *k);
+int shape_minor(struct json_object *answer); /* to GET /version: 20 of 1.20, or -1 */
+enum shape shape_for(const struct kubernetes_conf *c, int minor);
 void kubernetes_shaped(struct kubernetes *k);
 
 /* verbs.c */
@@ -88,6 +103,10 @@ void verbs_free(struct kubernetes *k);
 void care_start(struct kubernetes *k);
 void care_stop(struct kubernetes *k);
 void care_forget(struct kubernetes *k, struct job *j);
+
+/* rights.c: one line in err, as plugin.h says of probe. api is initialised, nothing is started. */
+void rights_probe(struct kubernetes *k, struct sq_op *op, struct sq_err *err);
+void rights_free(struct kubernetes *k);
 
 /* "/apis/batch/v1/namespaces/NS/jobs/NAME"; name NULL: the collection. */
 void kubernetes_path(const struct kubernetes *k, enum shape shape, struct buf *out, const char *name);

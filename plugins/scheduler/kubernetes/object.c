@@ -38,7 +38,8 @@ static const char template_pod[] =
     "'seccompProfile':{'type':'RuntimeDefault'}},"
     "'topologySpreadConstraints':[{'maxSkew':1,'topologyKey':'kubernetes.io/hostname',"
     "'whenUnsatisfiable':'ScheduleAnyway','labelSelector':{'matchLabels':{}}}],"
-    "'containers':[{'name':'worker','env':[{'name':'SQUALL_WORKER','valueFrom':{'fieldRef':{'fieldPath':'"
+    "'containers':[{'name':'" WORKER_CONTAINER
+    "','env':[{'name':'SQUALL_WORKER','valueFrom':{'fieldRef':{'fieldPath':'"
     "metadata.name'}}}],"
     "'resources':{'requests':{'cpu':'1','memory':'256Mi'},'limits':{'cpu':'1','memory':'256Mi'}},"
     "'securityContext':{'allowPrivilegeEscalation':false,'readOnlyRootFilesystem':true,"
@@ -331,40 +332,34 @@ struct json_object *object_patch_fence(const struct workload *w, uint64_t fence)
 	return doc_close(o, put_digits(o, NOTE(KEY_FENCE), fence));
 }
 
+/* How many pods are wanted. What holds a Job's back differs by server; each takes what it knows of the two.
+ */
+static bool put_pods(struct json_object *o, enum shape shape, uint32_t n)
+{
+	if (shape == SHAPE_DEPLOYMENT)
+		return put_number(o, "/spec/replicas", n);
+	return put(o, "/spec/suspend", json_object_new_boolean(n == 0)) &&
+	       put_number(o, "/spec/parallelism", n);
+}
+
 struct json_object *object_patch_resume(const struct workload *w, uint64_t fence, int64_t now)
 {
 	struct json_object *o = object_patch_fence(w, fence);
 	int64_t age = now / 1000 - w->created;
 	bool good = put_digits(o, NOTE(KEY_RESUMED), (uint64_t)now);
 
-	switch (w->shape) {
-	case SHAPE_JOB:
-		good = good && put(o, "/spec/suspend", json_object_new_boolean(0));
-		break;
-	case SHAPE_JOB_PLAIN: /* its deadline counts from when it was made */
-		good = good && put_number(o, "/spec/parallelism", w->workers) &&
-		       (!w->deadline || put_number(o, "/spec/activeDeadlineSeconds",
-		                                   (age > 0 ? age : 0) + seconds(w->deadline)));
-		break;
-	case SHAPE_DEPLOYMENT:
-		good = good && put_number(o, "/spec/replicas", w->workers);
-		break;
-	}
+	good = good && put_pods(o, w->shape, w->workers);
+	if (w->shape == SHAPE_JOB_PLAIN && w->deadline) /* which counts from when it was made */
+		good = good && put_number(o, "/spec/activeDeadlineSeconds",
+		                          (age > 0 ? age : 0) + seconds(w->deadline));
 	return doc_close(o, good);
 }
 
 struct json_object *object_patch_end(const struct workload *w, const char *reason)
 {
 	struct json_object *o = patch_of(w);
-	bool good = put_text(o, NOTE(KEY_ENDED), reason);
 
-	if (w->shape == SHAPE_JOB)
-		good = good && put(o, "/spec/suspend", json_object_new_boolean(1));
-	else
-		good = good &&
-		       put_number(o, w->shape == SHAPE_DEPLOYMENT ? "/spec/replicas" : "/spec/parallelism",
-		                  0);
-	return doc_close(o, good);
+	return doc_close(o, put_text(o, NOTE(KEY_ENDED), reason) && put_pods(o, w->shape, 0));
 }
 
 /* Background: the default of Jobs would leave their pods behind, loading on. */

@@ -10,16 +10,20 @@
  *
  *   SHAPE_JOB         batch/v1 Job as of 1.29: suspended, Indexed, a failed index is not replaced and costs
  *                     nobody else (backoffLimitPerIndex, maxFailedIndexes)
- *   SHAPE_JOB_PLAIN   for older servers, which drop those fields without a word: parallelism 0 is what
- *                     suspended is; more failures than the test allows are judged by us
+ *   SHAPE_JOB_PLAIN   for older servers, which drop those fields without a word: made with parallelism 0, as
+ *                     not all of them know suspend; more failures than the test allows are judged by us
  *   SHAPE_DEPLOYMENT  as the specification words it: replicas 0, then scaled; the same
+ *
+ * A Job is let go and ended by suspend and parallelism both, whichever held it back. Read back, it is a
+ * SHAPE_JOB when the server has kept backoffLimitPerIndex.
  *
  * The plan is no object: workers get it by the control protocol with its hash, and a copy that nobody reads
  * could only be out of date. The policy lets nobody in and everything out: which addresses a test may load is
  * judged at each resolution, by name, which a policy cannot do; to shut workers in further is the
  * namespace's own policies' part.
  *
- * Pods carry app=load-worker. A pod that replaces another is a worker like any other: it has no part in a
+ * Pods carry app=load-worker. What is injected into them runs beside: the container named "worker" alone says
+ * how a worker fares. A pod that replaces another is a worker like any other: it has no part in a
  * test that has begun.
  */
 #ifndef KUBERNETES_OBJECT_H
@@ -116,5 +120,7 @@ struct pod {
 	char reason[256]; /* "" = nothing to say */
 };
 int pod_read(struct json_object *o, struct pod *out); /* 0 or -EBADMSG */
+/* What the last warning in a list of events says, or "". */
+void events_read(struct json_object *list, char *out, size_t size);
 
 #endif

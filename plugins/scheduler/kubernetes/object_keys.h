@@ -1,8 +1,11 @@
-/* object_keys.h - labels and annotations that are ours, spelled as in JSON pointers (~1 is a slash). */
+/* object_keys.h - labels and annotations that are ours, spelled as in JSON pointers (~1 is a slash), and the
+ * name by which the worker is told from other containers of its pod. */
 #ifndef KUBERNETES_OBJECT_KEYS_H
 #define KUBERNETES_OBJECT_KEYS_H
 
 #define NOTE(key) "/metadata/annotations/" key
+
+#define WORKER_CONTAINER "worker"
 
 #define KEY_TEST_ID "squall.io~1test-id"
 #define KEY_SPACE "squall.io~1space" /* label */

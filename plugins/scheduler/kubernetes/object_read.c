@@ -87,12 +87,13 @@ static int64_t unix_seconds(const char *stamp)
 	return strptime(stamp, "%Y-%m-%dT%H:%M:%SZ", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
-/* The items of a list do not say their kind. */
+/* The items of a list do not say their kind. Of a Job that counts which the server has kept, not what was
+ * asked for; its suspend says nothing: servers from 1.22 on fill it in. */
 static enum shape shape_of(struct json_object *o)
 {
 	if (at(o, "/spec/replicas"))
 		return SHAPE_DEPLOYMENT;
-	return at(o, "/spec/suspend") ? SHAPE_JOB : SHAPE_JOB_PLAIN;
+	return at(o, "/spec/backoffLimitPerIndex") ? SHAPE_JOB : SHAPE_JOB_PLAIN;
 }
 
 static void read_end(struct json_object *o, struct workload *w)
@@ -202,15 +203,15 @@ void object_dropped(struct json_object *asked, struct json_object *got, char *ou
 
 /* --- pods ------------------------------------------------------------------------------------ */
 
+/* The pod's own reason, then who disturbs it, tell more than how its container took it. */
 static void read_gone(struct json_object *o, struct json_object *terminated, struct pod *p)
 {
 	p->phase = SQ_W_GONE;
 	p->exit_code = (int32_t)number(terminated, "/exitCode", INT32_MIN);
-	if (terminated && number(terminated, "/exitCode", 1) != 0)
+	if (*text(o, "/status/reason"))
+		explain(at(o, "/status"), p->reason, sizeof p->reason);
+	else if (!*p->reason && terminated && number(terminated, "/exitCode", 1) != 0)
 		explain(terminated, p->reason, sizeof p->reason);
-	if (!terminated && *text(o, "/status/reason"))
-		snprintf(p->reason, sizeof p->reason, "%s: %s", text(o, "/status/reason"),
-		         text(o, "/status/message"));
 }
 
 static void read_waiting(struct json_object *o, struct json_object *container, struct pod *p)
@@ -224,10 +225,22 @@ static void read_waiting(struct json_object *o, struct json_object *container, s
 		explain(at(container, "/state/waiting"), p->reason, sizeof p->reason);
 }
 
+/* Others may have been put beside it (a service mesh's proxy). */
+static struct json_object *worker_status(struct json_object *o)
+{
+	struct json_object *list = at(o, "/status/containerStatuses"), *c;
+
+	for (size_t i = 0; (c = item(list, i)) != NULL; i++)
+		if (strcmp(text(c, "/name"), WORKER_CONTAINER) == 0)
+			return c;
+	return NULL;
+}
+
 /* A container that was started again is not the worker that it was: that one is gone. */
 int pod_read(struct json_object *o, struct pod *out)
 {
-	struct json_object *container = item(at(o, "/status/containerStatuses"), 0);
+	struct json_object *container = worker_status(o),
+	                   *disturbed = condition(o, "DisruptionTarget", "True");
 	struct json_object *last = at(container, "/lastState/terminated"),
 	                   *now = at(container, "/state/terminated");
 	const char *phase = text(o, "/status/phase");
@@ -238,6 +251,8 @@ int pod_read(struct json_object *o, struct pod *out)
 	copy(p.workload, sizeof p.workload, text(o, "/metadata/labels/" KEY_WORKLOAD));
 	if (!*p.name || !*p.workload)
 		return -EBADMSG;
+	if (disturbed) /* it is about to end: its last news may be this */
+		explain(disturbed, p.reason, sizeof p.reason);
 	if (now || last || strcmp(phase, "Failed") == 0 || strcmp(phase, "Succeeded") == 0)
 		read_gone(o, last ? last : now, &p);
 	else if (at(container, "/state/running"))
@@ -246,4 +261,20 @@ int pod_read(struct json_object *o, struct pod *out)
 		read_waiting(o, container, &p);
 	*out = p;
 	return 0;
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+void events_read(struct json_object *list, char *out, size_t size)
+{
+	struct json_object *items = at(list, "/items"), *last = NULL;
+
+	for (size_t i = 0; json_object_is_type(items, json_type_array) && i < json_object_array_length(items);
+	     i++) {
+		struct json_object *e = json_object_array_get_idx(items, i);
+
+		if (strcmp(text(e, "/type"), "Warning") == 0 && (*text(e, "/reason") || *text(e, "/message")))
+			last = e;
+	}
+	explain(last, out, size);
 }

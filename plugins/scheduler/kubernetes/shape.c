@@ -10,7 +10,7 @@
 #define ASK_AGAIN (2 * SQ_S)
 
 /* "1" "20+" -> 20. -1 when it is none. */
-static int minor_of(struct json_object *answer)
+int shape_minor(struct json_object *answer)
 {
 	struct json_object *v = NULL;
 	const char *text;
@@ -24,17 +24,19 @@ static int minor_of(struct json_object *answer)
 	return end == text || n < 0 || n > 10000 ? -1 : (int)n;
 }
 
+enum shape shape_for(const struct kubernetes_conf *c, int minor)
+{
+	bool deployment = c->workload == WORKLOAD_DEPLOYMENT ||
+	                  (c->workload == WORKLOAD_AUTO && minor < JOBS_SINCE);
+
+	return deployment ? SHAPE_DEPLOYMENT : minor >= JOBS_SINCE ? SHAPE_JOB : SHAPE_JOB_PLAIN;
+}
+
 static void choose(struct kubernetes *k, int minor)
 {
-	int choice = k->conf->workload;
-
-	if (choice == WORKLOAD_AUTO)
-		choice = minor >= JOBS_SINCE ? WORKLOAD_JOB : WORKLOAD_DEPLOYMENT;
-	k->style.shape = choice == WORKLOAD_DEPLOYMENT ? SHAPE_DEPLOYMENT
-	                 : minor >= JOBS_SINCE         ? SHAPE_JOB
-	                                               : SHAPE_JOB_PLAIN;
+	k->style.shape = shape_for(k->conf, minor);
 	SQ_INFO(k->host, NULL, "Kubernetes 1.%d at %s: each test is a %s in namespace %s", minor,
-	        k->api.server, choice == WORKLOAD_DEPLOYMENT ? "Deployment" : "Job", k->conf->ns);
+	        k->api.server, k->style.shape == SHAPE_DEPLOYMENT ? "Deployment" : "Job", k->conf->ns);
 	if (k->style.shape == SHAPE_JOB_PLAIN)
 		SQ_WARN(
 		    k->host, NULL,
@@ -49,7 +51,7 @@ static void answered(struct api_call *c, int status, struct json_object *answer)
 {
 	struct kubernetes *k = sq_container(c, struct kubernetes, version);
 	const struct sq_host *h = k->host;
-	int minor = status == 0 ? minor_of(answer) : -1;
+	int minor = status == 0 ? shape_minor(answer) : -1;
 
 	if (minor < 0) {
 		h->ready(h->ctx, 0, "no word from the API server");

@@ -12,6 +12,8 @@
 #define ROUND 240 /* s: how long the server keeps one watch open */
 #define SILENCE (60 * SQ_S) /* bookmarks come about once a minute; the end of a round within it */
 #define QUICK (5 * SQ_S) /* a watch that ends sooner did not do any good */
+#define PROOF (1 * SQ_S) /* one that was answered and goes on for so long is no refusal */
+#define TROUBLES_MAX 2 /* from one version */
 #define EVENT_MAX (4u << 20)
 #define DEPTH 64
 
@@ -58,6 +60,7 @@ static void listed(struct api_call *c, int status, struct json_object *answer)
 	struct watch *w = sq_container(c, struct watch, list);
 
 	if (status < 0) {
+		w->refused = c->http;
 		set_state(w, false, c->why);
 		go_on(w, backoff_next(&w->backoff));
 		return;
@@ -66,6 +69,7 @@ static void listed(struct api_call *c, int status, struct json_object *answer)
 	take_list(w, answer);
 	if (w->lost)
 		*w->version = '\0';
+	w->troubles = 0;
 	set_state(w, *w->version, w->lost ? "not enough memory" : "the list names no version");
 	go_on(w, *w->version ? 0 : backoff_next(&w->backoff));
 }
@@ -103,6 +107,7 @@ static void take_event(struct watch *w, struct sq_slice line)
 	if (strcmp(word, "ERROR") == 0) {
 		take_error(w, object);
 	} else if (object) {
+		w->troubles = 0;
 		note_version(w, object);
 		if (strcmp(word, "BOOKMARK") != 0)
 			w->calls->changed(w, object, strcmp(word, "DELETED") == 0);
@@ -130,10 +135,8 @@ static void take_piece(struct fetch *rq, struct sq_slice bytes)
 }
 
 /* Why there is no watch, or NULL: a round is over, its connection was lost, or a list is due. */
-static const char *refusal(struct watch *w)
+static const char *refusal(struct watch *w, int http)
 {
-	int http = w->told ? w->told : w->stream.status;
-
 	if (w->lost || http == 410 || (http >= 200 && http < 300))
 		return NULL;
 	if (http == 0)
@@ -142,18 +145,29 @@ static const char *refusal(struct watch *w)
 	return w->why;
 }
 
+/* It may lie in the version: not when nobody answered, or it was too much, or not allowed, whatever we asked.
+ */
+static bool is_trouble(int http)
+{
+	return http >= 300 && http != 401 && http != 403 && http != 429;
+}
+
 static void ended(struct sq_op *op, int status)
 {
 	struct watch *w = sq_container(op, struct watch, stream.op);
 	const struct sq_host *h = w->api->host;
 	int http = w->told ? w->told : w->stream.status;
 	bool useful = h->now(h->ctx) - w->begun > QUICK;
-	const char *why = refusal(w);
+	const char *why = refusal(w, http);
 	int64_t wait;
 
 	w->streaming = false;
 	buf_reset(&w->line);
-	if (http == 410 || w->lost)
+	if (!why)
+		w->troubles = 0;
+	else if (is_trouble(http))
+		w->troubles++;
+	if (http == 410 || w->lost || w->troubles >= TROUBLES_MAX)
 		*w->version = '\0';
 	if (useful)
 		backoff_reset(&w->backoff);
@@ -162,6 +176,7 @@ static void ended(struct sq_op *op, int status)
 	if (why) {
 		int64_t asked = api_retry_after(&w->stream);
 
+		w->refused = http;
 		set_state(w, false, why);
 		wait = asked > wait ? asked : wait;
 	}
@@ -193,7 +208,10 @@ static void begin_stream(struct watch *w)
 	if (r == 0)
 		r = fetch_start(w->api->fetcher, &w->stream);
 	w->streaming = r == 0;
+	if (r == 0 && !w->up)
+		go_on(w, PROOF);
 	if (r < 0) {
+		w->refused = 0;
 		set_state(w, false, w->why);
 		go_on(w, backoff_next(&w->backoff));
 	}
@@ -201,11 +219,24 @@ static void begin_stream(struct watch *w)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* After trouble: from the version on that was known, nothing is missed. */
+static void look_at_stream(struct watch *w)
+{
+	int http = fetch_status(&w->stream);
+
+	if (http == 0)
+		go_on(w, PROOF); /* nobody has answered yet */
+	else if (http >= 200 && http < 300)
+		set_state(w, true, NULL);
+}
+
 static void next_step(struct sq_timer *t)
 {
 	struct watch *w = sq_container(t, struct watch, timer);
 
-	if (*w->version)
+	if (w->streaming)
+		look_at_stream(w);
+	else if (*w->version)
 		begin_stream(w);
 	else
 		ask_list(w);

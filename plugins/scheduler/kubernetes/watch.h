@@ -4,10 +4,13 @@
  *     list -> objects, synced -> watch -> changes
  *      ^                           |
  *      +---- 410, in both shapes --+   a lost connection goes on from the last version seen
+ *      +---- trouble, twice -------+   a refused one too, at first
  *
- * 410 comes as an HTTP status, or as an ERROR event in a 200 (seen after the server was restarted). What
- * cannot be read or kept is lost, and a list is due as well. Bookmarks move the version on while nothing
- * changes. A watch that is silent beyond its own time is cut and begun anew, so half-open connections heal.
+ * 410 comes as an HTTP status, or as an ERROR event in a 200 (seen after the server was restarted). So does
+ * other trouble, which may lie in the version: after the store of the cluster was set back it is one that
+ * will not come for long. What cannot be read or kept is lost, and a list is due as well. Bookmarks move the
+ * version on while nothing changes. A watch that is silent beyond its own time is cut and begun anew, so
+ * half-open connections heal.
  *
  * Loop thread only.
  */
@@ -42,6 +45,8 @@ struct watch {
 	struct buf url, line;
 	const char *headers[4];
 	int told; /* HTTP status of an ERROR event, 0 = none */
+	int refused; /* HTTP status of the last list or watch that was refused, 0 = there was no answer */
+	unsigned troubles; /* in a row, of watches from this version */
 	bool lost; /* a list is due, whatever the version */
 	int64_t begun; /* when the stream was, monotonic ns */
 	char why[API_WHY];
