@@ -239,13 +239,19 @@ static void test_refusing(int listener)
 	bench_free(b);
 }
 
-/* One of two is down when the test begins, and comes up later; then the other one goes down. */
-static void test_left_out(void)
+/* One of two is down when the test begins, and comes up later; then the other one goes down. fixed: the plan
+ * gives both. */
+static void test_left_out(bool fixed)
 {
 	int first = listen_at("127.0.0.1", 0), second;
-	struct bench *b = bench_new("", "127.0.0.2 127.0.0.1");
+	char more[96] = "";
+	struct bench *b;
 	unsigned lines;
 
+	if (fixed)
+		snprintf(more, sizeof more, "\"resolve\": [\"shop.example:%u:127.0.0.2,127.0.0.1\"]",
+		         names.port);
+	b = bench_new(more, "127.0.0.2 127.0.0.1");
 	pass(b, 0);
 	has(b, "127.0.0.1", "the one that refuses is left out");
 	ok(strstr(b->host.line, "127.0.0.2") && strstr(b->host.line, "left out"), "and named: %s",
@@ -315,6 +321,7 @@ static void test_slow(void)
 
 static void test_never(void)
 {
+	char more[96];
 	struct bench *b = bench_new("\"dns_ttl_sec\": 0", "127.0.0.1");
 
 	pass(b, 0);
@@ -325,6 +332,12 @@ static void test_never(void)
 	pass(b, 0);
 	pass(b, TTL);
 	is_int(names.asked, 2, "resolve is about other ports");
+	bench_free(b);
+	snprintf(more, sizeof more, "\"resolve\": [\"shop.example:%u:127.0.0.1\"]", names.port);
+	b = bench_new(more, "127.0.0.1");
+	pass(b, 0);
+	pass(b, TTL);
+	is_int(names.asked, 1, "given addresses that all accept are for good");
 	bench_free(b);
 }
 
@@ -374,7 +387,8 @@ int main(void)
 	test_policy();
 	test_failures();
 	test_refusing(listener);
-	test_left_out();
+	test_left_out(false);
+	test_left_out(true);
 	test_order();
 	test_too_many();
 	return tap_done();

@@ -30,7 +30,9 @@ static void finder_again(struct sq_timer *t)
 
 static void finder_wait(struct finder *f)
 {
-	if (f->stopped || f->plan->wire.dns_ttl == 0 || route_fixed(f->plan))
+	bool settled = route_fixed(f->plan) && f->addresses.count >= f->seen.count;
+
+	if (f->stopped || f->plan->wire.dns_ttl == 0 || settled)
 		return;
 	f->timer.fire = finder_again;
 	f->host->timer_start(f->host->ctx, &f->timer, f->plan->wire.dns_ttl);

@@ -4,8 +4,8 @@
  *     look up (on a thread; the TLS context is made there too) -> policy -> reach -> found
  *     every dns_ttl: look up -> policy -> other addresses than before? -> reach -> moved
  *
- * getaddrinfo() tells no time to live, so the plan says how often the name is looked up again. What a
- * later look-up comes to:
+ * getaddrinfo() tells no time to live, so the plan says how often the name is looked up again; addresses that
+ * the plan gives, only while some of them are left out. What a later look-up comes to:
  *     the same addresses      those that were left out are tried again, and are loaded with the others once
  *                             they accept; the others are not tried: when they refuse, that is measured
  *     others                  those that accept take the place of the old ones; when none does, the old
