@@ -276,6 +276,8 @@ static void test_moved(void)
 	dispatch_moved(&d);
 	send_one(&b, &d, 3);
 	is_int(b.books->ledger.unsent[UNSENT_DNS], 1, "no address left: unsent{dns}");
+	ok(b.books->errors[SAMPLE_UNSENT][0].connect == -1 && b.books->errors[SAMPLE_UNSENT][0].tls == -1,
+	   "no phase of a connection was measured");
 	b.addresses.count = 1;
 	dispatch_moved(&d);
 	send_one(&b, &d, 4);
