@@ -254,7 +254,12 @@ static int set_up(struct tls_context *c, const struct tls_options *o, struct sq_
 	SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION);
 	SSL_CTX_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_options(c->ssl, SSL_OP_NO_RENEGOTIATION);
-	SSL_CTX_set_verify(c->ssl, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, verified);
+	/* OpenSSL asks even if it does not act on the answer, and what is wrong then is no reason of a
+	 * failure. */
+	if (o->insecure)
+		SSL_CTX_set_verify(c->ssl, SSL_VERIFY_NONE, NULL);
+	else
+		SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, verified);
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
 	if (o->resume) {
 		SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
@@ -319,12 +324,21 @@ static bool is_numeric(const char *host)
 	return inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1;
 }
 
+/* The dot that may end a name is for name servers: certificates have none, nor does SNI (RFC 6066, 3). */
 static bool expect_host(SSL *ssl, const char *host)
 {
+	char name[TLSEXT_MAXLEN_host_name + 1];
+	size_t len = strlen(host);
+
 	if (is_numeric(host))
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+	len -= len > 1 && host[len - 1] == '.';
+	if (len >= sizeof name)
+		return false;
+	memcpy(name, host, len);
+	name[len] = '\0';
 	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+	return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
 int tls_stream_new(struct tls_context *c, const char *host, struct tls_stream **ret)

@@ -52,6 +52,8 @@ static int put_headers(struct json_object *plan, struct json_object *more)
 		return 0;
 	if (!json_object_is_type(headers, json_type_object)) {
 		r = json_put(plan, "headers", json_object_new_object());
+		if (r < 0)
+			return r;
 		headers = member_get(plan, "headers");
 	}
 	json_object_object_foreachC(more, it)

@@ -7,7 +7,10 @@
 #
 # With docker, podman or buildah, whichever works here; ENGINE names one. SOURCE_DATE_EPOCH (seconds of Unix time)
 # is the time of all files, by default that of the last commit: the same tree, base image and packages make the same
-# images. For other architectures hand "--platform linux/arm64" to the builder.
+# layers and configuration.
+#
+# Another architecture than this machine's: build.sh -t TAG -- --platform linux/arm64 (one at a time; the kernel has to
+# run its programs: package qemu-user-static). Only amd64 was tried.
 set -eu
 cd "$(dirname "$0")/../.."
 

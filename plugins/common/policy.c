@@ -186,8 +186,7 @@ static const char *bare(const struct address *a, char out[sizeof a->text])
 	return out;
 }
 
-static int refuse_target(const struct url *url, const struct address *a, const struct policy_place *place,
-                         struct sq_err *err)
+static int refuse_target(const struct url *url, const struct address *a, const char *role, struct sq_err *err)
 {
 	char ip[sizeof a->text], target[320];
 
@@ -197,26 +196,26 @@ static int refuse_target(const struct url *url, const struct address *a, const s
 		               target, bare(a, ip), address_refused((const struct sockaddr *)&a->sa));
 	return sq_fail(err, -EPERM,
 	               "target %s is not allowed by this %s (%s%s). Add it to `allowed_targets` in %s.conf "
-	               "(Helm value %s)",
-	               target, place->role, a ? "resolved to " : "its name cannot be resolved here",
-	               a ? bare(a, ip) : "", place->role, place->helm);
+	               "(Helm value allowedTargets)",
+	               target, role, a ? "resolved to " : "its name cannot be resolved here",
+	               a ? bare(a, ip) : "", role);
 }
 
-int policy_filter(const struct policy *p, const struct url *url, struct addresses *found,
-                  const struct policy_place *place, struct sq_err *err)
+int policy_filter(const struct policy *p, const struct url *url, struct addresses *found, const char *role,
+                  struct sq_err *err)
 {
 	enum kind name = match_name(p, url);
 	struct address first;
 	uint32_t n = 0;
 
 	if (found->count == 0)
-		return name == HOST || name == ORIGIN ? 0 : refuse_target(url, NULL, place, err);
+		return name == HOST || name == ORIGIN ? 0 : refuse_target(url, NULL, role, err);
 	first = found->list[0];
 	for (uint32_t i = 0; i < found->count; i++)
 		if (may_load(p, name, &found->list[i]))
 			found->list[n++] = found->list[i];
 	found->count = n;
-	return n > 0 ? 0 : refuse_target(url, &first, place, err);
+	return n > 0 ? 0 : refuse_target(url, &first, role, err);
 }
 
 bool policy_unix(const struct policy *p, const char *path)

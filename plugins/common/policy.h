@@ -32,19 +32,14 @@ struct policy;
 int policy_new(const char *const *allowed, const char *target_url, struct policy **out, struct sq_err *err);
 void policy_free(struct policy *p);
 
-/* Who refuses, and where that is changed. */
-struct policy_place {
-	const char *role; /* "gateway": its .conf is gateway.conf */
-	const char *helm; /* "gatewayApi.allowedTargets" */
-};
-
 /*
  * Leaves in found (what address_resolve gave, whatever it returned) what may be loaded. No address:
  * the name could not be resolved; a trusted one passes, as the workers will say what is wrong with it.
+ * role is who refuses ("gateway"): the list is in its .conf (gateway.conf).
  * 0, or -EPERM with the refusal in err: it names the target, its address, and the cure.
  */
-int policy_filter(const struct policy *p, const struct url *url, struct addresses *found,
-                  const struct policy_place *place, struct sq_err *err);
+int policy_filter(const struct policy *p, const struct url *url, struct addresses *found, const char *role,
+                  struct sq_err *err);
 bool policy_unix(const struct policy *p, const char *path); /* whether this socket is listed */
 
 #endif

@@ -249,7 +249,7 @@ int route_resolve(const struct plan *p, struct addresses *out, struct sq_err *er
 /* --- the policy ------------------------------------------------------------------------------ */
 
 static int filter_fixed(const struct route *r, const struct policy *policy, struct addresses *found,
-                        const struct policy_place *place, struct sq_err *err)
+                        const char *role, struct sq_err *err)
 {
 	struct addresses one;
 	struct sq_err why;
@@ -263,7 +263,7 @@ static int filter_fixed(const struct route *r, const struct policy *policy, stru
 		host[strcspn(host, found->list[i].text[0] == '[' ? "]" : ":")] = '\0';
 		route_set(&at, r->url.tls, host, r->url.port);
 		one = (struct addresses){.count = 1, .list = {found->list[i]}};
-		if (policy_filter(policy, &at.url, &one, place, &why) == 0)
+		if (policy_filter(policy, &at.url, &one, role, &why) == 0)
 			found->list[kept++] = one.list[0];
 		else if (kept == 0 && err)
 			*err = why;
@@ -272,8 +272,8 @@ static int filter_fixed(const struct route *r, const struct policy *policy, stru
 	return kept > 0 ? 0 : -EPERM;
 }
 
-int route_filter(const struct plan *p, const struct policy *policy, struct addresses *found,
-                 const struct policy_place *place, struct sq_err *err)
+int route_filter(const struct plan *p, const struct policy *policy, struct addresses *found, const char *role,
+                 struct sq_err *err)
 {
 	struct route r;
 
@@ -282,11 +282,11 @@ int route_filter(const struct plan *p, const struct policy *policy, struct addre
 			return 0;
 		return sq_fail(err, -EPERM,
 		               "target unix:%s is not allowed by this %s. Add it to `allowed_targets` in "
-		               "%s.conf (Helm value %s)",
-		               p->wire.unix_socket, place->role, place->role, place->helm);
+		               "%s.conf (Helm value allowedTargets)",
+		               p->wire.unix_socket, role, role);
 	}
 	route_find(p, &r);
 	if (r.addresses && found->count > 0)
-		return filter_fixed(&r, policy, found, place, err);
-	return policy_filter(policy, &r.url, found, place, err);
+		return filter_fixed(&r, policy, found, role, err);
+	return policy_filter(policy, &r.url, found, role, err);
 }

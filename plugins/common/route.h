@@ -39,7 +39,7 @@ char *route_text(const struct plan *p, char out[ROUTE_TEXT]);
 int route_resolve(const struct plan *p, struct addresses *out, struct sq_err *err);
 
 /* As policy_filter(), of what route_resolve() found. */
-int route_filter(const struct plan *p, const struct policy *policy, struct addresses *found,
-                 const struct policy_place *place, struct sq_err *err);
+int route_filter(const struct plan *p, const struct policy *policy, struct addresses *found, const char *role,
+                 struct sq_err *err);
 
 #endif

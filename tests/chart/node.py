@@ -1,5 +1,5 @@
 """node.py - what a real installation finds around it, for the test cluster: a registry, a load balancer's address,
-a Redis with TLS.
+a Redis with TLS, a Service Bus.
 """
 import http.client
 import json
@@ -15,10 +15,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "kubernetes"))
 os.environ.pop("SQUALL_K8S_NAMESPACE", None)  # the chart's is the specification's
 from cluster import HOME, Cluster, environment, take_turns  # noqa: E402
-from servicebus import certificate  # noqa: E402
+import npm  # noqa: E402
+from servicebus import HERE as SERVICE_BUS, KEY, KEY_NAME, certificate  # noqa: E402
 from squall import wait_until  # noqa: E402
 
 REGISTRY = "localhost:5000"  # containerd speaks plain HTTP to localhost
+ADDRESS = "10.99.0.2"  # of the node
 BALANCER = "10.99.0.80"
 PARTS = ("gateway-api", "orchestrator", "target-api", "worker")
 IMAGES = os.path.join(HOME, "img", "squall-images.tar")
@@ -118,7 +120,7 @@ class Surroundings:
     def start(self, name, *command):
         log = open(self.path(name + ".log"), "wb")
         self.processes.append(subprocess.Popen(self.cluster.inside(*command), env=self.cluster.env,
-                                               stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                               stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
                                                start_new_session=True))
 
     # --- the registry that an installation pulls from ---
@@ -135,6 +137,27 @@ class Surroundings:
     def push(self, image, name):
         self.cluster.run("skopeo", "copy", "--quiet", "--insecure-policy", "--dest-tls-verify=false",
                          "docker-archive:%s:%s" % (IMAGES, image), "docker://%s/%s" % (REGISTRY, name))
+
+    # --- a Service Bus, as an emulator, since its address has no name that a certificate could have ---
+
+    service_bus = "Endpoint=sb://%s:5672;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true;" % (
+        ADDRESS, KEY_NAME, KEY)
+
+    def start_service_bus(self):
+        options = {"host": ADDRESS, "port": 5672, "keys": {KEY_NAME: KEY}}
+        self.start("servicebus", "env", "NODE_PATH=" + npm.modules("servicebus"), "node",
+                   os.path.join(SERVICE_BUS, "broker.js"), json.dumps(options))
+        return wait_until(lambda: self.said("servicebus"), lambda: self.said("servicebus"), every=0.2)
+
+    def said(self, name):
+        with open(self.path(name + ".log"), encoding="utf-8") as f:
+            return f.read()
+
+    def queue(self, name):
+        """What the Service Bus says of a queue."""
+        port = json.loads(self.said("servicebus"))["control_port"]
+        return json.loads(self.cluster.run("curl", "-sf", "-d", json.dumps({"name": name}),
+                                           "http://127.0.0.1:%d/state" % port).stdout)
 
     # --- Redis with TLS ---
 

@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from chart import CHART, ROLES, Rendered, faults, helm, missing, read, template, values  # noqa: E402
 from restricted import violations  # noqa: E402
+from command_lines import blocks, faults as faults_of, whole  # noqa: E402
 from squall import SOURCE, Tap, squalld, PLUGINS  # noqa: E402
 
 tap = Tap()
@@ -233,6 +235,19 @@ dev = Rendered("-f", values("dev"))
 tap.ok(dev.get("Deployment", "dev-redis") and dev.get("Service", "dev-redis"), "a Redis to try things")
 tap.contains(dev.conf("gateway-api"), 'host = "dev-redis";', "which is used")
 
+# --- numbers, as they stand in a file of values --------------------------------------------------------
+
+numbers = Rendered("-f", values("spec"), "-f", write("numbers.yaml", "worker: {env: {BIG: 12345678, SOME: 1000000, PART: 0.25, "
+                                                     "FLAG: true, TEXT: '1e6'}}\nlimits: {maxRate: 0, maxWorkers: 0, maxDuration: '0'}\n"))
+tap.contains(numbers.conf("orchestrator"), 'env = ( "BIG=12345678", "FLAG=true", "PART=0.25", "SOME=1000000", "TEXT=1e6" );',
+             "variables of workers say what was written")
+for name in ("gateway-api", "orchestrator"):
+    for option in ("max_rate = 0;", "max_workers = 0;", 'max_duration = "0";'):
+        tap.contains(numbers.conf(name), option, "%s: a limit of 0 is no limit" % name)
+        tap.ok(option.split()[0] not in spec.conf(name), "%s: none given: squall's own (%s)" % (name, option.split()[0]))
+tap.contains(Rendered("-f", values("spec"), "--set", "serviceBus.connectionString=my-servicebus-ns.servicebus.windows.net")
+             .conf("gateway-api"), 'plugin = "servicebus"', "the name of a namespace alone, for an identity")
+
 # --- what is refused ---------------------------------------------------------------------------------
 
 REFUSED = [
@@ -249,6 +264,7 @@ REFUSED = [
     ("a pull policy that is none", ["--set", "images.pullPolicy=Sometimes"], "pullPolicy"),
     ("a tag with a digest", ["--set", "images.tag=a@sha256:b"], "images.tag"),
     ("a connection string that is none", ["--set", "serviceBus.connectionString=sb://x"], "connectionString"),
+    ("nor is a word with dots and more", ["--set", "serviceBus.connectionString=a.b c.d"], "connectionString"),
     ("a namespace that is none", ["--set", "namespace=Load_Testing"], "namespace"),
     ("a key in place of its hash", ["--set", "gatewayApi.apiKeys={secret}"], "apiKeys"),
     ("a source range that is none", ["--set", "gatewayApi.service.loadBalancerSourceRanges={here}"], "SourceRanges"),
@@ -307,6 +323,10 @@ def notes(*args):
 
 
 said = notes("-f", values("spec"))
+for name in CI:
+    for cluster in (OLD, NEW):
+        wrong, count = faults_of(notes("-f", values(name), *cluster))
+        tap.ok(not wrong and count > 3, "NOTES with %s: their commands can be pasted as they stand" % name, *wrong)
 for line in ("kubectl get svc gateway-api -n load-testing -o jsonpath='{.status.loadBalancer.ingress[0].ip}'",
              "kubectl get pods -n load-testing -l app=load-worker", "kubectl logs -n load-testing <pod-name>",
              "kubectl logs -n load-testing -l app=orchestrator -f",
@@ -317,6 +337,47 @@ tap.contains(said, "WARNING: the gateway asks for no API key", "NOTES warn of an
 tap.ok("WARNING" not in notes("-f", values("full"), *NEW), "and of nothing where there is nothing")
 tap.contains(notes("-f", values("full"), *OLD), "knows no ServiceMonitor", "NOTES: no ServiceMonitor here")
 tap.contains(notes("-f", values("dev")), "devRedis keeps nothing", "NOTES: a Redis that keeps nothing")
+
+# Steps of the documents install what they say, with the specification's values.
+steps = []
+for path in ("README.md", "MIGRATING.md", os.path.join("deploy", "charts", "load-tester", "README.md")):
+    with open(os.path.join(SOURCE, path), encoding="utf-8") as f:
+        lines = [line for n, block in blocks(f.read()) for _, line in whole(n, block)]
+    steps += [(path, line) for line in lines if line.startswith("helm install") and "./deploy/charts/load-tester" in line]
+tap.ok(len(steps) >= 4, "they have some")
+for path, line in steps:
+    filled = line.replace("\\\n", "").replace("my-values.yaml", values("spec")).replace("THE_ADDRESS", "203.0.113.7")
+    args = shlex.split(filled, comments=True)
+    rendered = Rendered(*args[4:])
+    tap.equal(rendered.faults, [], "%s: %s" % (path, " ".join(args[:4])))
+    if "squall" in args[2]:
+        places = {o["metadata"].get("namespace") for o in rendered.objects if o["kind"] != "Namespace"}
+        tap.equal(places, {"load-testing-squall"}, "beside the other one: all of it in a namespace of its own")
+        for part in ("gateway-api", "orchestrator", "target-api"):
+            tap.contains(rendered.conf(part), 'space = "trial"', "%s: a space of its own" % part)
+            tap.contains(rendered.conf(part), 'key = "total_hits_squall"', "%s: a counter of its own" % part)
+            if part != "target-api":
+                tap.contains(rendered.conf(part), 'queue = "load-test-requests-squall"', "%s: a queue of its own" % part)
+            accepted("beside the other one: %s" % part, rendered.conf(part))
+        tap.contains(rendered.conf("orchestrator"), 'namespace = "load-testing-squall"', "and its workers are there, too")
+    if "THE_ADDRESS" in line:
+        tap.equal(rendered.get("Service", "gateway-api")["spec"]["loadBalancerIP"], "203.0.113.7", "the address is kept")
+
+# What messages of the programs call a Helm value is one.
+named = set()
+for folder, _, files in (*os.walk(os.path.join(SOURCE, "core")), *os.walk(os.path.join(SOURCE, "plugins"))):
+    for name in files:
+        if name.endswith(".c"):
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                named.update(re.findall(r"Helm value ([\w.%]*\w|%s)", f.read()))
+with open(os.path.join(CHART, "values.yaml"), encoding="utf-8") as f:
+    known = read(f.read())[0]
+tap.contains(sorted(named), "allowedTargets", "the refusal of a target names its Helm value")
+for name in sorted(named):
+    at = known
+    for part in name.split("."):
+        at = at.get(part) if isinstance(at, dict) else None
+    tap.ok(at is not None, "%s, which a message names, is a value of the chart" % name)
 
 with open(os.path.join(SOURCE, "configure.ac"), encoding="utf-8") as f:
     version = re.search(r"AC_INIT\(\[squall\], \[([^]]+)\]", f.read()).group(1)

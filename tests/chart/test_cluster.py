@@ -16,6 +16,7 @@ from chart import CHART, helm, missing  # noqa: E402
 from node import BALANCER, REGISTRY, HERE, Plain, Surroundings  # noqa: E402
 from cluster import NAMESPACE, required_or_skip  # noqa: E402
 from restricted import violations  # noqa: E402
+from servicebus import KEY  # noqa: E402
 from squall import Tap, wait_until  # noqa: E402
 
 PASSWORD = "c2VjcmV0LW9mLXRoZS10ZXN0cw=="
@@ -96,9 +97,9 @@ def whole(name, result, sent):
         tap.note(json.dumps(result)[:6000])
 
 
-def my_values(around):
-    """The specification's values file, written by its own lines; without a Service Bus."""
-    return shell("""ACR_REGISTRY=%s REDIS_HOST=%s REDIS_PASSWORD=%s SERVICE_BUS_CONN=
+def my_values(around, service_bus=""):
+    """The specification's values file, written by its own lines."""
+    return shell("""ACR_REGISTRY=%s REDIS_HOST=%s REDIS_PASSWORD=%s SERVICE_BUS_CONN='%s'
 cat > %s << EOF
 images:
   registry: $ACR_REGISTRY
@@ -113,7 +114,7 @@ redis:
 serviceBus:
   connectionString: "$SERVICE_BUS_CONN"
   queueName: load-test-requests
-EOF""" % (REGISTRY, around.redis_host, PASSWORD, around.path("my-values.yaml")))
+EOF""" % (REGISTRY, around.redis_host, PASSWORD, service_bus, around.path("my-values.yaml")))
 
 
 def with_values(around):
@@ -222,6 +223,22 @@ def as_jobs(around):
     whole("a test as a Job", Test({"hits_per_sec": 50, "duration_sec": 5, "workers": 2}).reach(), 250)
 
 
+def on_service_bus(around):
+    """With a connection string the queue is there, and Redis keeps the records."""
+    around.start_service_bus()
+    my_values(around, around.service_bus)
+    succeeds("helm upgrade to a Service Bus", helm_here("upgrade", "load-tester", *with_values(around)))
+    rolled_out()
+    for app, role in (("gateway-api", "gateway"), ("orchestrator", "orchestrator")):
+        tap.contains(cluster.get("configmap", app)["data"][role + ".conf"], '"servicebus"', "%s: the transport is servicebus" % app)
+    whole("a test by way of the Service Bus", Test({"hits_per_sec": 50, "duration_sec": 5, "workers": 2}).reach(), 250)
+    queue = around.queue("load-test-requests")
+    tap.equal(([queue[k] for k in ("waiting", "locked", "dead")], queue["counts"]["completed"]), ([[], [], []], 1),
+              "its message is settled")
+    secrets = shell("kubectl logs -n load-testing -l 'app in (gateway-api, orchestrator)' --tail=-1").stdout
+    tap.ok(KEY not in secrets, "no log tells its key")
+
+
 def of_tests():
     """(kind, name) of what belongs to tests."""
     kinds = "deployments,replicasets,jobs,pods,secrets,networkpolicies"
@@ -286,6 +303,7 @@ try:
         upgrade_and_rollback(around_it)
         helm_test()
         as_jobs(around_it)
+        on_service_bus(around_it)
         uninstall()
         elsewhere(around_it)
 except Exception:  # what it was comes before the clean-up, which takes a while

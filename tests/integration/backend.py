@@ -43,9 +43,10 @@ class Backend:
         return text
 
     def conf(self, state):
-        """The lines of a system.State. A message that is not settled comes again after state.lock."""
-        return self.of('transport = { plugin = "local"; lock = "%s"; }; store = { plugin = "local"; };' % state.lock,
-                       state.dir)
+        """The lines of a system.State. A message that is not settled comes again after state.lock, state.deliveries
+        times in all."""
+        return self.of('transport = { plugin = "local"; lock = "%s"; max_deliveries = %d; }; '
+                       'store = { plugin = "local"; };' % (state.lock, state.deliveries), state.dir)
 
     def waiting(self, state, test_id=None):
         """Messages of a system.State (of this test) that are not settled."""

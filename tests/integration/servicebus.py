@@ -46,11 +46,11 @@ def certificate(into, name="localhost"):
 
 
 class Broker:
-    """One broker on loopback, gone when the block ends."""
+    """One broker, gone when the block ends; on loopback, or another address (host) of this machine."""
 
-    def __init__(self, tls=False, **options):
+    def __init__(self, tls=False, host=None, **options):
         self.dir = tempfile.mkdtemp(prefix="squall-broker-")
-        options = {"keys": {KEY_NAME: KEY}, **options}
+        options = {"keys": {KEY_NAME: KEY}, **({"host": host} if host else {}), **options}
         self.ca = None
         if tls:
             self.ca, options["cert"], options["key"] = certificate(self.dir)
@@ -103,8 +103,8 @@ class Broker:
 
     def connection(self, tls=False, key=KEY, more=""):
         """A connection string. Without TLS it is that of an emulator, which is the only way to say so."""
-        return "Endpoint=sb://localhost:%d;SharedAccessKeyName=%s;SharedAccessKey=%s;%s%s" % (
-            self.tls_port if tls else self.port, KEY_NAME, key, "" if tls else "UseDevelopmentEmulator=true;", more)
+        return "Endpoint=sb://%s:%d;SharedAccessKeyName=%s;SharedAccessKey=%s;%s%s" % (
+            self.options.get("host", "localhost"), self.tls_port if tls else self.port, KEY_NAME, key, "" if tls else "UseDevelopmentEmulator=true;", more)
 
     def secret(self, *args, **more):
         """The same in a file."""

@@ -50,7 +50,7 @@ class State:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="squall-state-")
         self.target = free_port()
-        self.lock = "30s"
+        self.lock, self.deliveries = "30s", 8
 
     def __enter__(self):
         return self

@@ -132,7 +132,7 @@ with FakeGateway() as g:
     tap.equal((r.returncode, r.stderr), (2, "squall: hits_per_sec (-r): 0 is outside 0.000001 .. 10000000\n"
                                             "squall: odd: is unknown\n"), "each bad field in a line, with its option")
     r = submit(403, "target http://10.0.0.7/ is not allowed by this gateway (resolved to 10.0.0.7). Add it to "
-                    "`allowed_targets` in gateway.conf (Helm value gatewayApi.allowedTargets).", None)
+                    "`allowed_targets` in gateway.conf (Helm value allowedTargets).", None)
     tap.ok(r.returncode == 2 and r.stderr.startswith("squall: target http://10.0.0.7/ is not allowed"), "a target denied", r.stderr)
     tap.equal(submit(429, "too many tests run", None).returncode, 97, "too many tests: 97")
     tap.equal(submit(503, "the store is away", None).returncode, 97, "unavailable: 97")

@@ -62,6 +62,18 @@ with OddServer() as server:
     tap.equal((r.returncode, r.stdout), (2, ""), "one that cannot be read is a mistake of the command line")
     tap.contains(r.stderr, "thresholds (--threshold): \"p(99)<5ss\" the limit has a unit that does not fit", "and named")
 
+    # --- of windows: the wait for the last answers is not in one ---
+    with tempfile.TemporaryDirectory() as folder:
+        plan = os.path.join(folder, "plan.json")
+        with open(plan, "w", encoding="utf-8") as f:
+            json.dump({"hits_per_sec": 50, "duration_sec": 2, "drain_sec": 2.5,
+                       "requests": [{"name": "fine", "path": "/ok"}, {"name": "stuck", "path": "/never"}],
+                       "thresholds": {"http_reqs": [{"threshold": "rate>10", "window": "1s"}]}}, f)
+        r = squall("run", server.url("/"), "-f", plan, "--allow-invalid", "--json")
+        row = json.loads(r.stdout)["thresholds"][0]
+        tap.ok(row["decided"] and row["ok"] is not False and row["value"] > 10 and r.returncode == 0,
+               "a rate in every window, though nothing is sent while answers are awaited", row, r.stderr)
+
     # --- that ends the test ---
     with tempfile.TemporaryDirectory() as folder:
         plan = os.path.join(folder, "plan.json")

@@ -57,6 +57,8 @@ with tempfile.TemporaryDirectory() as folder:
             "shop.example:%d:127.0.0.1" % server.port)
         run("--connect-to", "https://shop.example/ok", "--cacert", ca, "--connect-to",
             "shop.example:443:localhost:%d" % server.port)
+        run("a name with a dot at its end", server.url("/ok", "localhost."), "--cacert", ca, "--resolve",
+            "localhost.:%d:127.0.0.1" % server.port)
         doc = run("a new connection for each", server.url("/ok", "localhost"), "-k", "--requests-per-connection", "1")
         tap.equal(doc["connections"]["opened"], 50, "and they are counted")
         r = squall("run", server.url("/ok", "localhost"), "-d", "1")
@@ -76,6 +78,10 @@ with tempfile.TemporaryDirectory() as folder:
         tap.equal(files_with(HOME.name, secret), [], "nor in what is kept of the run")
         r = squall("run", server.url("/ok", "localhost"), "--cacert", ca, "-d", "1")
         tap.ok(r.returncode == 97 and "certificate required" in " ".join(r.stdout.split()), "a server that wants one: 97, and why", r.stdout)
+        r = squall("run", server.url("/ok", "localhost"), "-k", "-d", "1")
+        words = " ".join(r.stdout.split())
+        tap.ok(r.returncode == 97 and "certificate required" in words and "--cert, --key" in words and "--cacert" not in words,
+               "the same with -k: not what is wrong with its own", r.stdout)
         r = squall("run", server.url("/ok", "localhost"), "--debug", "--cacert", ca, "--cert", cert, "--key", key)
         tap.equal(r.returncode, 0, "--debug --cert --key")
 

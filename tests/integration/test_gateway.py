@@ -299,7 +299,7 @@ def policy():
             answer = d.submit({"url": url})
             tap.equal(answer.status, 403, "%s is not" % url)
         tap.ok(re.match(r"target http://localhost:81/ is not allowed by this gateway \(resolved to (127.0.0.1|::1)\). "
-                        r"Add it to `allowed_targets` in gateway.conf \(Helm value gatewayApi.allowedTargets\)$",
+                        r"Add it to `allowed_targets` in gateway.conf \(Helm value allowedTargets\)$",
                         answer.json["detail"]), "the refusal names host, address and cure", answer.text)
         answer = d.submit({"url": "http://no.such.name.invalid/"})
         tap.ok(answer.status == 403 and "cannot be resolved here" in answer.json["detail"], "nor is an unknown name",

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""squall as pods of a real cluster, from its images: the specification's POST to the end, in each mode of workload."""
+"""squall as pods of a real cluster, from its images: the specification's POST to the end, in each mode of workload, and
+the old system's manifests."""
 import json
 import os
 import subprocess
@@ -8,8 +9,10 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "kubernetes")]
+from beside import NODE  # noqa: E402
 from cluster import NAMESPACE, required_or_skip  # noqa: E402
 from pods import Pods, in_pod, inside, left, scheduler_conf, wait_until  # noqa: E402
+from servicebus import Broker, missing as no_broker  # noqa: E402
 from squall import Tap  # noqa: E402
 
 tap = Tap()
@@ -117,6 +120,25 @@ def stops_in_order(cluster, pods, part):
     tap.ok(last and "host stopped" in last[0], "%s: SIGTERM ends it in order, the log says so" % part, *last)
 
 
+def old_manifests(cluster):
+    """The Python system's variables: the queue at gateway and orchestrator, Redis at the target alone."""
+    plan = {"hits_per_sec": 50, "duration_sec": 5, "workers": 2}
+    with Broker(host=NODE) as broker:
+        queue = ["REDIS_HOST-", "SERVICE_BUS_QUEUE_NAME=load-test-requests", "SERVICE_BUS_CONNECTION_STRING=" + broker.connection()]
+        with Pods(cluster, {"gateway-api": queue, "orchestrator": queue + ["TARGET_URL=http://target-api:8000/hit"]}) as pods:
+            test_id = pods.submit(**plan)
+            line = wait_until(lambda: told(cluster, "test=%s result: " % test_id), lambda: pods.log("orchestrator"))
+            tap.ok("sent=250 ok=250" in line, "old manifests: a test runs to its end: %s" % line)
+            tap.equal(hits(pods), 250, "old manifests: the target counted them")
+            status, answer = pods.request("GET", "/tests/" + test_id)
+            tap.ok(status == 404 and "REDIS_HOST" in answer["detail"],
+                   "old manifests: the gateway says what it would need to know more", status, answer)
+            tap.ok(wait_until(lambda: not left(cluster), "the end of its objects"), "old manifests: no object is left")
+            state = broker.state("load-test-requests")
+            tap.equal([state[k] for k in ("waiting", "locked", "dead")], [[], [], []], "old manifests: the message is settled")
+
+
+no_broker()  # what it needs comes from a network that the node has not
 cluster = inside()
 if cluster.missing:
     required_or_skip(tap, "squall in Kubernetes", cluster.missing)
@@ -132,4 +154,8 @@ with Pods(cluster) as pods:
         orchestrator_deleted(cluster, pods, state)
     for part in ("orchestrator", "gateway-api", "target-api"):
         stops_in_order(cluster, pods, part)
+if no_broker():
+    tap.skip("old manifests", no_broker())
+else:
+    old_manifests(cluster)
 tap.done()

@@ -297,6 +297,103 @@ def test_crash_draining(tap):
             whole(tap, test, "ended by another")
 
 
+def test_worn_out(tap):
+    """A message that ends whoever takes it: the last delivery of all is there to write down why it is given up."""
+    if not HAS_FAILPOINTS:
+        tap.skip("a message that kills", "built without --enable-failpoints: nothing holds it there")
+        return
+    with State() as state:
+        state.lock, state.deliveries = "5s", 2
+        test_id, ttl = None, "8s"  # long enough for nobody to publish it anew
+        for n in (1, 2):
+            with System(state, BACKEND, failpoint="before:write.provisioning=kill", ttl=ttl) as d:
+                test_id = test_id or d.submit(hits_per_sec=10, duration_sec=1)
+                tap.equal(d.wait(), -signal.SIGKILL, "killed by its message, %d of 2" % n)
+        with System(state, BACKEND, ttl=ttl) as d:
+            test = d.end(test_id)
+            tap.equal((test["state"], test["reason"]), ("failed", "delivery_limit"), "the third does not try")
+            tap.contains(str(test["detail"]), "logs", "it says where to look")
+            tap.equal(test["history"][-1]["reason"], "delivery_limit", "the history has it")
+            wait_until(lambda: BACKEND.waiting(state, test_id) == 0, "its message to be gone")
+            tap.ok(d.lines("is dead (delivery_limit)"), "its message is dead")
+            tap.equal(d.end(d.submit(hits_per_sec=10, duration_sec=1))["state"], "completed", "others run")
+            for form in "json", "txt", "csv", "hgrm":
+                status = d.get("/tests/%s/report.%s" % (test_id, form), role="gateway").status
+                tap.ok(status in (200, 404, 409), "a test without a result has its report.%s, or says that there is none" % form,
+                       status)
+
+
+def change(state, statement, *values):
+    """One row of the local store."""
+    with sqlite3.connect("file:%s/store.db" % state.dir, uri=True, timeout=30) as db:
+        assert db.execute(statement, values).rowcount == 1
+
+
+PLAN_OF = "WHERE name = 'secret.plan' AND record = (SELECT num FROM records WHERE id = ?)"
+
+
+def test_unreadable(tap):
+    """A plan that this orchestrator cannot read, as one of a newer gateway: it does not come back for ever."""
+    if BACKEND is not LOCAL:
+        return
+    newer = b'{"hits_per_sec":1,"duration_sec":1,"from_the_future":1}'
+    for broken, says in (newer, "from_the_future"), (b"{", "JSON"), (None, "store"):
+        with State() as state, system(state, most=1) as d:
+            first = d.submit(hits_per_sec=20, duration_sec=60, workers=1)
+            d.wait_state(first, "running")
+            second = d.submit(hits_per_sec=20, duration_sec=1, workers=1)
+            if broken is None:
+                change(state, "DELETE FROM parts " + PLAN_OF, second)
+            else:
+                change(state, "UPDATE parts SET data = ? " + PLAN_OF, broken, second)
+            d.cancel(first)
+            test = d.end(second)
+            tap.equal((test["state"], test["reason"]), ("failed", "plan_unreadable"), "a plan that says %s" % broken)
+            tap.contains(test["detail"], says, "it says what is wrong")
+            tap.ok(d.lines("is dead (plan_unreadable)"), "and its message is dead")
+    with State() as state:
+        with system(state) as d:
+            test_id = d.submit(hits_per_sec=20, duration_sec=60, workers=1)
+            d.wait_state(test_id, "running")
+            d.send_signal(signal.SIGKILL)
+            d.wait()
+        change(state, "UPDATE parts SET data = ? " + PLAN_OF, newer, test_id)
+        with system(state) as d:
+            wait_until(lambda: len(d.lines("from_the_future")) > 1, lambda: "two tries\n" + d.log)
+            tap.equal(d.show(test_id)["state"], "running", "a test that runs is left to an orchestrator that can read it")
+            tap.equal(d.end(d.submit(hits_per_sec=20, duration_sec=1, workers=1))["state"], "completed", "others run")
+
+
+def test_unreadable_record(tap):
+    """A record of a newer squall: its message is put aside, and hinders nothing."""
+    if BACKEND is not LOCAL:
+        return
+    with State() as state, system(state, most=1) as d:
+        first = d.submit(hits_per_sec=20, duration_sec=60, workers=1)
+        d.wait_state(first, "running")
+        second = d.submit(hits_per_sec=20, duration_sec=1, workers=1)
+        change(state, "UPDATE records SET body = ? WHERE id = ?", b'{"format":99}', second)
+        d.cancel(first)
+        wait_until(lambda: d.lines("is dead (record_unreadable)"), lambda: "its message to be dead\n" + d.log)
+        tap.ok(d.lines("its record cannot be read"), "the log says why")
+        tap.equal(d.end(d.submit(hits_per_sec=20, duration_sec=1, workers=1))["state"], "completed", "others run")
+        tap.equal(len(d.lines("cannot be taken now")), 0, "it is not tried again and again")
+
+
+def test_record_gone(tap):
+    """A store that forgets a test which runs: nobody can end it but who runs it."""
+    if BACKEND is not LOCAL:
+        return
+    with State() as state, system(state) as d:
+        test_id = d.submit(hits_per_sec=20, duration_sec=60, workers=2)
+        d.wait_state(test_id, "running")
+        change(state, "DELETE FROM records WHERE id = ?", test_id)
+        wait_until(lambda: d.lines("its record is gone from the store"), lambda: "the word of it\n" + d.log)
+        wait_until(lambda: not d.workers(), lambda: "the end of its workers\n" + d.log, 5)
+        tap.ok(True, "a record that is gone: the log says so, and its workers are ended")
+        tap.equal(d.end(d.submit(hits_per_sec=20, duration_sec=1, workers=1))["state"], "completed", "others run")
+
+
 def test_last_words(tap):
     """The last report of a worker that was killed is stored, if not at the first attempt."""
     if not HAS_FAILPOINTS:
@@ -412,6 +509,10 @@ def suite(tap, backend):
     test_crash(tap)
     test_crash_before(tap)
     test_crash_draining(tap)
+    test_worn_out(tap)
+    test_unreadable(tap)
+    test_unreadable_record(tap)
+    test_record_gone(tap)
     test_last_words(tap)
     test_backlog(tap)
     test_echo(tap)

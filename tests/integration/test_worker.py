@@ -23,9 +23,13 @@ def conf(url, **options):
     return 'roles = ({ plugin = "worker"; %s});' % words
 
 
+def variable(plan):
+    return {"SQUALL_PLAN": json.dumps(plan)} if plan else None
+
+
 class Run:
-    def __init__(self, url, **options):
-        with Squalld(conf(url, **options), ready=False) as d:
+    def __init__(self, url, plan=None, **options):
+        with Squalld(conf(url, **options), env=variable(plan), ready=False) as d:
             self.code = d.wait()
             self.read(d)
 
@@ -38,13 +42,14 @@ class Run:
     def sent(self):
         return sum(self.ledger["sent"].values())
 
-    def balances(self):
-        """By our own addition, not by the word of the document."""
-        l = self.ledger
-        first = (self.sent + sum(l["unsent"].values()) + sum(l["dropped"].values()) + l["unconfirmed"])
+    def balances(self, l=None):
+        """By our own addition, not by the word of the document. l: that of a part."""
+        l = l or self.ledger
+        sent = sum(l["sent"].values())
+        first = (sent + sum(l["unsent"].values()) + sum(l["dropped"].values()) + l["unconfirmed"])
         second = (l["ok"] + sum(l["http_error"].values()) + l["check_failed"] + sum(l["error"].values())
                   + l["in_flight_at_end"])
-        return l["balanced"] is True and l["scheduled"] == first and self.sent == second
+        return l["balanced"] is True and l["scheduled"] == first and sent == second
 
 
 def check(name, run, scheduled, code, **classes):
@@ -257,11 +262,141 @@ def test_bad_options():
 
 
 def test_bad_plans():
-    for plan, words in (("{", "plan is not JSON"), ("[]", "plan must be a JSON object"),
-                        ('{"tls": {"ca": "/etc/ssl/ca.pem"}}', "tls: ca must be"), ('{"speed": 1}', "speed")):
+    for plan, words in (("{", "plan is not JSON"), ("[]", "plan must be a JSON object"), ("null", "plan must be a JSON object"),
+                        ('{"tls": {"ca": "/etc/ssl/ca.pem"}}', "tls: ca must be"), ('{"speed": 1}', "speed"),
+                        ('{"workers": 2}', "workers: 2 cannot be had"), ('{"stages": 1}', "stages: must be"),
+                        ('{"mode": "closed", "hits_per_sec": 5}', "hits_per_sec: has no meaning in the closed model")):
         with Squalld(conf("http://x/"), env={"SQUALL_PLAN": plan}, ready=False) as d:
             tap.equal(d.wait(), 1, "plan %s: exit status" % words)
             tap.contains(d.log, words, "plan %s: is named" % words)
+
+
+def test_probe():
+    with OddServer() as server, Squalld(conf("http://127.0.0.1:%d/" % free_port()), env=variable({"url": server.url("/ok")}), ready=False) as d:
+        d.wait()
+        done = squalld("-t", "--connect", "-c", d.conf, "-p", PLUGINS, env=variable({"url": server.url("/ok")}))
+        tap.ok(done.returncode == 0, "-t --connect: the target is that of the plan", done.stdout, done.stderr)
+
+
+# --- all that a plan can say, without an orchestrator ---
+
+class Echo(OddServer):
+    """Fails, and shows what it was sent, as error pages do."""
+
+    def answer(self, connection, head):
+        connection.sendall(b"HTTP/1.1 500 Oops\r\nContent-Length: %d\r\n\r\n%s" % (len(head), head.encode()))
+
+
+def test_requests():
+    plan = {"requests": [{"name": "good", "weight": 3, "path": "/ok"}, {"name": "lost", "weight": 1, "path": "/404"}]}
+    with OddServer() as server:
+        run = Run(server.url("/"), plan, hits_per_sec=40)
+        check("several requests", run, 40, 0, ok=30, _404=10)
+        tap.equal((server.count("/ok"), server.count("/404")), (30, 10), "several requests: the target counted as many")
+        parts = run.doc["requests"]
+        tap.equal({name: p["ledger"]["scheduled"] for name, p in parts.items()}, {"good": 30, "lost": 10}, "each has its results")
+        tap.ok(all(run.balances(p["ledger"]) for p in parts.values()), "which balance", parts)
+        tap.equal((parts["good"]["latency_ms"]["response"]["count"], run.doc["latency_ms"]["response"]["count"]), (30, 40),
+                  "times of each, and of all")
+        tap.equal({s["request"] for s in run.doc["samples"]["errors"]["http"]}, {"lost"}, "a sample says whose it is")
+        with Squalld(conf(server.url("/"), output="text", hits_per_sec=100, duration_sec=2), env=variable(plan), ready=False) as d:
+            d.wait()
+            lines = [line.split() for line in d.out.splitlines() if line.startswith("1/2 s")]
+            tap.ok(lines and int(lines[0][2]) >= 50, "lines of progress count all of them", d.out)
+            tap.contains(d.out, "200 scheduled = 200 sent", "and so does the text")
+    with Echo() as server:
+        run = Run(server.url("/"), {"requests": [{"name": "a", "headers": {"Authorization": "Bearer hush-hush"}}]}, hits_per_sec=5)
+    tap.ok("hush" not in json.dumps(run.doc) and "Authorization: ***" in run.doc["samples"]["errors"]["http"][0]["body"],
+           "what a target shows of a secret is not shown", run.doc["samples"]["errors"]["http"][:1])
+
+
+def test_warmup():
+    with OddServer() as server:
+        run = Run(server.url("/ok"), {"warmup_sec": 2}, hits_per_sec=10)
+        check("warm-up", run, 10, 0, ok=10)
+        tap.equal(server.count("/ok"), 30, "warm-up: the target got both")
+        warmup = run.doc["warmup"] or {"ledger": {"scheduled": 0}}
+        tap.equal((warmup["ledger"]["scheduled"], warmup["ledger"].get("ok")), (20, 20), "warm-up: has a ledger of its own")
+        tap.ok(run.doc["warmup"] and run.balances(warmup["ledger"]), "warm-up: which balances", warmup)
+        tap.ok(1000 <= run.doc["elapsed_ms"] < 2500, "warm-up: is no part of the load", run.doc["elapsed_ms"])
+        with Squalld(conf(server.url("/ok")), env=variable({"warmup_sec": 600}), ready=False) as d:
+            wait_until(lambda: server.count("/ok") >= 35, "requests")
+            code = d.stop()
+            run.read(d)
+    tap.equal((code, run.doc["state"]), (97, "cancelled"), "stopped in the warm-up")
+    warmup = run.doc["warmup"] or {"ledger": run.ledger}
+    tap.ok(run.balances() and run.balances(warmup["ledger"]), "both ledgers balance", run.ledger, warmup)
+    tap.equal((warmup["ledger"]["scheduled"], run.ledger["dropped"]["aborted"]), (30000, 50), "and hold the whole plan")
+
+
+def test_stages():
+    with OddServer() as server:
+        run = Run(server.url("/ok"), {"stages": [{"duration_sec": 1, "hits_per_sec": 40}]}, duration_sec=60)
+        check("stages", run, 20, 0, ok=20)
+        plan = run.doc["effective_plan"]
+        tap.equal((plan["hits_per_sec"], plan["duration_sec"]), (0, 1), "stages: begin with nothing, and last as long as they say")
+        run = Run(server.url("/ok"), {"stages": [{"duration_sec": 1, "hits_per_sec": 40}], "hits_per_sec": 40})
+        check("stages with a rate", run, 40, 0, ok=40)
+        run = Run(server.url("/ok"), {"max_requests": 25, "hits_per_sec": 50}, duration_sec=60)
+        check("max_requests", run, 25, 0, ok=25)
+        tap.equal(run.doc["effective_plan"]["duration_sec"], 0.5, "max_requests: as long as they take")
+
+
+def test_closed():
+    with OddServer() as server:
+        run = Run(server.url("/ok"), {"mode": "closed", "connections": 3, "max_requests": 60})
+        check("closed", run, 60, 0, ok=60)
+        tap.equal((server.count("/ok"), run.doc["connections"]["opened"]), (60, 3), "closed: on three connections")
+        tap.equal((run.doc["effective_plan"]["hits_per_sec"], run.doc["rate"]["offered"]), (0, None), "closed: nothing is asked for")
+        run = Run(server.url("/slow"), {"mode": "closed", "connections": 2}, duration_sec=1)
+        tap.ok(run.balances() and 2 <= run.ledger["ok"] <= 24 and run.code == 0, "closed, for a time", run.ledger, run.code)
+
+
+def thresholds(run):
+    return run.doc["thresholds"]
+
+
+def test_windows():
+    holds = {"http_req_failed": [{"threshold": "rate<0.5", "window": "1s"}]}
+    with OddServer() as server:
+        run = Run(server.url("/ok"), {"thresholds": holds}, duration_sec=3)
+        check("a window that holds", run, 150, 0, ok=150)
+        row = thresholds(run)[0]
+        tap.ok(row["decided"] and row["ok"] in (True, None) and row["value"] == 0, "a window that holds: its row", row)  # null: a busy machine
+        run = Run(server.url("/404"), {"thresholds": holds}, duration_sec=3)
+        check("a window that fails", run, 150, 99, _404=150)
+        row = thresholds(run)[0]
+        tap.ok(row["ok"] is False and row["value"] == 1 and row["why"].startswith("in the window that ended"), "its row", row)
+        tap.equal(run.doc["state"], "completed", "a window that fails: the test goes on")
+        run = Run(server.url("/ok"), {"thresholds": {"http_reqs": [{"threshold": "rate>40", "window": "2s"}]}}, duration_sec=2)
+        tap.ok(thresholds(run)[0]["decided"], "a window as long as the test is judged", thresholds(run))
+        run = Run(server.url("/slow"), {"thresholds": {"http_reqs": [{"threshold": "rate>10", "window": "1s"}]},
+                                        "requests": [{"name": "slow", "path": "/slow"}, {"name": "stuck", "path": "/never"}]},
+                  drain="2500ms", duration_sec=2)
+        row = thresholds(run)[0]
+        tap.ok(row["decided"] and row["ok"] is not False, "no window is about the wait for the last answers", row)
+
+
+def test_aborted():
+    with OddServer() as server:
+        for name, window in (("of the whole test", {}), ("of a window", {"window": "1s"})):
+            plan = {"thresholds": {"http_req_failed": [{"threshold": "rate<0.5", "abortOnFail": True, **window}]}}
+            run = Run(server.url("/404"), plan, duration_sec=600)
+            tap.equal((run.code, run.doc["state"], run.doc["reason"]), (99, "failed", "threshold_aborted"), "abortOnFail %s" % name)
+            tap.equal(run.doc.get("detail"), "http_req_failed rate<0.5: was 1.000", "and why")
+            tap.ok(run.balances() and run.ledger["scheduled"] == 30000 and run.ledger["dropped"]["aborted"] > 29000,
+                   "the whole plan is accounted for", run.ledger)
+            row = thresholds(run)[0]
+            tap.ok(row["ok"] is False and row["value"] == 1, "its row", row)
+        plan = {"auto_stop": {"error_rate": 0.9, "window_sec": 1}}
+        run = Run(server.url("/404"), plan, duration_sec=600)
+        tap.equal((run.code, run.doc["state"], run.doc["reason"]), (97, "failed", "auto_stop"), "auto_stop")
+        tap.ok(run.balances() and run.ledger["scheduled"] == 30000, "accounted for as well", run.ledger)
+        with Squalld(conf(server.url("/404"), output="text", duration_sec=600), env=variable(plan), ready=False) as d:
+            d.wait()
+            tap.contains(" ".join(d.out.split()), "FAIL the test failed: auto_stop: 100.0 % of the requests of 1 s failed", "and why")
+        run = Run(server.url("/ok"))
+        tap.equal(run.doc["effective_plan"]["auto_stop"], {"error_rate": 0.9, "window_sec": 60}, "which is the plan's default")
 
 
 def test_real_target():
@@ -276,6 +411,6 @@ def test_real_target():
 
 for test in (test_manners, test_quits, test_accepts_nothing, test_limits, test_latency, test_document, test_stopped,
              test_no_output, test_target_dies, test_unreachable, test_localhost, test_text, test_bad_options, test_bad_plans,
-             test_real_target):
+             test_probe, test_requests, test_warmup, test_stages, test_closed, test_windows, test_aborted, test_real_target):
     test()
 tap.done()

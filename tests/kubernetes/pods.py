@@ -67,14 +67,17 @@ def wait_until(what, why, patience=120, every=0.2):
 
 
 class Pods:
-    """All parts, ready when the block begins, gone when it ends."""
+    """All parts, ready when the block begins, gone when it ends. env: for a part, what else its environment has
+    (NAME=value) and has not (NAME-)."""
 
-    def __init__(self, cluster):
-        self.cluster = cluster
+    def __init__(self, cluster, env=None):
+        self.cluster, self.env = cluster, env or {}
 
     def __enter__(self):
         self.clean()
         self.cluster.apply(self.cluster.file("parts.yaml"))
+        for part, changes in self.env.items():
+            self.kubectl("set", "env", "deployment/" + part, *changes)
         for part in ("redis", "target-api", "gateway-api", "orchestrator"):
             self.wait_ready(part)
         return self

@@ -53,6 +53,7 @@ tap() { # tap NAME COMMAND...: a program that prints TAP, counted
 mkdir -p "$log"
 [ -x "$home/bin/kubelet" ] || step install "$cluster/install.sh" || finish
 step images tests/kubernetes/images.sh || finish
+tap image-checks tests/kubernetes/test_images.sh
 trap '"$cluster/down.sh"' EXIT
 trap 'exit 130' INT TERM
 step up "$cluster/up.sh" || finish

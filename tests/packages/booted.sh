@@ -18,6 +18,7 @@ is() { [ "$1" = "$2" ] || { echo "got $1, want $2"; return 1; }; }
 show() { systemctl show -P "$2" "$1"; }
 in_state() { is "$(show "$1" ActiveState)" "$2"; }
 fails() { ! "$@"; }
+wants() { systemctl list-dependencies --plain "$1" | grep -w $s; }
 until_true() { # until_true COMMAND...: for as long as it takes, up to a minute
 	for _ in $(seq 600); do "$@" && return; sleep 0.1; done
 	return 1
@@ -43,6 +44,10 @@ ok "it stops" systemctl stop $s
 ok "in order" is "$(show $s Result) $(show $s ExecMainStatus)" "success 0"
 ok "and leaves no process" fails pgrep squalld
 ok "enabled for the next boot" systemctl enable $s
+ok "with squall.target" wants squall.target
+ok "without it, too" systemctl disable squall.target
+ok "as multi-user.target wants it" wants multi-user.target
+systemctl enable squall.target
 ok "squall.target starts what is enabled" systemctl restart squall.target
 ok "that is this instance" until_true answers
 ok "squall.target stops it" systemctl stop squall.target

@@ -58,5 +58,34 @@ with open(made, encoding="utf-8") as f:
 tap.ok(not re.search(r"@[a-z]+@|\$\{", text), "what is installed names real folders", text)
 grace = re.search(r"TimeoutStopSec=(\d+)", text).group(1)
 tap.ok(int(grace) > 25, "it waits longer than squalld's own grace")
+
+
+# --- what starts with the machine --------------------------------------------------------------------
+
+def systemctl(*args):
+    """On the units in a folder; no systemd has to run."""
+    return subprocess.run(["systemctl", "--root=" + root, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          check=True)
+
+
+def at_boot(unit="multi-user.target"):
+    """Everything that this one wants, and what that wants."""
+    folder = os.path.join(root, "etc", "systemd", "system", unit + ".wants")
+    wanted = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+    return wanted.union(*(at_boot(u) for u in wanted))
+
+
+root = os.path.join(work, "root")
+os.makedirs(os.path.join(root, "usr/lib/systemd/system"))
+shutil.copy(unit(), os.path.join(root, "usr/lib/systemd/system"))
+shutil.copy(os.path.join(UNITS, "squall.target"), os.path.join(root, "usr/lib/systemd/system"))
+tap.ok("squalld@gateway.service" not in at_boot(), "what is not enabled does not start with the machine")
+systemctl("enable", "squalld@gateway", "squalld@target")
+tap.ok({"squalld@gateway.service", "squalld@target.service"} <= at_boot(), "what is enabled does", at_boot())
+tap.ok({"squalld@gateway.service", "squalld@target.service"} <= at_boot("squall.target"), "and with squall.target",
+       at_boot("squall.target"))
+systemctl("disable", "squalld@target")
+tap.ok("squalld@gateway.service" in at_boot() and "squalld@target.service" not in at_boot(),
+       "one that is disabled takes no other with it", at_boot())
 shutil.rmtree(work)
 tap.done()

@@ -5,8 +5,8 @@
  *
  *     node broker.js '{"port":0,"tls_port":0,"control_port":0,"cert":"f.pem","key":"k.pem","keys":{"name":"key"},...}'
  *
- * prints one line {"port","tls_port","control_port"} when it listens, all of it on 127.0.0.1, and ends when its
- * standard input does. The conformance run of the real client (conformance.js) is what says that it is right.
+ * prints one line {"port","tls_port","control_port"} when it listens, on 127.0.0.1 if host does not say otherwise, and
+ * ends when its standard input does. The conformance run of the real client (conformance.js) is what says that it is right.
  * The control port takes JSON by POST; control.js says what.
  */
 const fs = require('fs');
@@ -17,7 +17,7 @@ const { control } = require('./control');
 
 const { message, types } = rhea;
 const options = Object.assign({
-	port: 0, tls_port: 0, control_port: 0, keys: { RootManageSharedAccessKey: 'SAS_KEY_VALUE' },
+	host: '127.0.0.1', port: 0, tls_port: 0, control_port: 0, keys: { RootManageSharedAccessKey: 'SAS_KEY_VALUE' },
 	jwt: [], /* tokens that are taken as they are */
 	idle_time_out: 120000, claim_ms: 20000, queues: { 'load-test-requests': {} },
 }, JSON.parse(process.argv[2] || '{}'));
@@ -367,7 +367,7 @@ const shared = { tcp_no_delay: true, require_sasl: true, idle_time_out: options.
 	autosettle: false, receiver_options: {}, max_frame_size: 65536, treat_modified_as_released: false };
 function listen(more) {
 	return new Promise((resolve) => {
-		const server = container.listen(Object.assign({ host: '127.0.0.1' }, shared, more));
+		const server = container.listen(Object.assign({ host: options.host }, shared, more));
 		const event = more.transport === 'tls' ? 'secureConnection' : 'connection';
 		const accept = server.listeners(event);
 		server.removeAllListeners(event);

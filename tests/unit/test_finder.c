@@ -128,8 +128,9 @@ static struct bench *bench_new(const char *more, const char *says)
 	b->host.host.loop = ev_loop_new(EVFLAG_AUTO);
 	b->host.host.cancel = cancel;
 	snprintf(text, sizeof text,
-	         "{\"url\": \"http://shop.example:%u/\", \"timeouts_ms\": {\"dns\": 2000}%s%s}", names.port,
-	         *more ? ", " : "", more);
+	         "{\"url\": \"http://shop.example:%u/\", \"timeouts_ms\": {\"dns\": 2000, "
+	         "\"connect\": 25000, \"tls\": 20000}%s%s}",
+	         names.port, *more ? ", " : "", more);
 	if (plan_read_text(text, strlen(text), NULL, &b->plan, NULL, &problems) < 0)
 		abort();
 	b->finder = (struct finder){.host = &b->host.host,
@@ -172,6 +173,8 @@ static void test_life(void)
 	pass(b, 0);
 	ok(b->founds == 1 && !*b->reason && b->lookups == 1, "found");
 	has(b, "127.0.0.1 127.0.0.2", "two addresses");
+	ok(b->finder.reach.connect == 25 * SQ_S && b->finder.reach.shake == 20 * SQ_S,
+	   "each may take as long as the plan allows a connection");
 	names.says = "127.0.0.2 127.0.0.1";
 	pass(b, TTL);
 	ok(names.asked == 2 && b->moves == 0,

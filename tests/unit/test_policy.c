@@ -7,7 +7,6 @@
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 static const char *const none[] = {NULL};
-static const struct policy_place gateway = {"gateway", "gatewayApi.allowedTargets"};
 
 /* Addresses as a resolver gives them; names separated by blanks. */
 static struct addresses *found(const char *ips)
@@ -36,7 +35,7 @@ static int judge(const char *const *list, const char *target, const char *url_te
 		policy_free(p);
 		return 1;
 	}
-	r = policy_filter(p, &url, a, &gateway, err);
+	r = policy_filter(p, &url, a, "gateway", err);
 	policy_free(p);
 	return r;
 }
@@ -139,7 +138,7 @@ static void test_target(void)
 	is_str(
 	    err.text,
 	    "target http://t/ is not allowed by this gateway (its name cannot be resolved here). Add it to "
-	    "`allowed_targets` in gateway.conf (Helm value gatewayApi.allowedTargets)",
+	    "`allowed_targets` in gateway.conf (Helm value allowedTargets)",
 	    "and says so");
 }
 
@@ -168,7 +167,7 @@ static void test_refusal(void)
 	judge(none, "http://127.0.0.1:8080/hit", "http://10.0.0.7", found("10.0.0.7"), &err);
 	is_str(err.text,
 	       "target http://10.0.0.7/ is not allowed by this gateway (resolved to 10.0.0.7). Add it to "
-	       "`allowed_targets` in gateway.conf (Helm value gatewayApi.allowedTargets)",
+	       "`allowed_targets` in gateway.conf (Helm value allowedTargets)",
 	       "a refusal names the target, its address and the cure");
 	judge(none, NULL, "https://[fd00::7]:81/x?y", found("fd00::7"), &err);
 	ok(strstr(err.text, "target https://[fd00::7]:81/ is") && strstr(err.text, "(resolved to fd00::7)"),

@@ -1,5 +1,5 @@
 /* test_snapshot.c - books that were taken away piece by piece are the whole books. */
-#include "plugins/role/worker/snapshot.h"
+#include "plugins/role/worker/figures.h"
 
 #include <stdlib.h>
 
@@ -66,6 +66,30 @@ static void test_whole(void)
 	books_free(whole);
 }
 
+/* The thread that was to add them up could not be started, once or several times in a row. */
+static void test_left(void)
+{
+	struct plan plan = {.request_count = 0};
+	struct figures f = {0};
+	struct report r = {0};
+	struct books *whole = books_new(0);
+
+	if (!whole || figures_open(&f, &plan) < 0)
+		abort();
+	for (uint64_t tick = 0; tick < 40; tick++) {
+		request(f.accounts.common, whole, tick, (int64_t)(tick + 1) * SQ_MS);
+		figures_take(&f, NULL);
+		if (tick % 5 == 4)
+			figures_add(&f, &r);
+	}
+	ok(same(r.books, whole), "what was taken and never added up is not lost");
+	figures_take(&f, NULL);
+	figures_add(&f, &r);
+	ok(same(r.books, whole), "  nor counted twice");
+	figures_close(&f);
+	books_free(whole);
+}
+
 static void test_memory(void)
 {
 	struct snapshot s;
@@ -87,6 +111,7 @@ static void test_memory(void)
 int main(void)
 {
 	test_whole();
+	test_left();
 	test_memory();
 	return tap_done();
 }

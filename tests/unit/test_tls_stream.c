@@ -183,11 +183,34 @@ static void test_address(void)
 	tls_paper_free(&paper);
 }
 
+/* "localhost." is the name as a name server knows it; certificates and SNI leave the dot out (RFC 6066, 3).
+ */
+static void test_rooted_name(void)
+{
+	struct tls_paper paper;
+	SSL_CTX *server;
+	struct tls_context *c = context_of(&(struct tls_options){.ca = office.ca_pem});
+	struct pair p;
+	const char *sent;
+
+	tls_office_issue(&office, &(struct tls_issue){"DNS:localhost", 10, false}, &paper);
+	server = tls_server(&paper, NULL);
+	pair_open(&p, c, server, "localhost.");
+	ok(shake(&p, 65536) == 1, "a name with a dot at its end is verified without it: %s",
+	   tls_stream_why(p.client));
+	sent = SSL_get_servername(p.server.ssl, TLSEXT_NAMETYPE_host_name);
+	is_str(sent ? sent : "", "localhost", "and sent without it");
+	pair_close(&p);
+	SSL_CTX_free(server);
+	tls_context_free(c);
+	tls_paper_free(&paper);
+}
+
 static void test_client_certificate(void)
 {
 	struct tls_paper paper, own;
 	SSL_CTX *server;
-	struct tls_context *with, *without;
+	struct tls_context *with, *without, *lax;
 	struct pair p;
 	char text[8] = "";
 
@@ -196,6 +219,7 @@ static void test_client_certificate(void)
 	server = tls_server(&paper, &office);
 	with = context_of(&(struct tls_options){.ca = office.ca_pem, .cert = own.cert, .key = own.key});
 	without = context_of(&(struct tls_options){.ca = office.ca_pem});
+	lax = context_of(&(struct tls_options){.insecure = true});
 	pair_open(&p, with, server, "localhost");
 	ok(shake(&p, 65536) == 1 && SSL_is_init_finished(p.server.ssl), "with a client's certificate");
 	pair_close(&p);
@@ -205,6 +229,14 @@ static void test_client_certificate(void)
 	       strstr(tls_stream_why(p.client), "certificate required") && tls_stream_cure(p.client),
 	   "without: %s; %s", tls_stream_why(p.client), tls_stream_cure(p.client));
 	pair_close(&p);
+	/* What nobody asked about the server's own certificate is not what it failed for. */
+	pair_open(&p, lax, server, "localhost");
+	shake(&p, 65536);
+	ok(read_all(&p, 65536, text, sizeof text) == -EPROTO &&
+	       strstr(tls_stream_why(p.client), "certificate required") &&
+	       strstr(tls_stream_cure(p.client), "--cert, --key"),
+	   "without, insecure: %s; %s", tls_stream_why(p.client), tls_stream_cure(p.client));
+	pair_close(&p);
 	SSL_CTX_set_max_proto_version(server, TLS1_2_VERSION);
 	pair_open(&p, without, server, "localhost");
 	ok(shake(&p, 65536) == -EPROTO, "without, TLS 1.2: %s", tls_stream_why(p.client));
@@ -212,6 +244,7 @@ static void test_client_certificate(void)
 	SSL_CTX_free(server);
 	tls_context_free(with);
 	tls_context_free(without);
+	tls_context_free(lax);
 	tls_paper_free(&paper);
 	tls_paper_free(&own);
 }
@@ -350,6 +383,7 @@ int main(void)
 	test_talk(1);
 	test_verification();
 	test_address();
+	test_rooted_name();
 	test_client_certificate();
 	test_resumption(TLS1_3_VERSION, true);
 	test_resumption(TLS1_2_VERSION, true);

@@ -375,13 +375,12 @@ static int resolve_run(struct sq_work *w)
 
 static void resolved(struct sq_op *op, int status)
 {
-	static const struct policy_place place = {"gateway", "gatewayApi.allowedTargets"};
 	struct submit *s = sq_container(op, struct submit, resolve.op);
 	const struct sq_host *host = s->call.gw->host;
 	struct sq_err why;
 
 	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
-	if (route_filter(s->plan, s->call.gw->policy, &s->found, &place, &why) < 0) {
+	if (route_filter(s->plan, s->call.gw->policy, &s->found, "gateway", &why) < 0) {
 		refuse_target(s, &why);
 		return;
 	}

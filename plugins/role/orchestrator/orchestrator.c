@@ -74,10 +74,12 @@ void orchestrator_ended(struct orchestrator *o)
 
 /* Whoever wrote last may have gone on while we saw nothing: adopters wait for one whole ttl. A queued test is
  * nobody's, so that messages need no more than a store that answers again. */
-void orchestrator_trouble(struct orchestrator *o)
+void orchestrator_trouble(struct orchestrator *o, int status)
 {
 	int64_t now = orchestrator_now(o);
 
+	if (status != -ENOTCONN && status != -ETIMEDOUT && status != -SQ_EUNCERTAIN && status != -EIO)
+		return;
 	o->trouble_until = now + o->conf->lease_ttl;
 	o->pause_until = now + PAUSE;
 	o->host->timer_start(o->host->ctx, &o->pause, PAUSE);
@@ -208,6 +210,11 @@ static int orchestrator_start(void *self, struct sq_err *err)
 	struct orchestrator *o = orchestrator_of(self);
 
 	o->clock = orchestrator_wall(o) * SQ_MS - orchestrator_now(o);
+	if ((o->host->transport->caps & SQ_TRANSPORT_REMOTE) && (o->host->store->caps & SQ_STORE_MACHINE))
+		SQ_WARN(o->host, NULL,
+		        "records are kept on this machine alone: a test that runs is lost when its state_dir goes, "
+		        "as that of a pod does, and no gateway elsewhere sees its result; set REDIS_HOST, or put "
+		        "state_dir on a volume that stays");
 	if (sweep_start(o) < 0)
 		return sq_fail(err, -ENOMEM, "no memory");
 	orchestrator_set_credit(o);

@@ -79,7 +79,8 @@ static inline void submitted(struct sq_op *op, int r)
 
 void orchestrator_began(struct orchestrator *o); /* something more is open */
 void orchestrator_ended(struct orchestrator *o);
-void orchestrator_trouble(struct orchestrator *o); /* the store did not answer */
+/* How the store answered: when it is in trouble, or the way to it, less is begun for a while. */
+void orchestrator_trouble(struct orchestrator *o, int status);
 void orchestrator_set_credit(struct orchestrator *o);
 struct run *orchestrator_find(const struct orchestrator *o, const char *id, size_t len);
 
@@ -110,6 +111,8 @@ void lease_release(struct orchestrator *o, const char *id, uint64_t fence);
 int sweep_start(struct orchestrator *o); /* 0 or -ENOMEM */
 void sweep_stop(struct orchestrator *o); /* no more of it begins */
 void sweep_free(struct orchestrator *o);
+/* Ends the workers of a test that is not ours (any more), if the store knows of no such test that lives. */
+void sweep_orphan(struct orchestrator *o, const char *id, uint64_t fence);
 
 /* control_http.c */
 void handle_register(void *self, struct sq_http *rq);

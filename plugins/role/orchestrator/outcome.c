@@ -9,23 +9,28 @@
 #include "plugins/common/result.h"
 #include "run.h"
 
-/* How long the load ran: to its end or the stop, or to the last request that was sent behind that. In the
- * closed model its end is when a worker started the last one. */
-static int64_t elapsed(const struct run *r)
+int64_t outcome_load_end(const struct run *r)
 {
-	int64_t end = r->stopped ? r->stopped : orchestrator_now(r->o), longest = 0,
-	        last_sent = merger_books(r->merger)->last_sent;
+	int64_t longest = 0;
 
-	if (!r->test.committed || end <= run_load_at(r))
-		return 0;
-	end -= run_load_at(r);
 	for (uint32_t i = 0; r->schedule.closed && i < merger_count(r->merger); i++) {
 		int64_t one = merger_at(r->merger, i)->elapsed;
 
 		longest = one > longest ? one : longest;
 	}
-	end = longest > 0 && longest < end ? longest : end;
-	end = end < r->schedule.end ? end : r->schedule.end;
+	return longest > 0 && longest < r->schedule.end ? longest : r->schedule.end;
+}
+
+/* How long the load ran: to its end or the stop, or to the last request that was sent behind that. */
+static int64_t elapsed(const struct run *r)
+{
+	int64_t end = r->stopped ? r->stopped : orchestrator_now(r->o), most = outcome_load_end(r),
+	        last_sent = merger_books(r->merger)->last_sent;
+
+	if (!r->test.committed || end <= run_load_at(r))
+		return 0;
+	end -= run_load_at(r);
+	end = end < most ? end : most;
 	return last_sent > end ? last_sent : end;
 }
 

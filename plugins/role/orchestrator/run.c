@@ -338,7 +338,12 @@ static void finish(struct run *r)
 	o->host->timer_stop(o->host->ctx, &r->renew);
 	if (r->pending > 0)
 		return;
-	if (r->test.given_up) {
+	if (r->test.gone) {
+		SQ_ERROR(o->host, RUN_KV(r),
+		         "its record is gone from the store: its workers are ended, and there is no result; a Redis "
+		         "that is to keep tests needs appendonly yes");
+		sweep_orphan(o, r->id, r->test.fence);
+	} else if (r->test.given_up) {
 		if (!lifecycle_terminal(r->test.saved.state))
 			SQ_INFO(o->host, RUN_KV(r), "given up: another orchestrator has it, or may take it");
 		lease_release(o, r->id, r->test.fence);

@@ -134,6 +134,9 @@ void run_drop_job(struct run *r); /* what was asked is not waited for any more *
 void run_job_changed(struct run *r, const struct sq_job_state *state);
 
 /* outcome.c */
+/* When nothing more is due, ns of the load: the end of the schedule; in the closed model when the last of the
+ * workers started its last request, as far as they have told. */
+int64_t outcome_load_end(const struct run *r);
 /* The result document, also put into the record with validity and verdict. -ENOMEM. */
 int outcome_write(struct run *r, enum test_state state, const char *reason);
 /* The result in one line of the log: all there is where nobody shares the store. */

@@ -14,12 +14,6 @@
 #define AUDITS_MORE 2 /* looks at a counter that is behind what was sent */
 #define POINT_DELAY (600 * SQ_MS) /* how long after a second reports about it are waited for */
 
-static void note_trouble(struct run *r, int status)
-{
-	if (status == -ENOTCONN || status == -ETIMEDOUT || status == -SQ_EUNCERTAIN || status == -EIO)
-		orchestrator_trouble(r->o);
-}
-
 /* --- lease ----------------------------------------------------------------------------------- */
 
 static void renewed(struct sq_op *op, int status)
@@ -43,7 +37,7 @@ static void renewed(struct sq_op *op, int status)
 		test_changed(&r->test);
 		break;
 	default:
-		note_trouble(r, status);
+		orchestrator_trouble(r->o, status);
 	}
 	run_release(r);
 }
@@ -102,7 +96,7 @@ static void was_read(struct sq_op *op, int status)
 	struct run *r = sq_container(op, struct run, get.op);
 	struct standing found;
 
-	note_trouble(r, status);
+	orchestrator_trouble(r->o, status);
 	if (status >= 0)
 		status = take_record(r, &r->get, &found);
 	test_was_read(&r->test, orchestrator_now(r->o), status, status == 0 ? &found : NULL);
@@ -173,7 +167,7 @@ static void was_written(struct sq_op *op, int status)
 
 	if (status >= 0 && failpoint_of("after", "write", draft_word(r)) < 0)
 		status = -SQ_EUNCERTAIN;
-	note_trouble(r, status);
+	orchestrator_trouble(r->o, status);
 	if (status >= 0)
 		r->version = r->put.stored;
 	else if (!r->test.committed) /* only proposed, or not even that */
@@ -313,7 +307,7 @@ static void appended(struct sq_op *op, int status)
 	bool again = status == -SQ_EUNCERTAIN || status == -ETIMEDOUT || status == -ENOTCONN;
 
 	r->appending = false;
-	note_trouble(r, status);
+	orchestrator_trouble(r->o, status);
 	if (status >= 0)
 		run_thin_added(r, r->point.len);
 	if (!again || r->closing)
@@ -351,12 +345,14 @@ static void show_live(struct run *r, struct json_object *p)
 	test_note_news(&r->test);
 }
 
-/* Whether what is known at the end of the present second ends the test. */
+/* Whether what is known at the end of the present second ends the test. Waiting for the last answers is no
+ * part of the load: no window reaches into it. */
 static void watch(struct run *r, int64_t now)
 {
+	int64_t at = (int64_t)(r->second + 1) * SQ_S, end = outcome_load_end(r);
 	char detail[TEST_DETAIL] = "";
-	enum watch_verdict v = threshold_watch_look(r->watch, merger_books(r->merger),
-	                                            (int64_t)(r->second + 1) * SQ_S, detail, sizeof detail);
+	enum watch_verdict v = threshold_watch_look(r->watch, merger_books(r->merger), at < end ? at : end,
+	                                            detail, sizeof detail);
 
 	if (v != WATCH_GOES_ON)
 		ending_stop(&r->test, now, T_FAILED, watch_reason[v], "%s", detail);
@@ -445,7 +441,7 @@ static void snapshot_stored(struct sq_op *op, int status)
 	int64_t now = orchestrator_now(r->o);
 
 	s->busy = false;
-	note_trouble(r, status);
+	orchestrator_trouble(r->o, status);
 	if (status >= 0)
 		test_stored(&r->test, now, (uint32_t)(s - r->snapshots), s->sending_seq);
 	else if (status == -SQ_EFENCED)

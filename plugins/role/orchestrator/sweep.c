@@ -152,7 +152,7 @@ static void got_page(struct sq_op *op, int status)
 
 	s->listing = false;
 	if (status < 0)
-		orchestrator_trouble(o);
+		orchestrator_trouble(o, status);
 	for (uint32_t i = 0; status >= 0 && !o->drain && i < s->list.count; i++)
 		look_at(s, &s->list.records[i], s->list.now);
 	if (more)
@@ -222,6 +222,21 @@ static void orphan_known(struct sq_op *op, int status)
 	submitted(&p->stop.op, h->scheduler->stop(h->scheduler_self, &p->stop));
 }
 
+void sweep_orphan(struct orchestrator *o, const char *id, uint64_t fence)
+{
+	struct orphan *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return; /* a later sweep finds it */
+	orchestrator_began(o);
+	list_add_last(&o->sweep->orphans, &p->link);
+	p->o = o;
+	record_set(p->id, sizeof p->id, id);
+	p->stop.fence = fence;
+	p->get = (struct sq_store_get){.op = {.done = orphan_known, .timeout = STORE_TIMEOUT}, .id = p->id};
+	submitted(&p->get.op, o->host->store->get(o->host->store_self, &p->get));
+}
+
 static void got_jobs(struct sq_op *op, int status)
 {
 	struct sweep *s = sq_container(op, struct sweep, jobs.op);
@@ -230,21 +245,9 @@ static void got_jobs(struct sq_op *op, int status)
 	s->asking = false;
 	for (uint32_t i = 0; status >= 0 && !o->drain && i < s->jobs.count; i++) {
 		const struct sq_job_state *j = &s->jobs.jobs[i];
-		struct orphan *p;
 
-		if (j->phase == SQ_JOB_GONE || orchestrator_find(o, j->id, strlen(j->id)))
-			continue;
-		p = calloc(1, sizeof *p);
-		if (!p)
-			break;
-		orchestrator_began(o);
-		list_add_last(&s->orphans, &p->link);
-		p->o = o;
-		record_set(p->id, sizeof p->id, j->id);
-		p->stop.fence = j->fence;
-		p->get = (struct sq_store_get){.op = {.done = orphan_known, .timeout = STORE_TIMEOUT},
-		                               .id = p->id};
-		submitted(&p->get.op, o->host->store->get(o->host->store_self, &p->get));
+		if (j->phase != SQ_JOB_GONE && !orchestrator_find(o, j->id, strlen(j->id)))
+			sweep_orphan(o, j->id, j->fence);
 	}
 	orchestrator_ended(o);
 }

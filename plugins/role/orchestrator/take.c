@@ -25,6 +25,7 @@ void take_end(struct take *t)
 	fit_end(o, &t->place);
 	list_remove(&t->link);
 	run_free(t->run);
+	record_free(&t->record);
 	buf_free(&t->body);
 	buf_free(&t->secret);
 	free(t);
@@ -51,7 +52,7 @@ void take_give_up(struct take *t, int status, const char *what)
 	SQ_WARN(h, SQ_KV({"test", t->id}), "cannot be taken now (%s: error %d)", what, -status);
 	if (t->fence)
 		lease_release(t->o, t->id, t->fence);
-	orchestrator_trouble(t->o);
+	orchestrator_trouble(t->o, status);
 	t->hold.fire = held;
 	h->timer_start(h->ctx, &t->hold, t->o->drain ? 0 : HOLD);
 }
@@ -90,12 +91,11 @@ static int resolve(struct sq_work *w)
 
 static void resolved(struct sq_op *op, int status)
 {
-	static const struct policy_place place = {"orchestrator", "orchestrator.allowedTargets"};
 	struct take *t = sq_container(op, struct take, resolve.op);
 	struct sq_err why;
 
 	(void)status; /* a name that is unknown has no addresses, and the policy says what that means */
-	if (route_filter(t->run->plan, t->o->policy, &t->found, &place, &why) < 0)
+	if (route_filter(t->run->plan, t->o->policy, &t->found, "orchestrator", &why) < 0)
 		take_begin(t, &why);
 	else
 		take_begin(t, NULL);
@@ -193,33 +193,52 @@ static void take_adopt(struct take *t)
 	run_pump(r);
 }
 
+/* The plan in the store; *problems says what is wrong with one that cannot be read. 0, -EINVAL or -EBADMSG, -ENOMEM. */
+static int take_plan(const struct take *t, struct plan **ret, struct plan_problems *problems)
+{
+	const struct sq_part *part = find_part(&t->parts, RECORD_SECRET_PLAN);
+
+	return part ? plan_read_text(part->data.data, part->data.len, NULL, ret, NULL, problems) : -EBADMSG;
+}
+
+static int take_run(struct take *t, struct plan *plan)
+{
+	t->run = run_new(t->o, t->id, &t->record, plan);
+	if (!t->run)
+		return -ENOMEM;
+	t->run->version = t->get.record.version;
+	return take_token(t);
+}
+
+/* A newer orchestrator may know what we do not, and adopts a test that runs; until that has taken too long. */
+static void take_unreadable(struct take *t, const struct plan_problems *problems)
+{
+	const char *why = problems->text.len ? problems->text.data : "it is not in the store, or not JSON";
+
+	if (t->record.state == T_QUEUED || t->get.now >= t->record.deadline_at)
+		take_bury(t, "plan_unreadable", why);
+	else
+		take_give_up(t, -EBADMSG, why);
+}
+
 static void got_parts(struct sq_op *op, int status)
 {
 	struct take *t = sq_container(op, struct take, parts.op);
-	const struct sq_part *part = status < 0 ? NULL : find_part(&t->parts, RECORD_SECRET_PLAN);
 	struct plan_problems problems = {0};
-	struct test_record record;
 	struct plan *plan = NULL;
+	int read = status < 0 ? status : take_plan(t, &plan, &problems);
 
-	if (status >= 0 && !part)
-		status = -EBADMSG;
-	if (status >= 0)
-		status = plan_read_text(part->data.data, part->data.len, NULL, &plan, NULL, &problems);
-	plan_problems_free(&problems);
-	if (status >= 0)
-		status = record_read((struct sq_slice){t->body.data, t->body.len}, &record, NULL);
-	if (status >= 0) {
-		t->run = run_new(t->o, t->id, &record, plan);
-		status = t->run ? take_token(t) : -ENOMEM;
-		plan = NULL;
-	}
-	plan_free(plan);
-	if (status < 0) {
-		take_give_up(t, status, "its plan");
+	if (status >= 0 && (read == -EINVAL || read == -EBADMSG)) {
+		take_unreadable(t, &problems);
+		plan_problems_free(&problems);
 		return;
 	}
-	t->run->version = t->get.record.version;
-	if (t->run->record.state == T_QUEUED)
+	plan_problems_free(&problems);
+	if (read >= 0)
+		read = take_run(t, plan);
+	if (read < 0)
+		take_give_up(t, read, "its plan");
+	else if (t->run->record.state == T_QUEUED)
 		take_judge(t);
 	else
 		take_adopt(t);
@@ -227,21 +246,34 @@ static void got_parts(struct sq_op *op, int status)
 
 /* --- the record and the lease -------------------------------------------------------------------- */
 
+/* A newer squall wrote it, and publishes it again. We would only take it for ever. */
+static void take_not_ours(struct take *t, const struct sq_err *why)
+{
+	SQ_ERROR(t->o->host, SQ_KV({"test", t->id}), "its record cannot be read: %s", why->text);
+	lease_release(t->o, t->id, t->fence);
+	take_settle(t, SQ_DEAD, "record_unreadable", why->text);
+}
+
 /* What it says counts now, since nobody else can change it but to cancel. */
 static void got_owned(struct sq_op *op, int status)
 {
 	struct take *t = sq_container(op, struct take, get.op);
 	const struct sq_host *h = t->o->host;
+	struct sq_err why = {.text = "the store cannot read it"};
 
-	if (status < 0) {
+	if (status >= 0)
+		status = record_read(t->get.record.body, &t->record, &why);
+	if (status == -EBADMSG || status == -EPROTONOSUPPORT) {
+		take_not_ours(t, &why);
+	} else if (status < 0) {
 		take_give_up(t, status, "record");
-		return;
+	} else if (take_worn_out(t) && t->record.state == T_QUEUED) {
+		take_bury(t, TAKE_WORN_OUT, TAKE_WORN_OUT_TEXT);
+	} else {
+		t->parts = (struct sq_store_parts){
+		    .op = {.done = got_parts, .timeout = STORE_TIMEOUT}, .id = t->id, .prefix = ""};
+		submitted(&t->parts.op, h->store->parts(h->store_self, &t->parts));
 	}
-	buf_reset(&t->body);
-	buf_add(&t->body, t->get.record.body.data, t->get.record.body.len);
-	t->parts = (struct sq_store_parts){
-	    .op = {.done = got_parts, .timeout = STORE_TIMEOUT}, .id = t->id, .prefix = ""};
-	submitted(&t->parts.op, h->store->parts(h->store_self, &t->parts));
 }
 
 static void take_read(struct take *t, sq_done_fn *done)

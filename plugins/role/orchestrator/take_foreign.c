@@ -93,8 +93,13 @@ void take_foreign(struct take *t)
 	struct plan_problems problems = {0};
 	struct json_object *posted = NULL;
 	struct plan *plan = NULL;
-	int status = t->delivery ? read_message(t, &plan, &posted, &problems) : -ENOENT;
+	int status;
 
+	if (take_worn_out(t)) {
+		take_refuse(t, TAKE_WORN_OUT, TAKE_WORN_OUT_TEXT);
+		return;
+	}
+	status = t->delivery ? read_message(t, &plan, &posted, &problems) : -ENOENT;
 	if (status == 0)
 		take_record(t, plan, posted);
 	else if (status == -EINVAL || status == -EBADMSG)

@@ -146,6 +146,11 @@ void test_fenced(struct test *t)
 	t->given_up = true;
 }
 
+static void vanished(struct test *t)
+{
+	t->given_up = t->gone = true;
+}
+
 bool test_over(const struct test *t)
 {
 	return t->given_up || (lifecycle_terminal(t->saved.state) && (t->job == J_NONE || t->job == J_GONE));
@@ -321,6 +326,8 @@ void test_was_written(struct test *t, int64_t now, int status)
 		return;
 	case -ENOENT:
 	case -SQ_EGONE:
+		vanished(t);
+		return;
 	case -SQ_EFENCED:
 		test_fenced(t);
 		return;
@@ -355,7 +362,9 @@ static void was_found(struct test *t, int64_t now, int status, const struct stan
 {
 	if (status == 0)
 		found(t, now, s);
-	else if (status == -ENOENT || status == -SQ_EGONE || status == -SQ_EFENCED)
+	else if (status == -ENOENT || status == -SQ_EGONE)
+		vanished(t);
+	else if (status == -SQ_EFENCED)
 		test_fenced(t);
 }
 

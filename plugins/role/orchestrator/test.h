@@ -119,6 +119,7 @@ struct test {
 	uint64_t fence;
 	int64_t lease_until;
 	bool given_up; /* it belongs to somebody else, or is over in the store */
+	bool gone; /* given up, since the store has no record of it: nobody else looks after its workers */
 	bool unsure; /* adopted, and the clock was set back meanwhile: what was due when is not known */
 	bool halted; /* workers are to stop, whatever the outcome */
 	bool leaving; /* it has no T0, and is for another orchestrator once its workers are gone */

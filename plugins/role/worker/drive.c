@@ -231,11 +231,6 @@ enum plan_timer drive_timer(const struct drive *d)
 	return d->timer;
 }
 
-uint64_t drive_total(const struct drive *d)
-{
-	return d->schedule.total;
-}
-
 int64_t drive_span(const struct drive *d)
 {
 	return d->schedule.warmup + d->schedule.end;

@@ -59,7 +59,6 @@ void drive_stop(struct drive *d);
 
 enum drive_stage drive_stage(const struct drive *d);
 enum plan_timer drive_timer(const struct drive *d); /* what the plan's became on this machine */
-uint64_t drive_total(const struct drive *d); /* ticks of the whole plan */
 uint32_t drive_addresses(const struct drive *d); /* how many are loaded */
 int64_t drive_span(const struct drive *d); /* ns from T0 to the end of the schedule */
 int64_t drive_start_lag(const struct drive *d); /* of the first request: sent - due; -1 = none yet */

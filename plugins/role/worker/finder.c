@@ -10,8 +10,6 @@
 #include "plugins/common/policy.h"
 #include "plugins/common/route.h"
 
-#define FINDER_REACH_MAX (10 * SQ_S) /* longest wait for an address to accept */
-
 #define FINDER_KV(f) SQ_KV({"test", (f)->test_id})
 
 static int64_t finder_now(const struct finder *f)
@@ -193,19 +191,14 @@ static void finder_reached(struct reach *reach)
 	}
 }
 
-static int64_t finder_least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void finder_reach(struct finder *f)
 {
 	f->reach = (struct reach){.loop = f->host->loop,
 	                          .all = &f->tried,
 	                          .tls = f->tls,
 	                          .host = f->plan->url.host,
-	                          .connect = finder_least(f->plan->wire.connect, FINDER_REACH_MAX),
-	                          .shake = finder_least(f->plan->wire.tls, FINDER_REACH_MAX),
+	                          .connect = f->plan->wire.connect,
+	                          .shake = f->plan->wire.tls,
 	                          .done = finder_reached};
 	if (reach_start(&f->reach) == 0)
 		return;
@@ -286,7 +279,6 @@ static void finder_try(struct finder *f)
 
 static void finder_done(struct sq_op *op, int status)
 {
-	static const struct policy_place place = {"orchestrator", "orchestrator.allowedTargets"};
 	struct finder *f = sq_container(op, struct finder, work.op);
 	bool refused;
 
@@ -302,7 +294,7 @@ static void finder_done(struct sq_op *op, int status)
 		sq_fail(&f->err, status, "no thread could be started to look up the target");
 	refused = status == 0 && f->policy;
 	if (refused)
-		status = route_filter(f->plan, f->policy, &f->fresh, &place, &f->err);
+		status = route_filter(f->plan, f->policy, &f->fresh, "orchestrator", &f->err);
 	if (status < 0 && f->first) {
 		finder_fail(f,
 		            status == -EINVAL ? "plan_refused"

@@ -10,29 +10,41 @@
 #include "clock.h"
 #include "core/base/result_exit.h"
 #include "core/base/result_text.h"
-#include "drive.h"
+#include "figures.h"
 #include "output.h"
 #include "plugins/common/digest.h"
+#include "plugins/common/doc.h"
 #include "plugins/common/mask.h"
 #include "plugins/common/result.h"
-#include "progress.h"
+#include "plugins/common/threshold_watch.h"
 
 #define RUN_MAGIC 0x72756e21u
-#define EXIT_FAILED 97 /* of the command line: cancelled, failed, or no result could be written */
+#define RUN_DETAIL 480
 #define RUN_LEAD (20 * SQ_MS) /* from the decision to T0: time to write the headline and the first marks */
 
 struct run {
 	uint32_t magic;
 	struct run_setup set;
 	struct drive *drive;
-	bool cancelled, over;
+	bool over;
 	char test_id[UUID_TEXT];
 	struct slots slots;
-	struct accounts accounts;
-	struct progress progress;
-	struct sq_timer second; /* for progress */
-	int64_t t0; /* monotonic ns, 0 before */
+	int64_t t0, load_at; /* monotonic ns, 0 before; load_at: behind the warm-up */
 	int64_t submitted, started; /* Unix ms */
+	/* How it ends, once that is decided before its time; NULL: it is not, or without a reason. */
+	const char *state, *reason;
+	char detail[RUN_DETAIL];
+
+	struct sq_timer second; /* to the next look */
+	struct figures figures;
+	/* A thread's while it looks. */
+	struct sq_work look;
+	bool looking;
+	int64_t seconds; /* of the load, so far */
+	struct report report;
+	struct threshold_watch *watch;
+	enum watch_verdict verdict;
+	char words[RUN_DETAIL];
 };
 
 static struct run *run_of(void *owner)
@@ -41,6 +53,20 @@ static struct run *run_of(void *owner)
 
 	assert(r && r->magic == RUN_MAGIC);
 	return r;
+}
+
+/* --- what is seen of it ---------------------------------------------------------------------- */
+
+/* What was taken, added up; whether it ends the test, and a line about it. Waiting for the last answers is no
+ * part of the load: no window reaches into it. */
+static void run_add(struct run *r)
+{
+	int64_t at = r->seconds * SQ_S;
+
+	figures_add(&r->figures, &r->report);
+	at = at < r->report.elapsed ? at : r->report.elapsed;
+	r->verdict = at > 0 ? threshold_watch_look(r->watch, r->report.books, at, r->words, sizeof r->words)
+	                    : WATCH_GOES_ON;
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
@@ -71,12 +97,15 @@ static int run_print(const struct run *r, struct json_object *doc)
 	return rc;
 }
 
-/* Writes the document and puts it; the exit code it asks for. */
-static int run_conclude(const struct run *r, const struct result_input *in)
+/* Writes the document and prints it; the exit code it asks for. */
+static int run_tell(const struct run *r, const struct result_input *in)
 {
 	struct json_object *doc = result_write(in);
-	int rc = doc ? run_print(r, doc) : -ENOMEM, code = EXIT_FAILED;
+	int rc, code = RESULT_EXIT_STOPPED;
 
+	if (doc && *r->detail)
+		doc = doc_close(doc, doc_put_foreign(doc, "detail", r->detail, strlen(r->detail)));
+	rc = doc ? run_print(r, doc) : -ENOMEM;
 	if (rc < 0)
 		SQ_ERROR(r->set.host, SQ_KV({"test", r->test_id}),
 		         "the result cannot be written to standard output: %s", strerror(-rc));
@@ -86,65 +115,137 @@ static int run_conclude(const struct run *r, const struct result_input *in)
 	return code;
 }
 
-static void run_end(struct run *r, const char *state, const char *reason)
+/* Everything has ended, and no thread looks any more. */
+static void run_conclude(struct run *r)
 {
 	const struct sq_host *h = r->set.host;
-	struct vitals vitals;
-	struct result_input in = {.test_id = r->test_id,
-	                          .state = state,
-	                          .reason = reason,
-	                          .plan = r->set.plan,
-	                          .books = r->accounts.common,
-	                          .clock_error = -1,
-	                          .start_skew = -1,
-	                          .health = &vitals.health,
-	                          .submitted = r->submitted,
-	                          .started = r->started,
-	                          .ended = h->wall(h->ctx),
-	                          .planned = 1,
-	                          .armed = r->t0 != 0,
-	                          .reported = r->t0 != 0,
-	                          .audit = "n/a"};
+	struct report *all = &r->report;
+	struct result_input in;
 
-	r->over = true;
-	h->timer_stop(h->ctx, &r->second);
-	drive_vitals(r->drive, &vitals);
-	vitals_measure(&vitals);
-	in.elapsed = vitals.elapsed;
-	mask_samples(r->set.plan, r->accounts.common);
-	if (!books_closed(r->accounts.common))
+	r->seconds = INT64_MAX / SQ_S; /* all that came of it */
+	figures_take(&r->figures, r->drive);
+	run_add(r);
+	mask_samples(r->set.plan, all->books);
+	if (!books_closed(all->books))
 		SQ_ERROR(h, SQ_KV({"test", r->test_id}),
 		         "the ledger does not balance: this is a bug of squall, please report it");
-	r->set.over(r->set.owner, run_conclude(r, &in));
+	in = (struct result_input){.test_id = r->test_id,
+	                           .state = r->state ? r->state : "completed",
+	                           .reason = r->reason,
+	                           .plan = r->set.plan,
+	                           .books = all->books,
+	                           .warmup = all->warmup,
+	                           .requests = (const struct books *const *)all->requests,
+	                           .request_count = all->request_count,
+	                           .health = &all->health,
+	                           .submitted = r->submitted,
+	                           .started = r->started,
+	                           .ended = h->wall(h->ctx),
+	                           .elapsed = all->elapsed,
+	                           .planned = 1,
+	                           .armed = r->t0 != 0,
+	                           .reported = r->t0 != 0,
+	                           .clock_error = -1,
+	                           .start_skew = -1,
+	                           .audit = "n/a",
+	                           .watch = r->watch};
+	r->set.over(r->set.owner, run_tell(r, &in));
+}
+
+static void run_end(struct run *r)
+{
+	r->over = true;
+	r->set.host->timer_stop(r->set.host->ctx, &r->second);
+	if (!r->looking)
+		run_conclude(r);
 }
 
 static void run_ended(void *owner)
 {
-	struct run *r = run_of(owner);
+	run_end(run_of(owner));
+}
 
-	run_end(r, r->cancelled ? "cancelled" : "completed", r->cancelled ? "stopped" : NULL);
+static void run_decide(struct run *r, const char *state, const char *reason, const char *detail)
+{
+	r->state = state;
+	r->reason = reason;
+	snprintf(r->detail, sizeof r->detail, "%s", detail);
 }
 
 static void run_fail(struct run *r, const char *reason, const char *text)
 {
 	SQ_ERROR(r->set.host, SQ_KV({"test", r->test_id}), "%s", text);
-	run_end(r, "failed", reason);
+	run_decide(r, "failed", reason, text);
+	run_end(r);
 }
 
-/* --- the load -------------------------------------------------------------------------------- */
+/* --- each second ----------------------------------------------------------------------------- */
+
+static int run_look(struct sq_work *w)
+{
+	struct run *r = sq_container(w, struct run, look);
+
+	run_add(r);
+	figures_show(&r->figures, &r->report, r->seconds * SQ_S);
+	return 0;
+}
+
+/* Nothing more is sent; run_ended() follows, or runs inside when nothing had begun. The first reason stays.
+ */
+static void run_stop(struct run *r, const char *state, const char *reason, const char *detail)
+{
+	if (r->state || r->over)
+		return;
+	run_decide(r, state, reason, detail);
+	r->set.host->timer_stop(r->set.host->ctx, &r->second);
+	drive_stop(r->drive);
+}
+
+/* Who waits for the last answers only has done what was asked, and is not ended for it. */
+static void run_looked(struct sq_op *op, int status)
+{
+	struct run *r = sq_container(op, struct run, look.op);
+	const struct sq_host *h = r->set.host;
+
+	r->looking = false;
+	if (status < 0) /* no thread could be started */
+		run_look(&r->look);
+	if (r->over) {
+		run_conclude(r);
+	} else if (r->verdict != WATCH_GOES_ON && !r->state &&
+	           h->now(h->ctx) < r->t0 + drive_span(r->drive)) {
+		SQ_WARN(h, SQ_KV({"test", r->test_id}), "state=draining reason=%s: %s",
+		        watch_reason[r->verdict], r->words);
+		run_stop(r, "failed", watch_reason[r->verdict], r->words);
+	}
+}
+
+/* Adding up takes longer than a request may wait. */
+static void run_look_later(struct run *r)
+{
+	const struct sq_host *h = r->set.host;
+
+	figures_take(&r->figures, r->drive);
+	r->looking = true;
+	r->look = (struct sq_work){
+	    .op.done = run_looked, .run = run_look, .what = "look", .lane = SQ_LANE_CPU};
+	h->work(h->ctx, &r->look);
+}
 
 static void run_second(struct sq_timer *t)
 {
 	struct run *r = sq_container(t, struct run, second);
 	const struct sq_host *h = r->set.host;
-	int64_t at = h->now(h->ctx) - r->t0;
-	struct buf line = {0};
+	int64_t since = h->now(h->ctx) - r->load_at, seconds = since / SQ_S;
 
-	progress_line(&r->progress, r->accounts.common, at, &line);
-	output_try(line.data, line.len);
-	buf_free(&line);
-	h->timer_start(h->ctx, t, SQ_S - at % SQ_S);
+	h->timer_start(h->ctx, t, SQ_S - since % SQ_S);
+	if (r->looking || seconds <= r->seconds)
+		return;
+	r->seconds = seconds;
+	run_look_later(r);
 }
+
+/* --- the load -------------------------------------------------------------------------------- */
 
 static int run_deal(struct run *r)
 {
@@ -155,34 +256,26 @@ static int run_deal(struct run *r)
 	return rc;
 }
 
-static void run_headline(struct run *r)
-{
-	const struct sq_host *h = r->set.host;
-	struct buf line = {0};
-
-	progress_headline(r->set.plan, r->test_id, &line);
-	output_try(line.data, line.len);
-	buf_free(&line);
-	r->progress = (struct progress){.plan = r->set.plan};
-	h->timer_start(h->ctx, &r->second, RUN_LEAD + SQ_S);
-}
-
 static void run_load(struct run *r)
 {
 	const struct sq_host *h = r->set.host;
+	const struct plan *plan = r->set.plan;
 	int64_t t0 = clock_now() + RUN_LEAD;
+	char load[TEXT_MAX * 2];
 
 	if (run_deal(r) < 0 || drive_start(r->drive, &r->slots, SCHEDULE_NEVER, t0) < 0) {
 		run_fail(r, "out_of_memory", "not enough memory or file descriptors to begin the load");
 		return;
 	}
 	r->t0 = t0;
+	r->load_at = t0 + plan->warmup;
 	r->started = h->wall(h->ctx) + RUN_LEAD / SQ_MS;
-	SQ_INFO(h, SQ_KV({"test", r->test_id}), "state=running requests=%llu timer=%s addresses=%u",
-	        (unsigned long long)drive_total(r->drive), plan_timer_name[drive_timer(r->drive)],
+	SQ_INFO(h, SQ_KV({"test", r->test_id}), "state=running load=\"%s\" timer=%s addresses=%u",
+	        plan_load_text(plan, load), plan_timer_name[drive_timer(r->drive)],
 	        drive_addresses(r->drive));
 	if (r->set.output == RUN_TEXT)
-		run_headline(r);
+		figures_headline(&r->figures, plan, r->test_id);
+	h->timer_start(h->ctx, &r->second, RUN_LEAD + plan->warmup + SQ_S);
 }
 
 static void run_prepared(void *owner, const char *reason, const char *detail)
@@ -197,6 +290,16 @@ static void run_prepared(void *owner, const char *reason, const char *detail)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+static int run_prepare_memory(struct run *r)
+{
+	int rc = figures_open(&r->figures, r->set.plan);
+
+	r->watch = rc < 0 ? NULL : threshold_watch_new(r->set.plan);
+	if (rc == 0 && !r->watch)
+		rc = -ENOMEM;
+	return rc < 0 ? rc : uuid_random(r->test_id);
+}
+
 int run_start(const struct run_setup *setup, struct run **ret, struct sq_err *err)
 {
 	const struct sq_host *h = setup->host;
@@ -210,12 +313,11 @@ int run_start(const struct run_setup *setup, struct run **ret, struct sq_err *er
 	r->set = *setup;
 	r->second.fire = run_second;
 	r->submitted = h->wall(h->ctx);
-	rc = accounts_init(&r->accounts, setup->plan);
-	rc = rc < 0 ? rc : uuid_random(r->test_id);
+	rc = run_prepare_memory(r);
 	drive = (struct drive_setup){.host = h,
 	                             .plan = setup->plan,
 	                             .test_id = r->test_id,
-	                             .accounts = &r->accounts,
+	                             .accounts = &r->figures.accounts,
 	                             .prepared = run_prepared,
 	                             .ended = run_ended,
 	                             .owner = r};
@@ -231,14 +333,8 @@ int run_start(const struct run_setup *setup, struct run **ret, struct sq_err *er
 
 void run_cancel(struct run *r)
 {
-	const struct sq_host *h = r->set.host;
-
 	assert(r->magic == RUN_MAGIC);
-	if (r->cancelled || r->over)
-		return;
-	r->cancelled = true;
-	h->timer_stop(h->ctx, &r->second);
-	drive_stop(r->drive);
+	run_stop(r, "cancelled", "stopped", "");
 }
 
 void run_free(struct run *r)
@@ -247,7 +343,8 @@ void run_free(struct run *r)
 		return;
 	r->set.host->timer_stop(r->set.host->ctx, &r->second);
 	drive_free(r->drive);
-	accounts_free(&r->accounts);
+	figures_close(&r->figures);
+	threshold_watch_free(r->watch);
 	slots_free(&r->slots);
 	r->magic = 0;
 	free(r);

@@ -10,16 +10,13 @@
 #include <unistd.h>
 
 #include "core/base/buf.h"
-#include "drive.h"
+#include "figures.h"
 #include "machine.h"
 #include "orders.h"
-#include "output.h"
 #include "plugins/common/digest.h"
 #include "plugins/common/fetch.h"
 #include "plugins/common/mask.h"
 #include "plugins/common/plan.h"
-#include "progress.h"
-#include "snapshot.h"
 
 #define SESSION_MAGIC 0x73657373u
 #define SESSION_REGISTER_MAX (10 * SQ_S) /* longest wait for the plan */
@@ -44,14 +41,11 @@ struct session {
 	/* A thread's while it writes a report. */
 	struct sq_work write;
 	struct report report;
-	struct snapshots snapshots;
-	struct vitals vitals;
-	bool measure, frozen; /* vitals are to be measured; are those of the end */
-	struct progress progress; /* the thread's: for kubectl logs */
+	struct figures figures; /* of an empty plan until the plan comes; lines are for kubectl logs */
+	bool frozen; /* the vitals are those of the end */
 	bool told; /* the numbers of the end */
 
 	struct plan *plan;
-	struct accounts accounts; /* of an empty plan until the plan comes */
 	struct drive *drive;
 };
 
@@ -116,32 +110,11 @@ static int session_read_plan(struct session *s, struct json_object *doc, struct 
 	return r;
 }
 
-/* What stands in the old ones is forgotten; they stay without memory. */
-static int session_open_books(struct session *s, const struct plan *plan)
-{
-	struct accounts accounts;
-	struct snapshots snapshots;
-	int r = accounts_init(&accounts, plan);
-
-	if (r < 0)
-		return r;
-	r = snapshots_init(&snapshots, &accounts);
-	if (r < 0) {
-		accounts_free(&accounts);
-		return r;
-	}
-	snapshots_fini(&s->snapshots);
-	accounts_free(&s->accounts);
-	s->accounts = accounts;
-	s->snapshots = snapshots;
-	return 0;
-}
-
 static void session_prepare(struct session *s, struct json_object *doc)
 {
 	struct drive_setup setup = {.host = s->set.host,
 	                            .test_id = s->set.test_id,
-	                            .accounts = &s->accounts,
+	                            .accounts = &s->figures.accounts,
 	                            .prepared = session_prepared,
 	                            .ended = session_ended,
 	                            .owner = s};
@@ -149,7 +122,7 @@ static void session_prepare(struct session *s, struct json_object *doc)
 	int r = session_read_plan(s, doc, &err);
 
 	setup.plan = s->plan;
-	if (r == 0 && (r = session_open_books(s, s->plan)) < 0)
+	if (r == 0 && (r = figures_open(&s->figures, s->plan)) < 0)
 		sq_fail(&err, r, "not enough memory for the books of this plan");
 	if (r == 0)
 		r = drive_new(&setup, &s->drive, &err);
@@ -157,21 +130,11 @@ static void session_prepare(struct session *s, struct json_object *doc)
 		session_fail(s, r == -ENOMEM ? "out_of_memory" : "plan_refused", err.text);
 }
 
-static void session_headline(struct session *s)
-{
-	struct buf line = {0};
-
-	progress_headline(s->plan, s->set.test_id, &line);
-	output_try(line.data, line.len);
-	buf_free(&line);
-	s->progress.plan = s->plan;
-}
-
 static void session_begin(struct session *s)
 {
 	struct orders *o = &s->orders;
 
-	session_headline(s);
+	figures_headline(&s->figures, s->plan, s->set.test_id);
 	SQ_INFO(s->set.host, SESSION_KV(s), "state=running begins_in_ms=%lld clock_error_us=%lld",
 	        (long long)((o->t0 - session_now(s)) / SQ_MS), (long long)(trips_error(&o->trips) / SQ_US));
 	if (drive_start(s->drive, &o->slots, o->until_tick, o->t0) < 0)
@@ -331,28 +294,14 @@ static void session_register(struct session *s)
 	session_post(s, control_write_registration(&reg, &s->body), SESSION_REGISTER_MAX, "");
 }
 
-static void session_progress(struct session *s)
-{
-	struct buf line = {0};
-
-	if (!s->progress.plan || s->report.elapsed <= s->progress.last_at)
-		return;
-	progress_line(&s->progress, s->report.books, s->report.elapsed, &line);
-	output_try(line.data, line.len);
-	buf_free(&line);
-}
-
 static int session_write(struct sq_work *w)
 {
 	struct session *s = sq_container(w, struct session, write);
 
-	snapshots_add(&s->snapshots, &s->report);
-	if (s->measure)
-		vitals_measure(&s->vitals);
-	s->report.health = s->vitals.health;
+	figures_add(&s->figures, &s->report);
 	if (s->plan)
 		mask_samples(s->plan, s->report.books);
-	session_progress(s);
+	figures_show(&s->figures, &s->report, s->report.elapsed);
 	return report_write(&s->report, &s->body);
 }
 
@@ -360,7 +309,7 @@ static void session_tell(struct session *s)
 {
 	const struct ledger *l = &s->report.books->ledger;
 
-	if (s->told || !s->progress.plan || s->report.seq != s->orders.final_seq)
+	if (s->told || !s->figures.progress.plan || s->report.seq != s->orders.final_seq)
 		return;
 	s->told = true;
 	SQ_INFO(s->set.host, SESSION_KV(s),
@@ -388,15 +337,14 @@ static void session_written(struct sq_op *op, int status)
 }
 
 /* Numbers of a load that has ended do not change any more. */
-static void session_measure(struct session *s)
+static void session_take(struct session *s)
 {
-	s->measure = s->drive && !s->frozen;
+	bool measure = s->drive && !s->frozen;
+
+	figures_take(&s->figures, measure ? s->drive : NULL);
+	if (measure)
+		s->report.start_lag = drive_start_lag(s->drive);
 	s->frozen = s->report.final;
-	if (!s->measure)
-		return;
-	drive_vitals(s->drive, &s->vitals);
-	s->report.elapsed = s->vitals.elapsed;
-	s->report.start_lag = drive_start_lag(s->drive);
 }
 
 static void session_report(struct session *s)
@@ -404,8 +352,7 @@ static void session_report(struct session *s)
 	const struct sq_host *h = s->set.host;
 	int r;
 
-	session_measure(s);
-	snapshots_take(&s->snapshots, &s->accounts);
+	session_take(s);
 	buf_reset(&s->body);
 	s->write = (struct sq_work){
 	    .op.done = session_written, .run = session_write, .what = "report", .lane = SQ_LANE_CPU};
@@ -447,7 +394,7 @@ static int session_prepare_memory(struct session *s)
 	s->headers[1] = "Content-Type: application/json";
 	if (buf_failed(&bearer))
 		return -ENOMEM;
-	return session_open_books(s, &(struct plan){.request_count = 0});
+	return figures_open(&s->figures, &(struct plan){.request_count = 0});
 }
 
 int session_start(const struct session_setup *setup, struct session **ret, struct sq_err *err)
@@ -462,7 +409,6 @@ int session_start(const struct session_setup *setup, struct session **ret, struc
 	s->set = *setup;
 	s->timer.fire = session_due;
 	s->report.start_lag = -1;
-	s->vitals.health = MACHINE_UNKNOWN;
 	orders_init(&s->orders, setup->urls, session_now(s), (uint64_t)session_now(s) ^ (uint64_t)getpid());
 	r = session_prepare_memory(s);
 	if (r == 0)
@@ -493,8 +439,7 @@ void session_free(struct session *s)
 	fetcher_free(s->fetcher);
 	drive_free(s->drive);
 	orders_fini(&s->orders);
-	snapshots_fini(&s->snapshots);
-	accounts_free(&s->accounts);
+	figures_close(&s->figures);
 	plan_free(s->plan);
 	buf_free(&s->url);
 	buf_free(&s->body);

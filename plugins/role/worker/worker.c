@@ -76,10 +76,12 @@ static const struct sq_opt worker_opts[] = {
             "How exactly requests leave: precise (microseconds, up to one CPU), balanced, economy "
             "(milliseconds). "
             "auto: precise with a whole CPU, else balanced."),
-    SQ_SECRET(struct worker_conf, plan,
-              "More of the plan, as JSON text with the fields of POST /tests, which come before the options "
-              "above. It may hold keys, so it is not written into the file itself.",
-              .flags = SQ_F_EXPERT, .env = "SQUALL_PLAN"),
+    SQ_SECRET(
+        struct worker_conf, plan,
+        "The plan of a worker on its own, as JSON text with the fields of POST /tests, but for workers. What "
+        "it leaves out is that of the options above; they give no rate to stages or the closed model, and no "
+        "duration to stages or max_requests. It may hold keys, so it is not written into the file itself.",
+        .flags = SQ_F_EXPERT, .env = "SQUALL_PLAN"),
     SQ_ENUM(struct worker_conf, output, "text", output_words,
             "text: progress and result for people. json: the result document alone."),
     SQ_BOOL(struct worker_conf, strict, "false",
@@ -114,72 +116,120 @@ static struct worker *worker_of(void *self)
 
 /* --- the plan -------------------------------------------------------------------------------- */
 
-/* The options as a plan is posted, so that there is one way of reading plans. NULL without memory. */
-static struct json_object *worker_plan_doc(const struct worker_conf *c)
+/* The option plan as it was given, or an empty one. */
+static int worker_given(const struct worker_conf *c, struct json_object **ret, struct sq_err *err)
 {
-	struct json_object *o = json_object_new_object();
-	bool good = doc_put_text(o, "url", c->target_url) &&
-	            doc_put_count(o, "hits_per_sec", (uint64_t)c->hits_per_sec) &&
-	            doc_put_count(o, "duration_sec", (uint64_t)c->duration_sec) &&
-	            doc_put_text(o, "method", c->method) && doc_put_decimal(o, "timeout_ms", c->timeout, 6) &&
-	            doc_put_count(o, "max_connections", (uint64_t)c->max_connections) &&
-	            doc_put_text(o, "timer", plan_timer_name[c->timer]) &&
-	            doc_put(o, "auto_stop", json_object_new_boolean(false)); /* nobody watches it */
-
-	if (c->max_in_flight)
-		good = good && doc_put_count(o, "max_in_flight", (uint64_t)c->max_in_flight);
-	if (c->patience)
-		good = good && doc_put_decimal(o, "patience_ms", c->patience, 6);
-	if (c->drain)
-		good = good && doc_put_decimal(o, "drain_sec", c->drain, 9);
-	return doc_close(o, good);
-}
-
-/* The option plan laid over the others. */
-static int worker_overlay(const struct worker_conf *c, struct json_object *doc, struct sq_err *err)
-{
-	struct json_object *more = NULL;
-	struct json_object_iter it;
+	struct json_object *o = NULL;
 	struct sq_err why;
-	int r = 0;
 
 	if (!*c->plan)
-		return 0;
-	if (doc_parse((struct sq_slice){c->plan, strlen(c->plan)}, PLAN_DEPTH_MAX, &more, &why) < 0)
+		o = json_object_new_object();
+	else if (doc_parse((struct sq_slice){c->plan, strlen(c->plan)}, PLAN_DEPTH_MAX, &o, &why) < 0)
 		return sq_fail(err, -EINVAL, "plan is not JSON: %s", why.text);
-	if (!json_object_is_type(more, json_type_object))
-		r = sq_fail(err, -EINVAL, "plan must be a JSON object");
-	/* The option timeout has a default, and total is the same. */
-	if (r == 0 && json_object_object_get(json_object_object_get(more, "timeouts_ms"), "total"))
-		json_object_object_del(doc, "timeout_ms");
-	if (r == 0) {
-		json_object_object_foreachC(more, it)
-		{
-			if (!doc_put(doc, it.key, json_object_get(it.val)) && it.val)
-				r = sq_fail(err, -ENOMEM, "not enough memory for the plan");
-		}
+	if (!o && !*c->plan)
+		return sq_fail(err, -ENOMEM, "not enough memory for the plan");
+	if (!json_object_is_type(o, json_type_object)) { /* the word null is NULL */
+		json_object_put(o);
+		return sq_fail(err, -EINVAL, "plan must be a JSON object");
 	}
-	json_object_put(more);
-	return r;
+	*ret = o;
+	return 0;
+}
+
+/* A member that is null is not given. */
+static bool worker_has(struct json_object *o, const char *name)
+{
+	return json_object_object_get(o, name) != NULL;
+}
+
+static bool worker_is_closed(struct json_object *o)
+{
+	struct json_object *mode = json_object_object_get(o, "mode");
+
+	return json_object_is_type(mode, json_type_string) &&
+	       strcmp(json_object_get_string(mode), plan_mode_name[PLAN_CLOSED]) == 0;
+}
+
+/* The options about how much and how long: their defaults must not stand beside what means something else. */
+static bool worker_put_load(const struct worker_conf *c, struct json_object *o)
+{
+	struct json_object *stages = json_object_object_get(o, "stages");
+	bool good = true,
+	     shaped = json_object_is_type(stages, json_type_array) && json_object_array_length(stages) > 0,
+	     counted = json_object_get_int64(json_object_object_get(o, "max_requests")) != 0;
+
+	if (!shaped && !worker_has(o, "hits_per_sec") && !worker_is_closed(o))
+		good = doc_put_count(o, "hits_per_sec", (uint64_t)c->hits_per_sec);
+	if (!shaped && !counted && !worker_has(o, "duration_sec"))
+		good = good && doc_put_count(o, "duration_sec", (uint64_t)c->duration_sec);
+	return good;
+}
+
+static bool worker_put_limits(const struct worker_conf *c, struct json_object *o)
+{
+	bool good = true;
+
+	if (!worker_has(o, "timeout_ms") && !worker_has(json_object_object_get(o, "timeouts_ms"), "total"))
+		good = doc_put_decimal(o, "timeout_ms", c->timeout, 6);
+	if (!worker_has(o, "max_connections"))
+		good = good && doc_put_count(o, "max_connections", (uint64_t)c->max_connections);
+	if (c->max_in_flight && !worker_has(o, "max_in_flight"))
+		good = good && doc_put_count(o, "max_in_flight", (uint64_t)c->max_in_flight);
+	if (c->patience && !worker_has(o, "patience_ms"))
+		good = good && doc_put_decimal(o, "patience_ms", c->patience, 6);
+	if (c->drain && !worker_has(o, "drain_sec"))
+		good = good && doc_put_decimal(o, "drain_sec", c->drain, 9);
+	return good;
+}
+
+/* What the plan leaves out, from the options, so that there is one way of reading plans. */
+static bool worker_put_options(const struct worker_conf *c, struct json_object *o)
+{
+	bool good = worker_put_load(c, o) && worker_put_limits(c, o);
+
+	if (!worker_has(o, "url"))
+		good = good && doc_put_text(o, "url", c->target_url);
+	if (!worker_has(o, "method"))
+		good = good && doc_put_text(o, "method", c->method);
+	if (!worker_has(o, "timer"))
+		good = good && doc_put_text(o, "timer", plan_timer_name[c->timer]);
+	return good;
+}
+
+/* What needs others is refused, not left undone. */
+static int worker_check_alone(const struct plan *p, struct sq_err *err)
+{
+	if (p->workers > 1)
+		return sq_fail(
+		    err, -EINVAL,
+		    "workers: %lld cannot be had of a worker on its own, which is one: leave it out, or "
+		    "post the plan to a gateway (squall run --gateway)",
+		    (long long)p->workers);
+	return 0;
 }
 
 static int worker_plan(const struct worker_conf *c, struct plan **ret, struct sq_err *err)
 {
-	struct json_object *doc = worker_plan_doc(c);
 	struct plan_problems problems = {0};
-	int r = doc ? worker_overlay(c, doc, err) : sq_fail(err, -ENOMEM, "not enough memory for the plan");
+	struct json_object *doc = NULL;
+	struct plan *plan = NULL;
+	int r = worker_given(c, &doc, err);
 
-	if (r < 0) {
-		json_object_put(doc);
+	if (r < 0)
 		return r;
-	}
-	r = plan_read(doc, NULL, ret, &problems);
+	r = worker_put_options(c, doc) ? plan_read(doc, NULL, &plan, &problems) : -ENOMEM;
 	if (r == -EINVAL)
 		sq_fail(err, r, "%.*s", (int)strcspn(problems.text.data, "\n"), problems.text.data);
 	else if (r < 0)
 		sq_fail(err, r, "not enough memory for the plan");
+	else
+		r = worker_check_alone(plan, err);
 	plan_problems_free(&problems);
 	json_object_put(doc);
+	if (r < 0)
+		plan_free(plan);
+	else
+		*ret = plan;
 	return r;
 }
 
@@ -346,7 +396,7 @@ static void worker_probe(void *self, struct sq_op *op, struct sq_err *err)
 	if (w->conf->control_url && w->conf->control_url[0])
 		w->host->op_done(w->host->ctx, op, sq_fail(err, 0, "its target is told by the orchestrator"));
 	else
-		knock(&w->knock, w->host, w->conf->target_url, op, err);
+		knock(&w->knock, w->host, w->plan->url.text, op, err);
 }
 
 static void worker_destroy(void *self)
@@ -362,7 +412,7 @@ static void worker_destroy(void *self)
 
 static const struct sq_role worker_role = {.size = sizeof worker_role};
 
-SQ_PLUGIN(role, SQ_ROLE, worker, .version = PACKAGE_VERSION, .summary = "Drives HTTP load at a constant rate",
+SQ_PLUGIN(role, SQ_ROLE, worker, .version = PACKAGE_VERSION, .summary = "Drives HTTP load: sends each request when it is due, and measures",
           .opts = worker_opts, .conf_size = sizeof(struct worker_conf), .check = worker_check,
           .create = worker_create, .start = worker_start, .drain = worker_drain, .destroy = worker_destroy,
           .probe = worker_probe, .vt.role = &worker_role);

@@ -88,11 +88,10 @@ target_url: {{ .Values.targetUrl | default "http://target-api:8000/hit" | quote 
 allowed_targets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.limits.maxRate }}
-max_rate: {{ int . }}
+{{- range $option, $value := dict "max_rate" .Values.limits.maxRate "max_workers" .Values.limits.maxWorkers }}
+{{- if not (kindIs "invalid" $value) }}
+{{ $option }}: {{ int $value }}
 {{- end }}
-{{- with .Values.limits.maxWorkers }}
-max_workers: {{ int . }}
 {{- end }}
 {{- with .Values.limits.maxDuration }}
 max_duration: {{ . | quote }}
@@ -162,8 +161,9 @@ command: [squalld, -c, /etc/squall/worker.conf]
 {{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
 {{- with get $w $field }}{{ $_ := set $pod $field . }}{{ end }}
 {{- end }}
+{{- /* A number of a file is a float here, which %v writes as 1e+06 from a million on; JSON does not. */}}
 {{- $env := list }}
-{{- range $name, $value := $w.env }}{{ $env = append $env (printf "%s=%v" $name $value) }}{{ end }}
+{{- range $name, $value := $w.env }}{{ $env = append $env (printf "%s=%s" $name (kindIs "string" $value | ternary $value (toJson $value))) }}{{ end }}
 {{- $conf := dict "plugin" "kubernetes" "namespace" .Values.namespace "workload" $w.workload }}
 {{- $_ := set $conf "image" (include "load-tester.image" (dict "root" . "name" "worker" "values" $w)) }}
 {{- $_ := set $conf "image_pull_policy" .Values.images.pullPolicy }}
