@@ -226,6 +226,12 @@ static int put_record(struct json_object *rows, struct json_object *names, struc
 	return append(rows, o, r);
 }
 
+/* Excel and others put one before UTF-8. */
+static const char *skip_byte_order_mark(const char *s)
+{
+	return strncmp(s, "\xef\xbb\xbf", 3) == 0 ? s + 3 : s;
+}
+
 static int read_csv(const char *s, struct json_object *rows, int *line)
 {
 	struct json_object *names = NULL, *record = NULL;
@@ -277,7 +283,9 @@ int plan_put_data(struct json_object *plan, const struct option_row *row, const 
 	int line = 0, r = file_read(path, DATA_MAX, &text, err);
 
 	if (r == 0) {
-		r = is_csv(path) ? read_csv(text.data, rows, &line) : read_lines(text.data, rows, &line);
+		const char *s = skip_byte_order_mark(text.data);
+
+		r = is_csv(path) ? read_csv(s, rows, &line) : read_lines(s, rows, &line);
 		if (r == -EINVAL)
 			sq_fail(err, r,
 			        is_csv(path) ? "%s:%d: the fields of this row are not those of the first line"

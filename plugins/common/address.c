@@ -20,12 +20,15 @@ static void address_fill(struct address *a, const struct addrinfo *from)
 	snprintf(a->text, sizeof a->text, from->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-static bool address_known(const struct addresses *all, const struct address *a)
+void address_add(struct addresses *all, const struct address *a)
 {
 	for (uint32_t i = 0; i < all->count; i++)
 		if (all->list[i].len == a->len && memcmp(&all->list[i].sa, &a->sa, a->len) == 0)
-			return true;
-	return false;
+			return;
+	if (all->count < ADDRESS_MAX)
+		all->list[all->count++] = *a;
+	else
+		all->more++;
 }
 
 static int address_error(const char *host, int gai, struct sq_err *err)
@@ -49,27 +52,25 @@ static int address_error(const char *host, int gai, struct sq_err *err)
 int address_resolve(const char *host, uint16_t port, struct addresses *out, struct sq_err *err)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *all;
-	struct address refused = {0};
+	struct address refused = {0}, a;
 	const char *why = NULL;
 	char service[8];
 	int r;
 
 	snprintf(service, sizeof service, "%u", port);
-	out->count = 0;
+	out->count = out->more = 0;
 	r = getaddrinfo(host, service, &hints, &all);
 	if (r)
 		return address_error(host, r, err);
-	for (const struct addrinfo *ai = all; ai && out->count < ADDRESS_MAX; ai = ai->ai_next) {
-		struct address *a = &out->list[out->count];
-
+	for (const struct addrinfo *ai = all; ai; ai = ai->ai_next) {
 		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
 			continue;
-		address_fill(a, ai);
+		address_fill(&a, ai);
 		if (!address_refused(ai->ai_addr)) {
-			out->count += !address_known(out, a);
+			address_add(out, &a);
 		} else if (!why) {
 			why = address_refused(ai->ai_addr);
-			refused = *a;
+			refused = a;
 		}
 	}
 	freeaddrinfo(all);

@@ -12,7 +12,7 @@
 
 #include <squall/util.h>
 
-#define ADDRESS_MAX 64 /* of one target; more are not used */
+#define ADDRESS_MAX 64 /* of one target; more are counted, and not used */
 
 struct address {
 	struct sockaddr_storage sa;
@@ -22,8 +22,11 @@ struct address {
 
 struct addresses {
 	uint32_t count;
+	uint32_t more; /* that found no room */
 	struct address list[ADDRESS_MAX];
 };
+
+void address_add(struct addresses *all, const struct address *a); /* unless it is there already */
 
 /* Why squall never loads this address (link-local, a cloud's metadata service, ...), or NULL. */
 const char *address_refused(const struct sockaddr *sa);

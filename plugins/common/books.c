@@ -193,9 +193,14 @@ static void end_sent(struct books *b, struct request_times *r, int64_t now, bool
 	if (whole) {
 		hist_add(b->hist[H_SERVICE], now - r->sent);
 		hist_add(b->hist[H_RESPONSE], now - r->due);
+		hist_add(b->hist[H_RECEIVE], now - r->first_byte);
 	} else {
 		hist_add_censored(b->hist[H_SERVICE], now - r->sent);
 		hist_add_censored(b->hist[H_RESPONSE], now - r->due);
+		if (r->first_byte)
+			hist_add_censored(b->hist[H_RECEIVE], now - r->first_byte);
+		else
+			hist_add_censored(b->hist[H_FIRST_BYTE], now - r->sent);
 	}
 	to = place_slowest(b, now - r->due, r->tick);
 	if (to)
@@ -213,7 +218,6 @@ void books_answered(struct books *b, struct request_times *r, int64_t now, int s
 	assert(status >= LEDGER_STATUS_MIN && status <= LEDGER_STATUS_MAX);
 	books_first_byte(b, r, now);
 	assert(now >= r->first_byte);
-	hist_add(b->hist[H_RECEIVE], now - r->first_byte);
 	b->status[status - LEDGER_STATUS_MIN]++;
 	if (!status_ok) {
 		b->ledger.http_error[status - LEDGER_STATUS_MIN]++;
@@ -264,6 +268,12 @@ void books_looked_up(struct books *b, int64_t dns)
 	hist_add(b->hist[H_DNS], dns);
 }
 
+/* Those that are no lower bounds. */
+static uint64_t whole_of(const struct hist *h)
+{
+	return h->count - h->censored;
+}
+
 bool books_closed(const struct books *b)
 {
 	const struct ledger *l = &b->ledger;
@@ -283,9 +293,16 @@ bool books_closed(const struct books *b)
 			return false;
 		answers += b->status[i];
 	}
-	return answers == sent - unanswered && b->hist[H_RECEIVE]->count == answers &&
-	       b->hist[H_FIRST_BYTE]->count >= answers && b->hist[H_FIRST_BYTE]->count <= sent &&
-	       b->reused <= sent;
+	return answers == sent - unanswered && whole_of(b->hist[H_RECEIVE]) == answers &&
+	       b->hist[H_FIRST_BYTE]->count == sent &&
+	       b->hist[H_RECEIVE]->count == whole_of(b->hist[H_FIRST_BYTE]) && b->reused <= sent;
+}
+
+/* begun: how many there are to be. A report may claim anything. */
+static void lose_phase(struct hist *h, uint64_t begun)
+{
+	if (begun > h->count)
+		hist_add_censored_many(h, 0, begun - h->count);
 }
 
 void books_lose(struct books *b, uint64_t unconfirmed, uint64_t never)
@@ -298,6 +315,8 @@ void books_lose(struct books *b, uint64_t unconfirmed, uint64_t never)
 	l->in_flight_at_end += b->in_flight;
 	hist_add_censored_many(b->hist[H_SERVICE], 0, b->in_flight);
 	hist_add_censored_many(b->hist[H_RESPONSE], 0, b->in_flight);
+	lose_phase(b->hist[H_FIRST_BYTE], ledger_sent(l));
+	lose_phase(b->hist[H_RECEIVE], whole_of(b->hist[H_FIRST_BYTE]));
 	b->in_flight = b->pending = 0;
 }
 

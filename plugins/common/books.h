@@ -133,7 +133,8 @@ void books_looked_up(struct books *b, int64_t dns); /* the target's name, for al
 /*
  * The check of honesty: nothing pending, nothing in flight, both lines of the ledger hold, each
  * latency has exactly one value for every sent request, exactly those without a whole answer are
- * censored, and statuses and phases count as many answers as the ledger.
+ * censored, and statuses and phases count as many answers as the ledger: first_byte has a value for every
+ * sent request too, a lower bound where none came, and receive one for each that got its first byte.
  */
 bool books_closed(const struct books *b);
 

@@ -205,6 +205,7 @@ static int resolve_socket(const char *path, struct addresses *out)
 	a->len = sizeof *un;
 	snprintf(a->text, sizeof a->text, "unix:%.58s", path);
 	out->count = 1;
+	out->more = 0;
 	return 0;
 }
 
@@ -216,13 +217,13 @@ static int resolve_fixed(const struct route *r, struct addresses *out, struct sq
 	char text[64];
 	int status = 0, worst = 0;
 
-	out->count = 0;
-	while (*s && out->count < ADDRESS_MAX) {
+	out->count = out->more = 0;
+	while (*s) {
 		if (take_address(&s, text) < 0)
 			continue;
 		status = address_resolve(text, r->url.port, &one, err);
 		if (status == 0)
-			out->list[out->count++] = one.list[0];
+			address_add(out, &one.list[0]);
 		else
 			worst = status;
 	}

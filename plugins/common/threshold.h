@@ -9,8 +9,9 @@
  *
  * A threshold holds, fails, or cannot be decided, which is never green. What was never answered (in flight
  * at the end, broken off, a lost worker's) is a lower bound of its time: if the outcome hangs on it, the
- * threshold is undecided. Time-outs are not in doubt: they took that long. So is a percentile that holds, but
- * with fewer than ten samples beyond it.
+ * threshold is undecided. A time-out took as long as it was waited for, which decides a limit that is no
+ * longer than that; of a longer one it is a lower bound as well. Of an answer that never began, receiving may
+ * have taken anything. Nor does a percentile decide that holds, but with fewer than ten samples beyond it.
  */
 #ifndef COMMON_THRESHOLD_H
 #define COMMON_THRESHOLD_H
@@ -60,7 +61,9 @@ int threshold_hist(const struct threshold *t);
 struct threshold_counts {
 	uint64_t ok, failed; /* ended so; failed: sent or not */
 	uint64_t unknown; /* whose end nobody knows */
-	uint64_t sent, dropped, checks_failed, timeouts;
+	uint64_t sent, dropped, checks_failed;
+	uint64_t ended; /* of those that were sent: in a class */
+	uint64_t timeouts, cut; /* of these without a whole answer: timed out, and all others */
 	uint64_t bytes_sent, bytes_received;
 };
 struct threshold_counts threshold_count(const struct books *b);
@@ -71,6 +74,7 @@ struct threshold_data {
 	struct threshold_counts counts;
 	const struct hist *hist; /* that of threshold_hist(), NULL for none */
 	int64_t elapsed; /* ns that it is about */
+	int64_t timeout; /* ns that a request was waited for at least before it timed out */
 };
 
 enum threshold_state { THRESHOLD_HOLDS, THRESHOLD_FAILS, THRESHOLD_UNDECIDED };

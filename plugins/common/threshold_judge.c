@@ -17,7 +17,9 @@ struct threshold_counts threshold_count(const struct books *b)
 	    .sent = ledger_sent(l),
 	    .dropped = ledger_dropped(l),
 	    .checks_failed = l->check_failed,
+	    .ended = l->ok + ledger_http_errors(l) + l->check_failed + ledger_errors(l) + l->in_flight_at_end,
 	    .timeouts = l->error[ERROR_TIMEOUT],
+	    .cut = ledger_errors(l) - l->error[ERROR_TIMEOUT] + l->in_flight_at_end,
 	    .bytes_sent = b->bytes_sent,
 	    .bytes_received = b->bytes_received,
 	};
@@ -39,7 +41,9 @@ struct threshold_counts threshold_counts_since(const struct threshold_counts *no
 	    .sent = since(now->sent, before->sent),
 	    .dropped = since(now->dropped, before->dropped),
 	    .checks_failed = since(now->checks_failed, before->checks_failed),
+	    .ended = since(now->ended, before->ended),
 	    .timeouts = since(now->timeouts, before->timeouts),
+	    .cut = since(now->cut, before->cut),
 	    .bytes_sent = since(now->bytes_sent, before->bytes_sent),
 	    .bytes_received = since(now->bytes_received, before->bytes_received),
 	};
@@ -50,52 +54,90 @@ struct threshold_counts threshold_counts_since(const struct threshold_counts *no
 struct range {
 	double low, high;
 	uint64_t samples; /* 0: nothing was measured */
+	double value; /* what was measured: between the two */
 };
 
+/* rank: 1 .. count; 0 is of what nobody measured, beyond count of what has no end. */
 static double value_at(const struct hist *h, uint64_t rank)
 {
 	if (rank > h->count)
 		return INFINITY;
-	return (double)hist_percentile(h, 100 * ((double)rank - 0.5) / (double)h->count) / SQ_MS;
+	return rank ? (double)hist_percentile(h, 100 * ((double)rank - 0.5) / (double)h->count) / SQ_MS : 0;
 }
 
-/* doubt: samples that are lower bounds. At worst they are the lowest of all, and without end. */
-static struct range range_of_rank(const struct hist *h, uint64_t rank, uint64_t doubt)
+static uint64_t rank_of(double percent, uint64_t count)
 {
-	return (struct range){value_at(h, rank), value_at(h, rank + doubt), h->count};
+	double exact = ceil(nextafter(percent, -1) * (double)count / 100);
+	uint64_t rank = exact < 1 ? 1 : (uint64_t)exact;
+
+	return rank < count ? rank : count;
 }
 
+/* Whether it makes no difference how much longer a request would have taken than it was waited for. */
+static bool timeout_decides(const struct threshold *t, const struct threshold_data *d)
+{
+	double waited = (double)d->timeout / SQ_MS;
+
+	/* Its first byte took an unknown part of the time. */
+	if (t->metric->hist == H_RECEIVE)
+		return false;
+	return t->op == OP_LT || t->op == OP_GE ? waited >= t->limit : waited > t->limit;
+}
+
+/* How many of the samples are lower bounds that may matter. */
+static uint64_t doubt_of(const struct threshold *t, const struct threshold_data *d)
+{
+	uint64_t censored = d->hist->censored;
+
+	return timeout_decides(t, d) && d->counts.cut < censored ? d->counts.cut : censored;
+}
+
+/* Requests that have no sample, though they were sent: how long they would have received nobody knows. */
+static uint64_t missing_of(const struct threshold *t, const struct threshold_data *d)
+{
+	return t->metric->hist == H_RECEIVE ? since(d->counts.ended, d->hist->count) : 0;
+}
+
+/* At best those without a sample are nothing at all; at worst all in doubt are the lowest, and without end.
+ */
 static struct range range_of_time(const struct threshold *t, const struct threshold_data *d)
 {
 	const struct hist *h = d->hist;
-	uint64_t doubt, rank;
-	double exact;
+	uint64_t doubt, missing, rank;
+	double mean, all;
 
 	if (!h || h->count == 0)
-		return (struct range){0, 0, 0};
-	doubt = since(h->censored, d->counts.timeouts);
+		return (struct range){.samples = 0};
+	doubt = doubt_of(t, d);
+	missing = missing_of(t, d);
+	mean = hist_mean(h) / SQ_MS;
+	all = (double)h->count + (double)missing;
 	switch (t->aggregate) {
 	case AGG_AVG:
-		return (struct range){hist_mean(h) / SQ_MS, doubt ? INFINITY : hist_mean(h) / SQ_MS,
-		                      h->count};
+		return (struct range){mean * ((double)h->count / all), doubt + missing ? INFINITY : mean,
+		                      h->count, mean};
 	case AGG_MIN:
-		return (struct range){(double)h->min / SQ_MS,
-		                      doubt ? value_at(h, 1 + doubt) : (double)h->min / SQ_MS, h->count};
+		return (struct range){missing ? 0 : (double)h->min / SQ_MS,
+		                      doubt ? value_at(h, 1 + doubt) : (double)h->min / SQ_MS, h->count,
+		                      (double)h->min / SQ_MS};
 	case AGG_MAX:
-		return (struct range){(double)h->max / SQ_MS, doubt ? INFINITY : (double)h->max / SQ_MS,
-		                      h->count};
+		return (struct range){(double)h->max / SQ_MS,
+		                      doubt + missing ? INFINITY : (double)h->max / SQ_MS, h->count,
+		                      (double)h->max / SQ_MS};
 	default:
-		exact = ceil(nextafter(t->percent, -1) * (double)h->count / 100);
-		rank = exact < 1 ? 1 : (uint64_t)exact;
-		return range_of_rank(h, rank < h->count ? rank : h->count, doubt);
+		rank = rank_of(t->percent, h->count + missing);
+		return (struct range){value_at(h, since(rank, missing)), value_at(h, rank + doubt), h->count,
+		                      value_at(h, rank_of(t->percent, h->count))};
 	}
 }
 
 static struct range range_of_share(uint64_t part, uint64_t doubt, uint64_t whole)
 {
+	double share = (double)part / (double)whole;
+
 	if (whole == 0)
-		return (struct range){0, 0, 0};
-	return (struct range){(double)part / (double)whole, (double)(part + doubt) / (double)whole, whole};
+		return (struct range){.samples = 0};
+	return (struct range){share, (double)(part + doubt) / (double)whole, whole, share};
 }
 
 static struct range range_of_count(const struct threshold *t, const struct threshold_data *d, uint64_t n)
@@ -103,10 +145,10 @@ static struct range range_of_count(const struct threshold *t, const struct thres
 	double v = (double)n;
 
 	if (t->aggregate == AGG_RATE && d->elapsed <= 0)
-		return (struct range){0, 0, 0};
+		return (struct range){.samples = 0};
 	if (t->aggregate == AGG_RATE)
 		v = v * SQ_S / (double)d->elapsed;
-	return (struct range){v, v, 1};
+	return (struct range){v, v, 1, v};
 }
 
 static struct range range_of(const struct threshold *t, const struct threshold_data *d)
@@ -129,7 +171,7 @@ static struct range range_of(const struct threshold *t, const struct threshold_d
 	case METRIC_BYTES_RECEIVED:
 		return range_of_count(t, d, c->bytes_received);
 	}
-	return (struct range){0, 0, 0};
+	return (struct range){.samples = 0};
 }
 
 /* --- the verdict ----------------------------------------------------------------------------- */
@@ -181,11 +223,23 @@ static void explain_few(const struct threshold *t, uint64_t samples, char *out, 
 	         text_count(want, needed(t)), samples == 1 ? "is" : "are", text_count(have, samples));
 }
 
+static void explain_doubt(const struct threshold *t, const struct threshold_data *d, char *out, size_t size)
+{
+	char waited[TEXT_MAX];
+
+	if (t->metric->kind == METRIC_TIME && t->metric->hist != H_RECEIVE && d->counts.timeouts > 0 &&
+	    d->counts.cut == 0)
+		snprintf(out, size, "it hangs on requests that timed out after %s, below its limit",
+		         text_duration(waited, d->timeout));
+	else
+		snprintf(out, size, "it hangs on requests that were never answered");
+}
+
 void threshold_judge(const struct threshold *t, const struct threshold_data *d, struct threshold_finding *out)
 {
 	struct range r = range_of(t, d);
 	struct threshold_finding f = {
-	    .state = THRESHOLD_UNDECIDED, .measured = r.samples > 0, .value = r.low};
+	    .state = THRESHOLD_UNDECIDED, .measured = r.samples > 0, .value = r.value};
 
 	if (!f.measured) {
 		strcpy(f.why, "nothing was measured");
@@ -195,7 +249,7 @@ void threshold_judge(const struct threshold *t, const struct threshold_data *d, 
 	f.state = judge(t, &r);
 	f.enough = r.samples >= needed(t);
 	if (f.state == THRESHOLD_UNDECIDED) {
-		strcpy(f.why, "it hangs on requests that were never answered");
+		explain_doubt(t, d, f.why, sizeof f.why);
 	} else if (f.state == THRESHOLD_HOLDS && !f.enough) {
 		f.state = THRESHOLD_UNDECIDED;
 		explain_few(t, r.samples, f.why, sizeof f.why);

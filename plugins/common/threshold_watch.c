@@ -165,6 +165,15 @@ static const struct hist *hist_of(const struct threshold *t, const struct books 
 	return h < 0 ? NULL : b->hist[h];
 }
 
+/* A span of elapsed ns, without its histogram. */
+static struct threshold_data data_of(const struct plan *plan, const struct threshold_counts *counts,
+                                     int64_t elapsed)
+{
+	int64_t timeout = plan->timeout < plan->wire.first_byte ? plan->timeout : plan->wire.first_byte;
+
+	return (struct threshold_data){.counts = *counts, .elapsed = elapsed, .timeout = timeout};
+}
+
 void threshold_watch_rebase(struct threshold_watch *w, const struct books *b, int64_t at)
 {
 	struct threshold_counts counts = threshold_count(b);
@@ -189,12 +198,13 @@ static void judge_span(struct threshold_watch *w, const struct threshold *t, str
 {
 	const struct mark *from = span_begin(x->span, at);
 	const struct hist *h = hist_of(t, b);
+	struct threshold_counts between;
 	struct threshold_data d;
 
 	if (!from)
 		return;
-	d = (struct threshold_data){.counts = threshold_counts_since(counts, &from->counts),
-	                            .elapsed = at - from->at};
+	between = threshold_counts_since(counts, &from->counts);
+	d = data_of(w->plan, &between, at - from->at);
 	if (h) {
 		if (!mark_hist(from, w->before) || hist_since(w->between, h, w->before) < 0)
 			return;
@@ -220,11 +230,12 @@ static void look_at(struct threshold_watch *w, uint32_t i, const struct books *b
 {
 	const struct threshold *t = &w->plan->thresholds[i];
 	struct watched *x = &w->all[i];
-	struct threshold_data d = {*counts, hist_of(t, b), at};
+	struct threshold_data d = data_of(w->plan, counts, at);
 
+	d.hist = hist_of(t, b);
 	if (x->span) {
 		judge_span(w, t, x, b, counts, at);
-		add_mark(x->span, counts, hist_of(t, b), at);
+		add_mark(x->span, counts, d.hist, at);
 	} else if (t->abort) {
 		threshold_judge(t, &d, &x->last);
 	}
@@ -338,13 +349,15 @@ struct json_object *thresholds_write(const struct plan *plan, const struct thres
                                      const struct books *b, int64_t elapsed, bool trusted, bool *ret_failed)
 {
 	struct json_object *list = json_object_new_array();
+	struct threshold_counts counts = threshold_count(b);
+	struct threshold_data d = data_of(plan, &counts, elapsed);
 	bool good = list != NULL, failed = false;
 
 	for (uint32_t i = 0; good && i < plan->threshold_count; i++) {
 		const struct threshold *t = &plan->thresholds[i];
-		struct threshold_data d = {threshold_count(b), hist_of(t, b), elapsed};
 		struct threshold_finding f;
 
+		d.hist = hist_of(t, b);
 		if (t->window)
 			conclude_span(w ? &w->all[i] : NULL, w && w->gap, &f);
 		else

@@ -6,7 +6,8 @@
  *     client timer PORT CONNECTIONS RATE SECONDS
  *                                            a generator with a timer of 1 ms, as most have: each time it
  *                                            expires all that is due is sent. Prints the median and the
- *                                            99th percentile of send - due in us, and how many were sent
+ *                                            99th percentile of send - due in us, stamped before the send
+ *                                            as squall does, and how many were sent
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -96,8 +97,8 @@ static int run_timer(const int *fds, int count, int64_t rate, int64_t total)
 			continue;
 		tick = now + SQ_MS;
 		for (; free_count > 0 && sent < total && start + sent * SQ_S / rate <= now; sent++) {
-			ask(idle[--free_count]);
 			late[sent] = bench_now() - (start + sent * SQ_S / rate);
+			ask(idle[--free_count]);
 		}
 	}
 	qsort(late, (size_t)total, sizeof *late, by_size);

@@ -2,7 +2,8 @@
  * delay_server.c - answers every HTTP request after the same delay, on as many connections as there are;
  * with or without TLS.
  *
- *     delay_server DELAY_MS [CERT KEY]      prints its port, and ends with its standard input
+ *     delay_server DELAY_MS [CERT KEY]      prints its port, ends with its standard input, and prints how
+ * many connections were open at once
  *
  * One thread, epoll, one queue of answers in the order of time. For benches: strangers it does not expect.
  */
@@ -43,6 +44,7 @@ static struct due *queue;
 static size_t first, count, size = 1 << 20;
 static SSL_CTX *tls;
 static int poll_fd;
+static int open_now, open_most;
 
 static int64_t now_ns(void)
 {
@@ -57,6 +59,7 @@ static void end(int fd)
 	SSL_free(peers[fd].ssl);
 	peers[fd].ssl = NULL;
 	peers[fd].generation++;
+	open_now--;
 	close(fd);
 }
 
@@ -78,6 +81,7 @@ static void welcome(int listener)
 			SSL_set_accept_state(peers[fd].ssl);
 		}
 		epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &e);
+		open_most = ++open_now > open_most ? open_now : open_most;
 	}
 }
 
@@ -188,5 +192,6 @@ int main(int argc, char **argv)
 	epoll_ctl(poll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &e);
 	while (queue && serve(listener, atoll(argv[1]) * 1000000LL))
 		;
+	printf("%d\n", open_most);
 	return 0;
 }

@@ -16,7 +16,8 @@ static void must(bool good)
 
 static void check(const struct threshold *t)
 {
-	static const struct threshold_counts counts = {.ok = 990, .failed = 10, .unknown = 3, .sent = 1000};
+	static const struct threshold_counts counts = {
+	    .ok = 990, .failed = 10, .unknown = 3, .sent = 1000, .ended = 1001, .timeouts = 1};
 	static struct hist *h;
 	struct threshold_finding f;
 	struct threshold again;
@@ -32,7 +33,8 @@ static void check(const struct threshold *t)
 	                     t->expression, NULL) == 0);
 	must(again.metric == t->metric && again.aggregate == t->aggregate && again.op == t->op &&
 	     again.percent == t->percent && again.limit == t->limit);
-	threshold_judge(t, &(struct threshold_data){counts, threshold_hist(t) < 0 ? NULL : h, SQ_S}, &f);
+	threshold_judge(t, &(struct threshold_data){counts, threshold_hist(t) < 0 ? NULL : h, SQ_S, SQ_S},
+	                &f);
 	must(f.measured && (f.state == THRESHOLD_UNDECIDED) == (*f.why != '\0'));
 }
 

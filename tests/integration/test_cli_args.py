@@ -287,7 +287,8 @@ for check, want in (("status=200", {"status": 200}), ("status=200-204", {"status
     tap.equal(plan(URL, "--check", check)["checks"], [want], "--check " + check)
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "rows.csv")
-    for text, want in (('a,b\r\n1,"x, ""y"""\r\n2,\r\n', [{"a": "1", "b": 'x, "y"'}, {"a": "2", "b": ""}]), ("a\n1", [{"a": "1"}])):
+    for text, want in (('a,b\r\n1,"x, ""y"""\r\n2,\r\n', [{"a": "1", "b": 'x, "y"'}, {"a": "2", "b": ""}]), ("a\n1", [{"a": "1"}]),
+                       ("\ufeffid,b\n1,2\n", [{"id": "1", "b": "2"}]), ('\ufeff"id"\n1\n', [{"id": "1"}])):
         with open(path, "w", encoding="utf-8", newline="") as f:
             f.write(text)
         tap.equal(plan(URL, "--data-file", path)["data"], want, "CSV %r" % text)
@@ -297,7 +298,7 @@ with tempfile.TemporaryDirectory() as folder:
         refused(["run", URL, "--data-file", path], "rows.csv:2: the fields of this row", "bad CSV %r" % text)
     path = os.path.join(folder, "rows.jsonl")
     with open(path, "w", encoding="utf-8") as f:
-        f.write('{"a": 1}\n\n{"a": "x"}\n')
+        f.write('\ufeff{"a": 1}\n\n{"a": "x"}\n')
     tap.equal(plan(URL, "--data-file", "@" + path)["data"], [{"a": 1}, {"a": "x"}], "JSON lines")
     with open(path, "w", encoding="utf-8") as f:
         f.write('{"a": 1}\n{"a"}\n')

@@ -9,6 +9,7 @@ import tempfile
 import time
 
 from backend import backends
+from odd_server import OddServer
 from squall import FULL, PLUGINS, Squalld, Tap, wait_until
 from squall_cli import HOME, squall, started
 from system import State, System
@@ -70,6 +71,13 @@ with Squalld(TARGET) as target:
            daemons())
     r = squall("show", "last")
     tap.ok(doc["test_id"][:8] in r.stdout and "1,001 scheduled" in r.stdout, "show last", r.stdout, r.stderr)
+
+    # Each worker tries both addresses once before the load.
+    with OddServer() as one, OddServer(address="127.0.0.2", port=one.port) as two:
+        r = squall("run", one.url("/ok", "a.example.invalid"), "-c", "4", "-n", "40", "-w", "4", "--allow-invalid", "--json",
+                   "--resolve", "a.example.invalid:%d:127.0.0.1,127.0.0.2" % one.port)
+        tap.equal((r.returncode, one.accepted, two.accepted), (0, 4 + 2, 4 + 2),
+                  "four workers with a connection each spread over two addresses")
 
     r = squall("run", hit + "nowhere", "-d", "1", "--allow-invalid")
     tap.ok(r.returncode == 99 and "404 Not Found" in r.stdout, "no answer that is ok: 99", r.returncode, r.stdout)

@@ -12,6 +12,7 @@
 #include <ev.h>
 
 #include "plugins/role/worker/clock.h"
+#include "plugins/role/worker/dispatch.h"
 #include "plugins/role/worker/engine.h"
 #include "tests/tap.h"
 
@@ -229,6 +230,29 @@ static inline void bench_close(struct bench *b)
 	slots_free(&b->slots);
 	target_close(&b->target);
 	ev_loop_destroy(b->loop);
+}
+
+/* --- without an engine ---------------------------------------------------------------------- */
+
+static inline void give_due(struct bench *b, struct dispatch *d, uint64_t tick)
+{
+	int64_t now = clock_now();
+
+	dispatch_due(d, &(struct due){.tick = tick, .at = now, .counted = true, .books = b->books}, now);
+}
+
+static inline void dispatch_until_idle(struct bench *b, struct dispatch *d)
+{
+	int64_t limit = clock_now() + 10 * SQ_S;
+
+	while (d->live > 0 && clock_now() < limit)
+		ev_run(b->loop, EVRUN_NOWAIT);
+}
+
+static inline void send_one(struct bench *b, struct dispatch *d, uint64_t tick)
+{
+	give_due(b, d, tick);
+	dispatch_until_idle(b, d);
 }
 
 #endif

@@ -274,6 +274,52 @@ static void test_ends(void)
 	books_free(b);
 }
 
+/* Of the phases of a request those that began, each as far as it went. */
+static void test_cut_phases(void)
+{
+	struct books *b = books_new(T0), *lost = books_new(T0);
+	const struct hist *first = b->hist[H_FIRST_BYTE], *receive = b->hist[H_RECEIVE];
+	struct request_times r = sent(b, 0, 0, 0);
+
+	books_broken(b, &r, r.sent + 7, ERROR_TIMEOUT, NULL);
+	ok(first->count == 1 && first->censored == 1 && first->max == 7 && receive->count == 0,
+	   "no byte came: a lower bound of the wait for it, and nothing was received");
+	r = sent(b, 1, 0, 0);
+	books_first_byte(b, &r, r.sent + 3);
+	books_broken(b, &r, r.sent + 8, ERROR_RESET, NULL);
+	ok(first->count == 2 && first->censored == 1 && receive->count == 1 && receive->censored == 1 &&
+	       receive->max == 5,
+	   "cut off in the answer: a lower bound of receiving it");
+	r = sent(b, 2, 0, 0);
+	books_unanswered(b, &r, r.sent + 9);
+	ok(first->count == 3 && first->censored == 2 && first->max == 9, "in flight at the end: so is that");
+	ok(books_closed(b), "the books close");
+	r = sent(lost, 3, 0, 0);
+	books_first_byte(lost, &r, r.sent + 4);
+	sent(lost, 4, 0, 0);
+	books_lose(lost, 0, 0);
+	ok(lost->hist[H_FIRST_BYTE]->count == 2 && lost->hist[H_FIRST_BYTE]->censored == 1 &&
+	       lost->hist[H_RECEIVE]->count == 1 && lost->hist[H_RECEIVE]->censored == 1 &&
+	       lost->hist[H_RECEIVE]->max == 0,
+	   "a lost worker's: nobody knows how long");
+	ok(books_closed(lost), "its books close");
+	books_free(b);
+	books_free(lost);
+}
+
+/* What was not measured is not 0. */
+static void test_unmeasured(void)
+{
+	struct books *b = books_new(T0);
+	struct request_times r = begun(b, 0, 0);
+	const struct sample *s = &b->errors[SAMPLE_UNSENT][0];
+
+	books_unsent(b, &r, r.picked, UNSENT_DNS, NULL);
+	ok(s->dns == -1 && s->connect == -1 && s->tls == -1 && s->first_byte == -1,
+	   "nothing was seen of a connection: no phase has a time");
+	books_free(b);
+}
+
 static void test_samples(void)
 {
 	struct books *b = books_new(T0);
@@ -315,9 +361,14 @@ static void test_strict(void)
 	}
 	ok(counts, "not with one value too many in any latency");
 	ok(censored, "not with a whole answer called a lower bound");
-	b->hist[H_RECEIVE]->count++;
-	ok(!books_closed(b), "not with more received than answered");
-	b->hist[H_RECEIVE]->count--;
+	for (int i = H_FIRST_BYTE; i <= H_RECEIVE; i++) {
+		b->hist[i]->count++;
+		ok(!books_closed(b), "not with one %s too many", books_hist_name[i]);
+		b->hist[i]->count--;
+	}
+	b->hist[H_RECEIVE]->censored++;
+	ok(!books_closed(b), "not with an answer whose receiving is called a lower bound");
+	b->hist[H_RECEIVE]->censored--;
 	b->status[404 - LEDGER_STATUS_MIN]++;
 	ok(!books_closed(b), "not with a status that nobody answered");
 	b->status[404 - LEDGER_STATUS_MIN]--;
@@ -444,6 +495,8 @@ int main(void)
 	test_ends();
 	test_lose();
 	test_lose_many();
+	test_cut_phases();
+	test_unmeasured();
 	test_samples();
 	test_strict();
 	test_order();

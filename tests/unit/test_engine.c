@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 
-#include "plugins/role/worker/dispatch.h"
 #include "tests/failmalloc.h"
 #include "tests/unit/engine_rig.h"
 
@@ -223,14 +222,6 @@ static void test_stop(void)
 	bench_close(&b);
 }
 
-static void dispatch_until_idle(struct bench *b, struct dispatch *d)
-{
-	int64_t limit = clock_now() + 10 * SQ_S;
-
-	while (d->live > 0 && clock_now() < limit)
-		ev_run(b->loop, EVRUN_NOWAIT);
-}
-
 /* A kept-alive connection was reset before the loop could hear of it: the request, of which no byte
  * had left, goes out on another one. */
 static void test_stale(void)
@@ -256,14 +247,6 @@ static void test_stale(void)
 	ok(books_closed(b.books), "the books are closed");
 	dispatch_free(&d);
 	bench_close(&b);
-}
-
-static void send_one(struct bench *b, struct dispatch *d, uint64_t tick)
-{
-	int64_t now = clock_now();
-
-	dispatch_due(d, &(struct due){.tick = tick, .at = now, .counted = true, .books = b->books}, now);
-	dispatch_until_idle(b, d);
 }
 
 /* The target's addresses change while connections are idle. */
@@ -293,6 +276,8 @@ static void test_moved(void)
 	dispatch_moved(&d);
 	send_one(&b, &d, 3);
 	is_int(b.books->ledger.unsent[UNSENT_DNS], 1, "no address left: unsent{dns}");
+	ok(b.books->errors[SAMPLE_UNSENT][0].connect == -1 && b.books->errors[SAMPLE_UNSENT][0].tls == -1,
+	   "no phase of a connection was measured");
 	b.addresses.count = 1;
 	dispatch_moved(&d);
 	send_one(&b, &d, 4);

@@ -41,19 +41,19 @@ int __wrap_route_resolve(const struct plan *p, struct addresses *out, struct sq_
 
 	(void)p;
 	names.asked++;
-	out->count = 0;
+	out->count = out->more = 0;
 	if (names.error)
 		return sq_fail(err, names.error, "the name server says %d", -names.error);
 	for (; sscanf(s, "%47s%n", ip, &used) == 1; s += used) {
-		struct address *a = &out->list[out->count++];
+		struct address one = {.len = 0}, *a = &one;
 		struct sockaddr_in *in = (struct sockaddr_in *)(void *)&a->sa;
 
-		memset(a, 0, sizeof *a);
 		in->sin_family = AF_INET;
 		in->sin_port = htons(names.port);
 		inet_pton(AF_INET, ip, &in->sin_addr);
 		a->len = sizeof *in;
 		snprintf(a->text, sizeof a->text, "%s:%u", ip, names.port);
+		address_add(out, a);
 	}
 	return 0;
 }
@@ -84,18 +84,26 @@ static void cancel(void *ctx, struct sq_op *op)
 	(void)op;
 }
 
-/* Listens on all of 127/8, on a port of its own. */
-static int listen_everywhere(void)
+/* ip NULL: on all of 127/8. Port 0: of its own. */
+static int listen_at(const char *ip, uint16_t port)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
 	socklen_t len = sizeof in;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 
-	if (bind(fd, (struct sockaddr *)&in, sizeof in) < 0 || listen(fd, 16) < 0 ||
+	if (ip)
+		inet_pton(AF_INET, ip, &in.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)&in, sizeof in) < 0 || listen(fd, 128) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&in, &len) < 0)
 		abort();
 	names.port = ntohs(in.sin_port);
 	return fd;
+}
+
+static int listen_everywhere(void)
+{
+	return listen_at(NULL, 0);
 }
 
 /* Time passes, and what was begun on the network comes to its end. */
@@ -234,6 +242,66 @@ static void test_refusing(int listener)
 	bench_free(b);
 }
 
+/* One of two is down when the test begins, and comes up later; then the other one goes down. fixed: the plan
+ * gives both. */
+static void test_left_out(bool fixed)
+{
+	int first = listen_at("127.0.0.1", 0), second;
+	char more[96] = "";
+	struct bench *b;
+	unsigned lines;
+
+	if (fixed)
+		snprintf(more, sizeof more, "\"resolve\": [\"shop.example:%u:127.0.0.2,127.0.0.1\"]",
+		         names.port);
+	b = bench_new(more, "127.0.0.2 127.0.0.1");
+	pass(b, 0);
+	has(b, "127.0.0.1", "the one that refuses is left out");
+	ok(strstr(b->host.line, "127.0.0.2") && strstr(b->host.line, "left out"), "and named: %s",
+	   b->host.line);
+	lines = b->host.errors;
+	pass(b, TTL);
+	ok(b->moves == 0 && b->host.errors == lines, "it still refuses: that is no news");
+	second = listen_at("127.0.0.2", names.port);
+	pass(b, TTL);
+	is_int(b->moves, 1, "it accepts now");
+	has(b, "127.0.0.1 127.0.0.2", "and is loaded with the other one");
+	close(first);
+	pass(b, TTL);
+	is_int(b->moves, 1, "one that was loaded and refuses stays: that is to be measured");
+	close(second);
+	bench_free(b);
+}
+
+/* Name servers change the order with each answer; the workers of a test go by one. */
+static void test_order(void)
+{
+	int listener = listen_everywhere();
+	struct bench *b = bench_new("", "127.0.0.9 127.0.0.1 127.0.0.10 127.0.0.2");
+
+	pass(b, 0);
+	has(b, "127.0.0.1 127.0.0.2 127.0.0.9 127.0.0.10", "in one order");
+	close(listener);
+	bench_free(b);
+}
+
+static void test_too_many(void)
+{
+	int listener = listen_everywhere();
+	char many[70 * 16] = "";
+	struct bench *b;
+
+	for (int i = 1; i <= 70; i++)
+		snprintf(many + strlen(many), sizeof many - strlen(many), "127.0.0.%d ", i);
+	b = bench_new("", many);
+	pass(b, 0);
+	is_int(b->finder.addresses.count, ADDRESS_MAX, "of 70 addresses 64 are loaded");
+	ok(strstr(b->host.line, "the target has 70 addresses: the first 64"), "and it is told: %s",
+	   b->host.line);
+	close(listener);
+	bench_free(b);
+}
+
 static void test_slow(void)
 {
 	struct bench *b = bench_new("", "127.0.0.1");
@@ -256,6 +324,7 @@ static void test_slow(void)
 
 static void test_never(void)
 {
+	char more[96];
 	struct bench *b = bench_new("\"dns_ttl_sec\": 0", "127.0.0.1");
 
 	pass(b, 0);
@@ -266,6 +335,12 @@ static void test_never(void)
 	pass(b, 0);
 	pass(b, TTL);
 	is_int(names.asked, 2, "resolve is about other ports");
+	bench_free(b);
+	snprintf(more, sizeof more, "\"resolve\": [\"shop.example:%u:127.0.0.1\"]", names.port);
+	b = bench_new(more, "127.0.0.1");
+	pass(b, 0);
+	pass(b, TTL);
+	is_int(names.asked, 1, "given addresses that all accept are for good");
 	bench_free(b);
 }
 
@@ -315,5 +390,9 @@ int main(void)
 	test_policy();
 	test_failures();
 	test_refusing(listener);
+	test_left_out(false);
+	test_left_out(true);
+	test_order();
+	test_too_many();
 	return tap_done();
 }

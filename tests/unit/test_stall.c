@@ -163,7 +163,7 @@ struct run {
 	int64_t connections, service, stall_from, stall_to; /* from T0 */
 	int64_t drain; /* 0 = 30 s */
 	int64_t patience, timeout, max_in_flight; /* 0 = as long or many as can be */
-	int64_t rate; /* 0 = RATE */
+	double rate; /* 0 = RATE */
 	int64_t stopped_at, stopped_for; /* our own process, 0 = never */
 	enum plan_timer timer; /* auto = balanced */
 	/* What follows is the run's. */
@@ -208,13 +208,13 @@ static void run_sleep(EV_P_ struct ev_timer *w, int revents)
 	virtual_now += sq_container(w, struct run, sleep)->stopped_for;
 }
 
-static struct plan *read_plan(int64_t rate)
+static struct plan *read_plan(double rate)
 {
 	struct plan_problems problems = {0};
 	struct plan *plan = NULL;
 	char text[128];
-	int n = snprintf(text, sizeof text, "{\"url\":\"http://x/\",\"hits_per_sec\":%d,\"duration_sec\":60}",
-	                 (int)rate);
+	int n = snprintf(text, sizeof text, "{\"url\":\"http://x/\",\"hits_per_sec\":%g,\"duration_sec\":60}",
+	                 rate);
 
 	if (plan_read_text(text, (size_t)n, NULL, &plan, NULL, &problems) < 0)
 		abort();
@@ -407,7 +407,8 @@ static void test_end(void)
 	near(b, H_RESPONSE, 95, 8 * SQ_S);
 	near(b, H_RESPONSE, 99, 104 * SQ_S / 10);
 	near(b, H_RESPONSE, 100, 11 * SQ_S);
-	is_int(b->hist[H_FIRST_BYTE]->count, 10800, "  they had no first byte");
+	is_int(b->hist[H_FIRST_BYTE]->censored, 1200, "  they had no first byte");
+	is_int(b->hist[H_RECEIVE]->count, 10800, "  and received nothing");
 	run_free(&r);
 }
 
@@ -477,6 +478,24 @@ static void test_on_time(void)
 	run_free(&r);
 }
 
+/* One request every ten seconds. */
+static void test_seldom(void)
+{
+	struct run r = {.connections = 10, .service = 90 * SQ_MS, .rate = 0.1};
+	struct books *b = run(&r, "0.1/s");
+
+	ok(r.schedule.total == 6 && b->ledger.ok == 6 && b->ledger.on_time == 6,
+	   "  six in a minute, on time");
+	ok(b->last_sent >= 50 * SQ_S && b->last_sent < 50 * SQ_S + 20 * SQ_US,
+	   "  the last one after 50 s (%.6f)", (double)b->last_sent / 1e9);
+	at_most(b, H_LAG, 20 * SQ_US);
+	ok(b->hist[H_RESPONSE]->min >= 90 * SQ_MS && b->hist[H_RESPONSE]->max <= 90 * SQ_MS + 40 * SQ_US,
+	   "  90 ms, all of them (%.3f .. %.3f)", (double)b->hist[H_RESPONSE]->min / 1e6,
+	   (double)b->hist[H_RESPONSE]->max / 1e6);
+	is_int(b->opened, 1, "  on one connection");
+	run_free(&r);
+}
+
 /* --- what is said of it ---------------------------------------------------------------------- */
 
 static int64_t number(struct json_object *doc, const char *a, const char *b)
@@ -529,6 +548,7 @@ int main(void)
 	test_end_bounded();
 	test_timeouts();
 	test_on_time();
+	test_seldom();
 	test_never();
 	return tap_done();
 }

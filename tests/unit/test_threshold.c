@@ -121,11 +121,13 @@ static void test_refusals(void)
 
 /* --- judging --------------------------------------------------------------------------------- */
 
+#define BOUND (2000 * SQ_MS) /* what a time-out took at least */
+
 static struct threshold_finding judged(const char *line, const struct hist *h, struct threshold_counts counts,
                                        int64_t elapsed)
 {
 	struct threshold t = parsed(line);
-	struct threshold_data d = {counts, h, elapsed};
+	struct threshold_data d = {counts, h, elapsed, BOUND};
 	struct threshold_finding f;
 
 	threshold_judge(&t, &d, &f);
@@ -198,7 +200,7 @@ static void test_few(void)
 /* 1,000 answers within 1 .. 1000 ms, and some that never came: bounds of 1 ms. */
 static void test_unanswered(void)
 {
-	struct threshold_counts counts = {.ok = 0};
+	struct threshold_counts counts = {.cut = 10, .ended = 1010};
 	struct hist *h = hist_new();
 
 	for (int i = 1; i <= 1000; i++)
@@ -217,9 +219,61 @@ static void test_unanswered(void)
 	check("max>=1s", h, counts, THRESHOLD_HOLDS, 1000);
 	check("avg<3600s", h, counts, THRESHOLD_UNDECIDED, 495.55);
 	check("min<20", h, counts, THRESHOLD_HOLDS, 1);
-	counts.timeouts = 10;
-	check("p(50)<496", h, counts, THRESHOLD_HOLDS, 495);
-	check("max<3600s", h, counts, THRESHOLD_HOLDS, 1000);
+	hist_free(h);
+}
+
+/* 990 answers within 10 ms, and ten that timed out after 2 s: it took them no less. */
+static void test_timed_out(void)
+{
+	struct threshold_counts counts = {.timeouts = 10, .ended = 1000};
+	struct hist *h = hist_new();
+	struct threshold_finding f;
+
+	for (int i = 0; i < 990; i++)
+		hist_add(h, 10 * SQ_MS);
+	for (int i = 0; i < 10; i++)
+		hist_add_censored(h, 2000 * SQ_MS);
+	check("p(99)<250", h, counts, THRESHOLD_HOLDS, 10);
+	check("avg<250", h, counts, THRESHOLD_HOLDS, 29.9);
+	check("max<2s", h, counts, THRESHOLD_FAILS, 2000);
+	check("max>=2s", h, counts, THRESHOLD_HOLDS, 2000);
+	/* Longer than the time-out: nobody knows whether they were. */
+	check("max<=2s", h, counts, THRESHOLD_UNDECIDED, 2000);
+	check("max<3s", h, counts, THRESHOLD_UNDECIDED, 2000);
+	check("avg<3s", h, counts, THRESHOLD_UNDECIDED, 29.9);
+	check("max>2s", h, counts, THRESHOLD_UNDECIDED, 2000);
+	check("p(99)<3s", h, counts, THRESHOLD_HOLDS, 10); /* however long they would have taken */
+	check("p(99.5)<3s", h, counts, THRESHOLD_UNDECIDED, 2000);
+	f = judged("max<3s", h, counts, SQ_S);
+	is_str(f.why, "it hangs on requests that timed out after 2 s, below its limit", "and why");
+	counts.cut = 5;
+	counts.timeouts = 5;
+	check("max>=2s", h, counts, THRESHOLD_HOLDS, 2000);
+	check("p(99)<250", h, counts, THRESHOLD_UNDECIDED, 10);
+	f = judged("p(99)<250", h, counts, SQ_S);
+	is_str(f.why, "it hangs on requests that were never answered", "time-outs do not hide the others");
+	hist_free(h);
+}
+
+/* Half of them got no first byte, so that there is nothing that was received. */
+static void test_never_received(void)
+{
+	struct threshold_counts counts = {.timeouts = 1000, .ended = 2000};
+	struct hist *h = hist_new();
+
+	for (int i = 1; i <= 1000; i++)
+		hist_add(h, i * SQ_MS);
+	check("http_req_receiving p(99)<2s", h, counts, THRESHOLD_UNDECIDED, 990);
+	check("http_req_receiving p(99)>900", h, counts, THRESHOLD_HOLDS, 990);
+	check("http_req_receiving med>400", h, counts, THRESHOLD_UNDECIDED, 500);
+	check("http_req_receiving avg<2s", h, counts, THRESHOLD_UNDECIDED, 500.5);
+	check("http_req_receiving avg>400", h, counts, THRESHOLD_UNDECIDED, 500.5);
+	check("http_req_receiving min>0.5", h, counts, THRESHOLD_UNDECIDED, 1);
+	check("http_req_receiving max<2s", h, counts, THRESHOLD_UNDECIDED, 1000);
+	check("http_req_receiving max>900", h, counts, THRESHOLD_HOLDS, 1000);
+	check("http_req_connecting p(99)<2s", h, counts, THRESHOLD_HOLDS, 990);
+	counts.ended = 1000;
+	check("http_req_receiving p(99)<2s", h, counts, THRESHOLD_HOLDS, 990);
 	hist_free(h);
 }
 
@@ -286,6 +340,8 @@ int main(void)
 	test_times();
 	test_few();
 	test_unanswered();
+	test_timed_out();
+	test_never_received();
 	test_counts();
 	test_final();
 	return tap_done();

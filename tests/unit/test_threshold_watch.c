@@ -111,6 +111,42 @@ static void test_abort(void)
 	end(&g);
 }
 
+/* Half of them time out, sooner than the limit. */
+static void test_short_timeout(void)
+{
+	struct rig g;
+
+	begin(&g, "{\"timeout_ms\": 200, \"thresholds\": [\"http_req_waiting p(90)<250\", "
+	          "\"http_req_receiving p(90)<250\", \"p(90)<250\", \"p(90)<150\"]}");
+	for (int i = 0; i < 200; i++) {
+		struct request_times r = {0};
+
+		books_due(g.books, &r, 0, 0, 0);
+		books_sent(g.books, &r, 1, false);
+		if (i % 2)
+			books_broken(g.books, &r, 200 * SQ_MS + 1, ERROR_TIMEOUT, NULL);
+		else
+			books_answered(g.books, &r, 10 * SQ_MS, 200, true, true, NULL);
+	}
+	g.second = 1;
+	rows(&g, true, true,
+	     "[{\"metric\":\"http_req_waiting\",\"expression\":\"p(90)<250\",\"window_sec\":null,\"value\":"
+	     "200,\"unit\":\"ms\","
+	     "\"ok\":false,\"decided\":false,\"why\":\"it hangs on requests that timed out after 200 ms, "
+	     "below its limit\"},"
+	     "{\"metric\":\"http_req_receiving\",\"expression\":\"p(90)<250\",\"window_sec\":null,\"value\":"
+	     "0,\"unit\":\"ms\","
+	     "\"ok\":false,\"decided\":false,\"why\":\"it hangs on requests that were never answered\"},"
+	     "{\"metric\":\"http_req_response_time\",\"expression\":\"p(90)<250\",\"window_sec\":null,"
+	     "\"value\":200.000001,\"unit\":\"ms\","
+	     "\"ok\":false,\"decided\":false,\"why\":\"it hangs on requests that timed out after 200 ms, "
+	     "below its limit\"},"
+	     "{\"metric\":\"http_req_response_time\",\"expression\":\"p(90)<150\",\"window_sec\":null,"
+	     "\"value\":200.000001,\"unit\":\"ms\","
+	     "\"ok\":false,\"decided\":true,\"why\":null}]");
+	end(&g);
+}
+
 /* --- windows --------------------------------------------------------------------------------- */
 
 static const char windowed[] = "{\"thresholds\": {\"http_req_duration\": [{\"threshold\": \"p(90)<100\", "
@@ -269,6 +305,7 @@ static void test_memory(void)
 int main(void)
 {
 	test_abort();
+	test_short_timeout();
 	test_window();
 	test_rebase();
 	test_auto_stop();

@@ -378,6 +378,14 @@ static void conn_event(EV_P_ struct ev_io *w, int revents)
 		conn_readable(c);
 }
 
+/* A Unix socket does not let anybody wait for a place in its queue. */
+static const char *conn_refusal(const struct address *address, int error)
+{
+	return address->sa.ss_family == AF_UNIX && error == EAGAIN
+	           ? "the socket's backlog is full: the target accepts too slowly"
+	           : strerror(error);
+}
+
 int conn_open(struct conn *c, struct conn_env *env, const struct address *address, int64_t now)
 {
 	int fd = socket(address->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, error;
@@ -385,6 +393,7 @@ int conn_open(struct conn *c, struct conn_env *env, const struct address *addres
 	memset(c, 0, sizeof *c);
 	c->magic = CONN_MAGIC;
 	c->env = env;
+	c->seen.dns = c->seen.connect = c->seen.tls = -1;
 	snprintf(c->seen.address, sizeof c->seen.address, "%s", address->text);
 	c->opened = now;
 	if (fd >= 0 && address->sa.ss_family != AF_UNIX)
@@ -392,7 +401,7 @@ int conn_open(struct conn *c, struct conn_env *env, const struct address *addres
 	if (fd < 0 ||
 	    (connect(fd, (const struct sockaddr *)&address->sa, address->len) < 0 && errno != EINPROGRESS)) {
 		error = errno;
-		snprintf(c->seen.what, sizeof c->seen.what, "%s", strerror(error));
+		snprintf(c->seen.what, sizeof c->seen.what, "%s", conn_refusal(address, error));
 		if (fd >= 0)
 			close(fd);
 		return -error;

@@ -92,6 +92,13 @@ void dispatch_limit(struct dispatch *d, int64_t at, int64_t now)
 
 /* --- what connections tell ------------------------------------------------------------------- */
 
+void dispatch_phases(const struct conn *c, int64_t now, struct sample *seen)
+{
+	seen->dns = -1;
+	seen->connect = (c->reached ? c->reached : now) - c->opened;
+	seen->tls = c->reached ? now - c->reached : -1;
+}
+
 static void dispatch_reached(struct conn *c, int64_t now)
 {
 	struct dispatch *d = dispatch_of(c);
@@ -107,12 +114,9 @@ static void dispatch_connected(struct conn *c, int64_t now)
 	struct dispatch *d = dispatch_of(c);
 
 	d->worked = true;
-	c->seen.dns = c->seen.tls = -1;
-	c->seen.connect = (c->reached ? c->reached : now) - c->opened;
-	if (c->reached) {
-		c->seen.tls = now - c->reached;
+	dispatch_phases(c, now, &c->seen);
+	if (c->reached)
 		books_handshake(d->books, c->resumed);
-	}
 	books_connected(d->books, -1, c->seen.connect, c->seen.tls);
 	list_remove(&c->link);
 	d->connecting_count--;
@@ -129,6 +133,7 @@ static void dispatch_refused(struct conn *c, int error)
 	dispatch_short(d, error);
 	list_remove(&c->link);
 	d->connecting_count--;
+	dispatch_phases(c, now, &c->seen);
 	dispatch_unsent(d, now, c->reached ? UNSENT_TLS : UNSENT_CONNECT, &c->seen);
 	dispatch_discard(d, c);
 	dispatch_serve(d, now);
@@ -273,7 +278,7 @@ void dispatch_moved(struct dispatch *d)
 	struct link *next;
 
 	d->generation++;
-	d->next_address = 0;
+	d->opened = 0;
 	for (struct link *l = d->idle.next; l != &d->idle; l = next) {
 		next = l->next;
 		c = sq_container(l, struct conn, link);
@@ -349,6 +354,7 @@ int dispatch_init(struct dispatch *d, struct ev_loop *loop, const struct plan *p
 	d->messages = messages;
 	d->max_connections = plan->max_connections;
 	d->max_in_flight = plan->max_in_flight;
+	d->workers = 1;
 	d->books = books;
 	slab_init(&d->requests, sizeof(struct request));
 	slab_init(&d->conns, sizeof(struct conn));

@@ -45,6 +45,9 @@ struct dispatch {
 	struct messages *messages;
 	struct books *books; /* of connections and bytes */
 	int64_t max_connections, max_in_flight; /* the plan's, unless the engine sets others */
+	/* Which of how many workers this is, so that together they spread over the addresses; 0 of 1, unless
+	 * the engine sets others. */
+	uint32_t index, workers;
 	/* Each request that has ended, for who counts on it; may be NULL. Nothing of d may be asked inside.
 	 */
 	void (*request_ended)(void *owner, int64_t now, bool sent);
@@ -66,7 +69,8 @@ struct dispatch {
 
 	int64_t live; /* requests: waiting and sent */
 	int64_t waiting_count, conn_count, connecting_count; /* connecting: also those that are shaking */
-	uint32_t next_address, generation; /* generation: of the addresses */
+	uint64_t opened; /* connections, or tries, since the addresses changed */
+	uint32_t generation; /* of the addresses */
 	uint64_t tallied_sent, tallied_received; /* bytes that stand in other books than these */
 	bool worked; /* set whenever something was done; the engine clears it */
 	struct dispatch_limits limits;

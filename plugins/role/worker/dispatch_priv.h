@@ -50,7 +50,10 @@ void dispatch_break(struct dispatch *d, struct conn *c, int64_t now, enum ledger
 void dispatch_discard(struct dispatch *d, struct conn *c); /* closes one that is in no list */
 /* Those that wait, as far as connections are to be had. */
 void dispatch_serve(struct dispatch *d, int64_t now);
-/* Whether it is a shortage of our own machine, which is counted. */
+/* Into seen: how long the connection took, or was tried. What did not begin is -1. */
+void dispatch_phases(const struct conn *c, int64_t now, struct sample *seen);
+/* Whether it passes, so that requests wait while there are connections. A shortage of our own machine, which
+ * is counted, or a Unix socket whose queue is full. */
 bool dispatch_short(struct dispatch *d, int error);
 
 /* The timer runs to this limit at the latest. */

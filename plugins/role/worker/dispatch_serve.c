@@ -75,19 +75,38 @@ bool dispatch_short(struct dispatch *d, int error)
 	d->limits.fd_exhausted += error == EMFILE || error == ENFILE;
 	d->limits.port_exhausted += error == EADDRNOTAVAIL;
 	return error == EMFILE || error == ENFILE || error == EADDRNOTAVAIL || error == ENOBUFS ||
-	       error == ENOMEM;
+	       error == ENOMEM || error == EAGAIN;
+}
+
+static uint64_t dispatch_common_divisor(uint64_t a, uint64_t b)
+{
+	return b ? dispatch_common_divisor(b, a % b) : a;
+}
+
+/*
+ * Where the next connection leads. The connections of all workers are numbered through, as ticks are: the
+ * first ones of all, in the order of the workers, then the second ones. Address by address in this order is
+ * even over all of them together. A worker whose numbers meet only some of the addresses goes one further
+ * behind each whole round, so that it comes to all.
+ */
+static const struct address *dispatch_next(struct dispatch *d)
+{
+	uint64_t count = d->addresses->count, number = d->index + d->opened++ * d->workers;
+	uint64_t round = d->workers / dispatch_common_divisor(d->workers, count) * count;
+
+	return &d->addresses->list[(number + number / round) % count];
 }
 
 /* Opens one connection, the addresses in turn. False: the queue has to wait for those there are. */
 static bool dispatch_open(struct dispatch *d, int64_t now)
 {
-	const struct addresses *all = d->addresses;
 	struct conn *c;
 	bool waits;
 	int r;
 
-	if (all->count == 0) {
-		static const struct sample nowhere = {.what = "the target's name has no address any more"};
+	if (d->addresses->count == 0) {
+		static const struct sample nowhere = {
+		    .what = "the target's name has no address any more", .dns = -1, .connect = -1, .tls = -1};
 
 		dispatch_unsent(d, now, UNSENT_DNS, &nowhere);
 		return true;
@@ -95,8 +114,7 @@ static bool dispatch_open(struct dispatch *d, int64_t now)
 	c = slab_take(&d->conns);
 	if (!c)
 		return false;
-	r = conn_open(c, d->env, &all->list[d->next_address], now);
-	d->next_address = (d->next_address + 1) % all->count;
+	r = conn_open(c, d->env, dispatch_next(d), now);
 	if (r < 0) {
 		waits = dispatch_short(d, -r) && d->conn_count > 0;
 		if (!waits)

@@ -9,6 +9,7 @@ static void dispatch_expire_one(struct dispatch *d, struct conn *c, int64_t now,
 {
 	list_remove(&c->link);
 	d->connecting_count--;
+	dispatch_phases(c, now, &c->seen);
 	dispatch_unsent_text(d, now, why, c, text);
 	dispatch_discard(d, c);
 }
@@ -69,6 +70,7 @@ static void dispatch_expire_waiting(struct dispatch *d, int64_t now)
 		c = dispatch_only_connects(d, r);
 		if (c) {
 			memcpy(seen.address, c->seen.address, sizeof seen.address);
+			dispatch_phases(c, now, &seen);
 			dispatch_unsent(d, now, c->reached ? UNSENT_TLS : UNSENT_CONNECT, &seen);
 		} else
 			dispatch_drop(d, r, now, DROPPED_PATIENCE);

@@ -162,6 +162,19 @@ static int engine_open_closed(struct engine *e)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* By its share: slots are dealt in turn. One that has none yet takes over from others. */
+static void engine_place(struct engine *e)
+{
+	const struct slots *s = e->set.slots;
+
+	e->dispatch.workers = s->count / SLOTS_PER_WORKER;
+	for (uint32_t i = 0; i < e->dispatch.workers; i++)
+		if (s->from[i] != SCHEDULE_NEVER) {
+			e->dispatch.index = i;
+			return;
+		}
+}
+
 int engine_new(const struct engine_setup *setup, struct engine **ret)
 {
 	struct engine *e = calloc(1, sizeof *e);
@@ -178,6 +191,7 @@ int engine_new(const struct engine_setup *setup, struct engine **ret)
 	                  setup->messages, a->warmup ? a->warmup : a->common);
 	if (r == 0)
 		r = share_init(&e->share, setup->slots, setup->until_tick);
+	engine_place(e);
 	if (r == 0 && engine_is_closed(e))
 		r = engine_open_closed(e);
 	if (r == 0 && engine_is_closed(e) && e->closed.left == 0)

@@ -28,7 +28,9 @@ static void finder_again(struct sq_timer *t)
 
 static void finder_wait(struct finder *f)
 {
-	if (f->stopped || f->plan->wire.dns_ttl == 0 || route_fixed(f->plan))
+	bool settled = route_fixed(f->plan) && f->addresses.count >= f->seen.count;
+
+	if (f->stopped || f->plan->wire.dns_ttl == 0 || settled)
 		return;
 	f->timer.fire = finder_again;
 	f->host->timer_start(f->host->ctx, &f->timer, f->plan->wire.dns_ttl);
@@ -61,7 +63,7 @@ static void finder_trouble(struct finder *f, bool keep, const char *why)
 
 static bool finder_is_all_tls(const struct finder *f)
 {
-	for (uint32_t i = 0; i < f->seen.count; i++)
+	for (uint32_t i = 0; i < f->tried.count; i++)
 		if (f->reach.tries[i].error != EPROTO)
 			return false;
 	return true;
@@ -81,13 +83,13 @@ static void finder_add_why(const struct finder *f, uint32_t i, struct buf *out)
 /* What no address accepts: each with its reason, and what to do. */
 static void finder_unreachable(const struct finder *f, struct sq_err *err)
 {
-	bool numeric = f->seen.count == 1 && route_fixed(f->plan), tls = finder_is_all_tls(f);
+	bool numeric = f->tried.count == 1 && route_fixed(f->plan), tls = finder_is_all_tls(f);
 	const char *cure = f->reach.tries[0].conn.cure;
 	char place[ROUTE_TEXT];
 	struct buf text = {0};
 
-	for (uint32_t i = 0; i < f->seen.count; i++) {
-		buf_printf(&text, "%s%s%s", i ? ", " : "", numeric ? "" : f->seen.list[i].text,
+	for (uint32_t i = 0; i < f->tried.count; i++) {
+		buf_printf(&text, "%s%s%s", i ? ", " : "", numeric ? "" : f->tried.list[i].text,
 		           numeric ? "" : " ");
 		finder_add_why(f, i, &text);
 	}
@@ -102,53 +104,97 @@ static void finder_unreachable(const struct finder *f, struct sq_err *err)
 
 static void finder_name_refusing(const struct finder *f)
 {
-	for (uint32_t i = 0; i < f->seen.count; i++)
+	for (uint32_t i = 0; i < f->tried.count; i++)
 		if (f->reach.tries[i].error) {
 			struct buf why = {0};
 
 			finder_add_why(f, i, &why);
-			SQ_WARN(f->host, FINDER_KV(f), "address %s is left out (%s)", f->seen.list[i].text,
+			SQ_WARN(f->host, FINDER_KV(f), "address %s is left out (%s)", f->tried.list[i].text,
 			        why.data ? why.data : "");
 			buf_free(&why);
 		}
 }
 
+/* The resolver's first family first, then by bytes. */
+static bool finder_is_before(const struct address *a, const struct address *b, sa_family_t first)
+{
+	bool before = a->sa.ss_family == first;
+
+	if (a->sa.ss_family != b->sa.ss_family)
+		return before;
+	return memcmp(&a->sa, &b->sa, a->len) < 0;
+}
+
+static void finder_sort(struct addresses *all, sa_family_t first)
+{
+	for (uint32_t i = 1; i < all->count; i++) {
+		struct address a = all->list[i];
+		uint32_t at = i;
+
+		for (; at > 0 && finder_is_before(&a, &all->list[at - 1], first); at--)
+			all->list[at] = all->list[at - 1];
+		all->list[at] = a;
+	}
+}
+
+/* The ones of before that were left out. */
+static void finder_reached_again(struct finder *f, const struct addresses *accepted)
+{
+	for (uint32_t i = 0; i < accepted->count; i++) {
+		address_add(&f->addresses, &accepted->list[i]);
+		SQ_INFO(f->host, FINDER_KV(f), "address %s accepts now: it is loaded too",
+		        accepted->list[i].text);
+	}
+	finder_sort(&f->addresses, f->seen.list[0].sa.ss_family);
+	finder_wait(f);
+	if (accepted->count > 0)
+		f->moved(f);
+}
+
+static void finder_take(struct finder *f, const struct addresses *accepted)
+{
+	f->addresses = *accepted;
+	finder_sort(&f->addresses, f->seen.list[0].sa.ss_family);
+	finder_wait(f);
+	if (f->first) {
+		f->first = false;
+		f->found(f, NULL, NULL);
+		return;
+	}
+	f->troubled = false;
+	SQ_INFO(f->host, FINDER_KV(f), "the target has moved: %u addresses, the first is %s",
+	        f->addresses.count, f->addresses.list[0].text);
+	f->moved(f);
+}
+
 static void finder_reached(struct reach *reach)
 {
 	struct finder *f = sq_container(reach, struct finder, reach);
-	struct addresses accepted;
+	struct addresses accepted = {.count = 0};
 	struct sq_err err;
 
 	reach_accepted(reach, &accepted);
 	if (accepted.count == 0)
 		finder_unreachable(f, &err);
-	else
+	else if (!f->again)
 		finder_name_refusing(f);
 	reach_stop(reach);
-	if (accepted.count == 0 && f->first) {
+	if (f->again) {
+		finder_reached_again(f, &accepted);
+	} else if (accepted.count > 0) {
+		finder_take(f, &accepted);
+	} else if (f->first) {
 		finder_fail(f, "target_unreachable", err.text);
-	} else if (accepted.count == 0) {
+	} else {
 		f->seen.count = 0; /* so that they are tried again */
 		finder_trouble(f, true, err.text);
-	} else {
-		f->addresses = accepted;
-		finder_wait(f);
-		if (f->first) {
-			f->first = false;
-			f->found(f, NULL, NULL);
-			return;
-		}
-		f->troubled = false;
-		SQ_INFO(f->host, FINDER_KV(f), "the target has moved: %u addresses, the first is %s",
-		        accepted.count, accepted.list[0].text);
-		f->moved(f);
 	}
 }
 
 static void finder_reach(struct finder *f)
 {
 	f->reach = (struct reach){.loop = f->host->loop,
-	                          .all = &f->seen,
+	                          .all = &f->tried,
 	                          .tls = f->tls,
 	                          .host = f->plan->url.host,
 	                          .connect = f->plan->wire.connect,
@@ -208,6 +254,29 @@ static bool finder_is_passing(int status)
 	return status != -ENOENT && status != -EPERM;
 }
 
+/* What was looked up and may be loaded. */
+static void finder_try(struct finder *f)
+{
+	f->again = !f->first && finder_same(&f->fresh, &f->seen);
+	if (f->again) {
+		f->tried.count = 0;
+		for (uint32_t i = 0; i < f->seen.count; i++)
+			if (!finder_has(&f->addresses, &f->seen.list[i]))
+				f->tried.list[f->tried.count++] = f->seen.list[i];
+		if (f->tried.count == 0) {
+			finder_wait(f);
+			return;
+		}
+	} else {
+		f->seen = f->tried = f->fresh;
+		if (f->fresh.more > 0)
+			SQ_WARN(f->host, FINDER_KV(f),
+			        "the target has %u addresses: the first %d are loaded, the others never",
+			        f->fresh.count + f->fresh.more, ADDRESS_MAX);
+	}
+	finder_reach(f);
+}
+
 static void finder_done(struct sq_op *op, int status)
 {
 	struct finder *f = sq_container(op, struct finder, work.op);
@@ -236,12 +305,7 @@ static void finder_done(struct sq_op *op, int status)
 		finder_trouble(f, finder_is_passing(status), f->err.text);
 	} else {
 		f->looked_up(f, finder_now(f) - f->asked);
-		if (!f->first && finder_same(&f->fresh, &f->seen)) {
-			finder_wait(f);
-			return;
-		}
-		f->seen = f->fresh;
-		finder_reach(f);
+		finder_try(f);
 	}
 }
 

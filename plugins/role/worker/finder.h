@@ -4,9 +4,10 @@
  *     look up (on a thread; the TLS context is made there too) -> policy -> reach -> found
  *     every dns_ttl: look up -> policy -> other addresses than before? -> reach -> moved
  *
- * getaddrinfo() tells no time to live, so the plan says how often the name is looked up again. What a
- * later look-up comes to:
- *     the same addresses      nothing
+ * getaddrinfo() tells no time to live, so the plan says how often the name is looked up again; addresses that
+ * the plan gives, only while some of them are left out. What a later look-up comes to:
+ *     the same addresses      those that were left out are tried again, and are loaded with the others once
+ *                             they accept; the others are not tried: when they refuse, that is measured
  *     others                  those that accept take the place of the old ones; when none does, the old
  *                             ones stay
  *     no answer in time       the old ones stay, and the log says so once
@@ -36,11 +37,14 @@ struct finder {
 	void (*moved)(struct finder *f); /* addresses has changed; count may be 0 */
 	void (*looked_up)(struct finder *f, int64_t ns); /* each time an answer came */
 
-	struct addresses addresses; /* that are loaded */
+	/* That are loaded, in an order that does not depend on the name server's: all workers have the same.
+	 */
+	struct addresses addresses;
 	struct tls_context *tls; /* NULL for plain HTTP */
 
 	struct addresses seen; /* all that the last look-up found and the policy allowed */
 	struct addresses fresh; /* the look-up's, while it runs the thread's */
+	struct addresses tried; /* by reach */
 	struct sq_work work;
 	struct sq_err err;
 	struct sq_timer timer; /* the limit of a look-up, or the time to the next one */
@@ -49,6 +53,7 @@ struct finder {
 	int64_t asked; /* monotonic ns */
 	bool busy; /* a look-up is on a thread */
 	bool late; /* its limit has passed: what it brings is not used */
+	bool again; /* what is tried was left out before */
 	bool first, stopped, troubled;
 };
 
