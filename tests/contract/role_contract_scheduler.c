@@ -439,7 +439,8 @@ static void phase_first(struct rig *g)
 	call(g, PREPARE, &c);
 	ask(g, RESUME, &c, 1);
 	script_wait(&g->script, has_ended, g);
-	ok(g->changed.gone == 3 && g->changed.has_reason, "one more, and the rest is ended, with a reason");
+	/* Where the platform replaces the first, a fourth may have begun meanwhile. */
+	ok(g->changed.gone >= 3 && g->changed.has_reason, "one more, and the rest is ended, with a reason");
 	is_int(ask(g, STOP, &c, 1), 0, "and cleaned up");
 }
 
