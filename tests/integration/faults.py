@@ -101,7 +101,7 @@ class Case:
             wait_until(lambda: d.process.poll() is not None or state_of(d.process.pid) == "T", "its end: %r" % e)
             self.tap.note("no answer: %r" % e)
         except AssertionError as e:
-            if "the queue has not confirmed it" not in str(e):
+            if "is recorded, but not confirmed" not in str(e):
                 raise
 
     def killed(self, d):

@@ -209,7 +209,9 @@ def fail(case, point):
         case.tap.ok(point == "before:store.put", "only the record of a new test cannot be had: %s" % e)
         case.submit(d)
     test = case.settle(d, "completed")
-    case.tap.ok("failpoint %s strikes" % point in d.log or test["state"] != "completed", "it did fail")
+    # The workers are ended behind the end.
+    case.tap.ok(test["state"] != "completed" or wait_until(lambda: "failpoint %s strikes" % point in d.log,
+                                                           lambda: "the failure\n" + d.log), "it did fail")
     case.tap.equal(test["adoptions"], 0, "by one orchestrator")
     case.all_done(test)
     case.stop(d)

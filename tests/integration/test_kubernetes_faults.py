@@ -26,6 +26,8 @@ from system import FULL, HAS_FAILPOINTS, wait_until, workers_of  # noqa: E402
 QUEUED = ["before:store.lease", "before:write.provisioning"]
 EARLY = ["before:scheduler.prepare", "after:scheduler.prepare", "after:scheduler.resume", "after:write.ready"]
 STARTED = ["after:write.t0", "after:write.armed", "after:write.running"]
+UNTOLD = STARTED[:2]  # T0 stands, and the workers do not know yet: who is not told in time does not run
+LATE = ["failed workers_lost"]
 ENDING = ["after:write.draining", "before:scheduler.stop", "after:scheduler.stop"]
 
 
@@ -41,7 +43,7 @@ def delete_pod(case, point):
     case.kubectl("delete", "pod", case.pods()[0]["metadata"]["name"], "--wait=false")
     d.go_on()
     # What replaces it in time is a worker like any other.
-    case.settle(d, "completed", *([] if point in STARTED else ["failed workers_lost"]))
+    case.settle(d, "completed", *(LATE if point in UNTOLD or point not in STARTED else []))
     case.gone(d)
     case.stop(d)
 
@@ -208,8 +210,7 @@ def kill_daemon(case, point):
     case.killed(first)
     second = case.daemon()
     case.submit(second, duration_sec=5)
-    # Who was not told to run before T0 does not run.
-    case.settle(second, "completed", *(["failed workers_lost"] if point in STARTED[:2] else []))
+    case.settle(second, "completed", *(LATE if point in UNTOLD else []))
     case.gone(second)
     case.stop(second)
 
@@ -233,7 +234,7 @@ def terminate_daemon(case, point):
     first.go_on()
     second = case.daemon()
     case.submit(second, duration_sec=5)
-    case.tap.equal(first.wait(), 0, "SIGTERM: it stops in order")
+    case.tap.ok(first.wait() == 0, "SIGTERM: it stops in order", first.process.returncode, *first.log.splitlines()[-80:])
     case.settle(second, "completed")
     case.gone(second)
     case.stop(second)
@@ -246,7 +247,7 @@ def sleep_daemon(case, point):
     wait_until(lambda: case.test_id in second.log, lambda: "the second one to take it\n" + second.log)
     time.sleep(2)
     first.go_on()
-    case.settle(second, "completed")
+    case.settle(second, "completed", *(LATE if point in UNTOLD else []))
     case.gone(second)
     case.stop(first)
     case.stop(second)
