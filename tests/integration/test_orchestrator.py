@@ -2,6 +2,7 @@
 """Whole tests through gateway, queue, orchestrator, forked workers and target: how they run, how they are
 stopped, and what is left when workers or the orchestrator itself die."""
 import datetime
+import http.client
 import http.server
 import json
 import os
@@ -261,6 +262,39 @@ def test_shutdown(tap):
             whole(tap, test, "stopped")
             tap.ok(test["ledger"]["ok"] > 0, "what was measured is kept")
             tap.equal(test["ledger"]["unconfirmed"], 0, "to the last request")
+
+
+def ask_on(d, role, method, path, over):
+    """One kept-alive connection, request after request, to its end."""
+    connection = http.client.HTTPConnection(*d.address(role), timeout=10)
+    try:
+        while not over.is_set():
+            connection.request(method, path, b"{}" if method == "POST" else None)
+            connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        pass
+    finally:
+        connection.close()
+
+
+def test_asked_while_stopping(tap):
+    """Requests go on arriving, also when all that had to end has: they do not end it once more."""
+    codes = []
+    for _ in range(4):
+        over = threading.Event()
+        with State() as state, system(state) as d:
+            threads = [threading.Thread(target=ask_on, args=(d, *what, over)) for what in 4 * (
+                ("gateway", "GET", "/tests/nobody"), ("orchestrator", "POST", "/control/tests/nobody/workers"))]
+            for t in threads:
+                t.start()
+            time.sleep(0.3)
+            codes.append(d.stop())
+            over.set()
+            for t in threads:
+                t.join()
+            if codes[-1] != 0:
+                tap.note(d.log)
+    tap.equal(codes, [0] * 4, "asked by many while it stops: it stops in order")
 
 
 def test_crash(tap):
@@ -524,6 +558,7 @@ def suite(tap, backend):
     test_totals(tap)
     test_presence_queued(tap)
     test_shutdown(tap)
+    test_asked_while_stopping(tap)
     test_crash(tap)
     test_crash_before(tap)
     test_crash_draining(tap)

@@ -92,9 +92,14 @@ static void looked_up(struct sq_op *op, int status)
 
 static void look_up(struct orchestrator *o, struct sq_http *rq)
 {
-	struct elsewhere *e = calloc(1, sizeof *e);
 	struct sq_slice id = rq->params[0];
+	struct elsewhere *e;
 
+	if (o->drain) { /* which may be over: nothing is begun any more */
+		o->host->http->problem(rq, 503, "this orchestrator is stopping: ask another");
+		return;
+	}
+	e = calloc(1, sizeof *e);
 	if (!e || id.len > SQ_ID_MAX) {
 		free(e);
 		o->host->http->problem(rq, e ? 404 : 503, e ? "no such test" : "no memory");
