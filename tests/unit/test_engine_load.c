@@ -37,9 +37,11 @@ static void test_warmup(void)
 	is_int(b.target.requests, 150, "the target saw both");
 	is_int(b.target.counted, 100, "but counts the load alone");
 	ok(b.books->hist[H_RESPONSE]->count == 100, "the histograms are apart");
-	ok(b.accounts.warmup->bytes_received > 0 &&
-	       b.accounts.warmup->bytes_received + b.books->bytes_received == 150 * (sizeof ANSWER - 1),
-	   "and the bytes, of which none is lost");
+	/* They count where they come in: on a machine that stood still for all of the warm-up, behind it. */
+	ok(b.accounts.warmup->bytes_received + b.books->bytes_received == 150 * (sizeof ANSWER - 1),
+	   "and the bytes, of which none is lost: %llu + %llu of %zu",
+	   (unsigned long long)b.accounts.warmup->bytes_received, (unsigned long long)b.books->bytes_received,
+	   150 * (sizeof ANSWER - 1));
 	ok(b.books->last_sent > 0 && b.books->last_sent < SQ_S, "times count from the load's beginning");
 	bench_close(&b);
 }
@@ -104,7 +106,7 @@ static void test_closed(void)
 	   (unsigned long long)b.books->ledger.ok);
 	bench_close(&b);
 
-	bench_closed(&b, 2, SQ_S / 20);
+	bench_closed(&b, 2, SQ_S); /* on a busy machine ten take their time */
 	b.plan.warmup = SQ_S / 20;
 	b.plan.max_requests = 10;
 	bench_load(&b);
