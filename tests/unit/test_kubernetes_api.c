@@ -105,6 +105,25 @@ static const char quota_race[] =
     "resourcequotas \\\"compute\\\": the object has been modified; please apply your changes to the latest "
     "version and try again\"}";
 
+static const char no_right[] = "{\"kind\":\"Status\",\"message\":\"User \\\"x\\\" cannot create resource jobs\"}";
+
+static void test_coming_up(void)
+{
+	rig_server();
+	open_api((struct api_access){0});
+	script_next(&server, "POST /x", 403, no_right);
+	is_int(ask("POST", "/x", 0), -EACCES, "a right that is missing is missing");
+	script_next(&server, "GET /x", 503, "{}");
+	script_next(&server, "GET /x", 200, "{}");
+	is_int(ask("GET", "/x", 0), 0, "a server that was away is back");
+	script_next(&server, "POST /x", 403, no_right);
+	script_next(&server, "POST /x", 201, "{}");
+	is_int(ask("POST", "/x", 0), 0, "what it refuses before it knows of rights is asked again");
+	script_next(&server, "POST /x", 403, "{\"kind\":\"Status\",\"message\":\"exceeded quota\"}");
+	is_int(ask("POST", "/x", 0), -EACCES, "a quota is a quota");
+	api_free(&api);
+}
+
 static void test_trouble(void)
 {
 	int64_t begun;
@@ -475,6 +494,7 @@ int main(void)
 	close(fd);
 	rig_open();
 	test_answers();
+	test_coming_up();
 	test_trouble();
 	test_token();
 	rig_server();

@@ -13,6 +13,7 @@
 #define ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 #define ANSWER_MAX (64u << 20)
 #define TRY_TIMEOUT (10 * SQ_S)
+#define COMING_UP (15 * SQ_S) /* how long after trouble a server may still not know who has which rights */
 #define DEPTH 64
 
 /* --- who we are ------------------------------------------------------------------------------ */
@@ -215,6 +216,20 @@ int64_t api_retry_after(const struct fetch *rq)
 	return seconds > 0 && seconds < 3600 ? seconds * SQ_S : 0;
 }
 
+void api_troubled(struct api *a)
+{
+	a->troubled = a->host->now(a->host->ctx);
+}
+
+/* A server that has just come up knows nobody's rights yet, and refuses what it will allow in a moment. */
+static bool is_too_early(const struct api_call *c)
+{
+	const struct api *a = c->own.api;
+
+	return c->http == 403 && strstr(c->why, " cannot ") && a->troubled > 0 &&
+	       a->host->now(a->host->ctx) - a->troubled < COMING_UP;
+}
+
 static void answered(struct sq_op *op, int status)
 {
 	struct api_call *c = sq_container(op, struct api_call, own.fetch.op);
@@ -225,6 +240,8 @@ static void answered(struct sq_op *op, int status)
 
 	c->own.fetching = false;
 	c->http = rq->status;
+	if (status < 0 || rq->status >= 500)
+		api_troubled(c->own.api);
 	if (status < 0) {
 		snprintf(c->why, sizeof c->why, "no answer from %s: %s", c->own.api->server, rq->why);
 		if (status == -ENOMEM)
@@ -237,7 +254,7 @@ static void answered(struct sq_op *op, int status)
 	status = meaning(c->method, rq->status, r == 0 ? answer : NULL);
 	snprintf(c->why, sizeof c->why, "the API server answered %d%s%.300s", rq->status,
 	         *api_message(answer) ? ": " : "", api_message(answer));
-	if (status == -EHOSTUNREACH && retry(c, api_retry_after(rq))) {
+	if ((status == -EHOSTUNREACH || is_too_early(c)) && retry(c, api_retry_after(rq))) {
 		json_object_put(answer);
 		return;
 	}

@@ -3,7 +3,8 @@
  *
  * Every request may be repeated: names are given by us, changes name the version they were decided
  * upon. So trouble on the way (no connection, 429, 5xx, a lost answer, a POST that raced with a quota) is met
- * by trying again with back-off, or after the Retry-After that the server gave, until the call's deadline.
+ * by trying again with back-off, or after the Retry-After that the server gave, until the call's deadline; so is,
+ * soon after such trouble, a 403 about rights: a server that comes up has not read them yet.
  *
  * Loop thread only.
  */
@@ -41,10 +42,12 @@ struct api {
 	char server[300]; /* "https://10.96.0.1:443" */
 	char agent[64];
 	struct buf token; /* "Authorization: Bearer ..." */
+	int64_t troubled; /* monotonic ns: when it was last not there, or in trouble; 0 = never */
 };
 
 /* 0, or -EINVAL with what is missing and how to give it, or -ENOMEM. a is zeroed or freed before. */
 int api_init(struct api *a, const struct sq_host *host, const struct api_access *access, struct sq_err *err);
+void api_troubled(struct api *a); /* the server is not there, or in trouble: a watch has seen it */
 void api_free(struct api *a); /* what is under way is forgotten; harmless when not initialised */
 
 /*

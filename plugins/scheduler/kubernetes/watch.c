@@ -162,6 +162,8 @@ static void ended(struct sq_op *op, int status)
 	int64_t wait;
 
 	w->streaming = false;
+	if (status < 0 || http >= 500)
+		api_troubled(w->api);
 	buf_reset(&w->line);
 	if (!why)
 		w->troubles = 0;
