@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from squall import FULL
+from squall import FULL, free_port
 
 LINKS = ("tcp", "unix", "tls")
 PATIENCE = 30
@@ -27,12 +27,6 @@ PATIENCE = 30
 def links():
     """The ways that a test goes: all of them in the long form, else by TCP."""
     return LINKS if FULL else LINKS[:1]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def openssl(*args, **more):

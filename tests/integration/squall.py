@@ -14,6 +14,7 @@ the build tree (top_builddir, else the current folder); nothing here is ever ins
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -101,11 +102,17 @@ def wait_until(what, why, patience=PATIENCE, every=0.01):
     raise TimeoutError("waited %d s for %s" % (patience, why() if callable(why) else why))
 
 
-def free_port():
-    """A port that nobody uses right now. Prefer port 0 in the .conf and d.url()."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port(address="127.0.0.1"):
+    """A port that nobody uses right now, below those that connections are given (ip_local_port_range), so that none of
+    them takes it before it is used. Prefer port 0 in the .conf and d.url()."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind((address, port))
+                return port
+            except OSError:
+                continue
 
 
 def squalld(*args, env=None, patience=PATIENCE):

@@ -13,7 +13,7 @@ from cluster import NAMESPACE
 from counting_server import Counter
 from faults import Case, Suite
 from pods import KINDS, scheduler_conf
-from squall import Squalld
+from squall import Squalld, free_port
 from system import System, wait_until
 
 NODE = "10.99.0.2"  # its address, which pods reach
@@ -27,11 +27,6 @@ roles = (
     lease_ttl = "2s"; %(orchestrator)s }
 );
 """
-
-
-def free_port():
-    with socket.create_server((NODE, 0)) as s:
-        return s.getsockname()[1]
 
 
 class Beside(System):
@@ -54,7 +49,7 @@ class PodCase(Case):
         super().__init__(suite, tap)
         self.cluster, self.workload = suite.cluster, suite.workload
         self.space = "s-" + self.test_id[:8]  # each case has a store of its own
-        self.ports = [free_port(), free_port()]
+        self.ports = [free_port(NODE), free_port(NODE)]
         self.token = os.path.join(self.state.dir, "token")
         self.cluster.token(self.token)
 
