@@ -13,8 +13,8 @@ from system import State, System  # noqa: E402
 
 
 def low_port():
-    """The bus of a cluster's node is 10,000 above its port."""
-    return next(p for p in iter(free_port, 0) if p < 55000)
+    """The bus of a cluster's node is 10,000 above its port, and is to be below what connections are given, too."""
+    return next(p for p in iter(free_port, 0) if p < 22000)
 
 
 class Cluster:
