@@ -227,7 +227,8 @@ def on_service_bus(around):
     """With a connection string the queue is there, and Redis keeps the records."""
     around.start_service_bus()
     my_values(around, around.service_bus)
-    succeeds("helm upgrade to a Service Bus", helm_here("upgrade", "load-tester", *with_values(around)))
+    succeeds("helm upgrade to a Service Bus", helm_here(
+        "upgrade", "load-tester", *with_values(around), "--set", "worker.workload=job"))
     rolled_out()
     for app, role in (("gateway-api", "gateway"), ("orchestrator", "orchestrator")):
         tap.contains(cluster.get("configmap", app)["data"][role + ".conf"], '"servicebus"', "%s: the transport is servicebus" % app)
