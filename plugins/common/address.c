@@ -20,11 +20,18 @@ static void address_fill(struct address *a, const struct addrinfo *from)
 	snprintf(a->text, sizeof a->text, from->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-void address_add(struct addresses *all, const struct address *a)
+bool address_has(const struct addresses *all, const struct address *a)
 {
 	for (uint32_t i = 0; i < all->count; i++)
 		if (all->list[i].len == a->len && memcmp(&all->list[i].sa, &a->sa, a->len) == 0)
-			return;
+			return true;
+	return false;
+}
+
+void address_add(struct addresses *all, const struct address *a)
+{
+	if (address_has(all, a))
+		return;
 	if (all->count < ADDRESS_MAX)
 		all->list[all->count++] = *a;
 	else

@@ -26,6 +26,7 @@ struct addresses {
 	struct address list[ADDRESS_MAX];
 };
 
+bool address_has(const struct addresses *all, const struct address *a);
 void address_add(struct addresses *all, const struct address *a); /* unless it is there already */
 
 /* Why squall never loads this address (link-local, a cloud's metadata service, ...), or NULL. */

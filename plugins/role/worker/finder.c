@@ -210,19 +210,11 @@ static void finder_reach(struct finder *f)
 
 /* --- looking up ------------------------------------------------------------------------------ */
 
-static bool finder_has(const struct addresses *all, const struct address *a)
-{
-	for (uint32_t i = 0; i < all->count; i++)
-		if (strcmp(all->list[i].text, a->text) == 0)
-			return true;
-	return false;
-}
-
 /* The order may change with every answer of a name server. */
 static bool finder_same(const struct addresses *a, const struct addresses *b)
 {
 	for (uint32_t i = 0; i < a->count; i++)
-		if (!finder_has(b, &a->list[i]))
+		if (!address_has(b, &a->list[i]))
 			return false;
 	return a->count == b->count;
 }
@@ -261,7 +253,7 @@ static void finder_try(struct finder *f)
 	if (f->again) {
 		f->tried.count = 0;
 		for (uint32_t i = 0; i < f->seen.count; i++)
-			if (!finder_has(&f->addresses, &f->seen.list[i]))
+			if (!address_has(&f->addresses, &f->seen.list[i]))
 				f->tried.list[f->tried.count++] = f->seen.list[i];
 		if (f->tried.count == 0) {
 			finder_wait(f);
