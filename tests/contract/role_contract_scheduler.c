@@ -470,8 +470,7 @@ static void phase_hold(struct rig *g)
 	start_many(g, &c, env, &status);
 	is_int(status, 0, "workers");
 	await(g, (uint32_t)g->conf->count, 0);
-	printf("# running\n");
-	fflush(stdout);
+	script_say("running");
 	script_wait(&g->script, never, g);
 }
 

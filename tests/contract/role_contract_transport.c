@@ -340,14 +340,12 @@ static void phase_hold(struct rig *g)
 		is_int(publish(g, name(g, "held"), 1, "{}"), 0, "a message");
 	credit(g, 1);
 	d = await(g, 1);
-	printf("# holding %s attempt %u\n", d->msg.id, d->attempt);
-	fflush(stdout);
+	script_say("holding %s attempt %u", d->msg.id, d->attempt);
 	if (g->conf->count > 0)
 		await_lost(g, 1);
 	else
 		is_int(settle(g, d, SQ_ACK), 0, "and settles it");
-	printf("# over\n");
-	fflush(stdout);
+	script_say("over");
 }
 
 /* For competitors: the last message is the youngest. */
@@ -392,8 +390,7 @@ static void phase_outage(struct rig *g)
 	is_int(publish(g, name(g, "retry"), 1, "{}"), 0, "and a third");
 	credit(g, 3);
 	await(g, 3);
-	printf("# holding\n");
-	fflush(stdout);
+	script_say("holding");
 	script_pause(&g->script, 3000);
 	is_int(g->lost, 0, "nothing is lost meanwhile");
 	renewal.settling.delivery = g->held[0];
@@ -414,12 +411,10 @@ static void phase_unsure(struct rig *g)
 	is_int(publish(g, name(g, "unsure"), 1, "{}"), 0, "a message");
 	credit(g, 1);
 	expect(g, name(g, "unsure"), 1, "comes");
-	printf("# holding\n");
-	fflush(stdout);
+	script_say("holding");
 	script_pause(&g->script, 700);
 	is_int(settle(g, g->held[0], SQ_ACK), -SQ_EUNCERTAIN, "an acknowledgement that is not answered");
-	printf("# unsure\n");
-	fflush(stdout);
+	script_say("unsure");
 	script_pause(&g->script, 4000);
 	is_int(g->held_count, 0, "is not asked for again: the carrier knows the message when it comes");
 	credit(g, 0);

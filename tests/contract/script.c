@@ -1,6 +1,8 @@
 /* script.c - the baton between a script and the loop. */
 #include "script.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -157,4 +159,16 @@ void script_pause(struct script *s, int ms)
 	s->delay = ms * SQ_MS;
 	script_do(s, sleep_ns, s);
 	script_wait(s, is_awake, s);
+}
+
+void script_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("# ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
 }

@@ -50,5 +50,7 @@ void script_end(struct script *s); /* in drain */
 int script_do(struct script *s, int (*what)(void *arg), void *arg); /* on the loop; its result */
 void script_wait(struct script *s, bool (*until)(void *arg), void *arg);
 void script_pause(struct script *s, int ms);
+/* A note that whoever reads the output is waiting for. */
+void SQ_PRINTF(1, 2) script_say(const char *fmt, ...);
 
 #endif
