@@ -249,6 +249,21 @@ static inline void dispatch_until_idle(struct bench *b, struct dispatch *d)
 		ev_run(b->loop, EVRUN_NOWAIT);
 }
 
+/* Without an engine, and with books. */
+static inline void bench_dispatch(struct bench *b, struct dispatch *d)
+{
+	bench_books(b);
+	dispatch_init(d, b->loop, &b->plan, &b->addresses, NULL, &b->messages, b->books);
+}
+
+static inline void bench_dispatch_end(struct bench *b, struct dispatch *d)
+{
+	dispatch_close(d);
+	ok(books_closed(b->books), "the books are closed");
+	dispatch_free(d);
+	bench_close(b);
+}
+
 static inline void send_one(struct bench *b, struct dispatch *d, uint64_t tick)
 {
 	give_due(b, d, tick);

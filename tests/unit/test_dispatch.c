@@ -15,22 +15,19 @@ static void spread(uint32_t workers, uint32_t addresses, uint32_t connections, u
 	memset(to, 0, addresses * sizeof *to);
 	for (uint32_t w = 0; w < workers; w++) {
 		bench_open(&b, IS_SILENT, 1, SQ_S);
-		bench_books(&b);
 		b.addresses.count = addresses;
 		for (uint32_t i = 0; i < addresses; i++) {
 			b.addresses.list[i] = b.target.address;
 			snprintf(b.addresses.list[i].text, sizeof b.addresses.list[i].text, "%u", i);
 		}
-		dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+		bench_dispatch(&b, &d);
 		d.index = w;
 		d.workers = workers;
 		for (uint32_t k = w; k < connections; k += workers)
 			give_due(&b, &d, k);
 		for (struct link *l = d.connecting.next; l != &d.connecting; l = l->next)
 			to[atoi(sq_container(l, struct conn, link)->seen.address)]++;
-		dispatch_close(&d);
-		dispatch_free(&d);
-		bench_close(&b);
+		bench_dispatch_end(&b, &d);
 	}
 }
 
@@ -68,12 +65,11 @@ static void test_spread_one(void)
 	uint32_t to[2] = {0};
 
 	bench_open(&b, IS_SILENT, 1, SQ_S);
-	bench_books(&b);
 	b.addresses.count = 2;
 	b.addresses.list[1] = b.addresses.list[0];
 	strcpy(b.addresses.list[0].text, "0");
 	strcpy(b.addresses.list[1].text, "1");
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	d.index = 1;
 	d.workers = 2;
 	for (uint32_t k = 0; k < 8; k++)
@@ -82,9 +78,7 @@ static void test_spread_one(void)
 		to[atoi(sq_container(l, struct conn, link)->seen.address)]++;
 	ok(to[0] == 4 && to[1] == 4, "one of two workers loads both of two addresses: %u and %u", to[0],
 	   to[1]);
-	dispatch_close(&d);
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 }
 
 /* Nobody accepts, and the queue is full: SYNs are not answered. */
@@ -169,8 +163,7 @@ static void test_few_files(void)
 	rlim_t most;
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
-	bench_books(&b);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	send_one(&b, &d, 0); /* the loop has its own files now */
 	dispatch_close(&d);
 	run_on(&b); /* the target closes its end */
@@ -194,10 +187,7 @@ static void test_few_files(void)
 	ev_io_start(b.loop, &b.target.listener);
 	dispatch_until_idle(&b, &d);
 	is_int(b.books->ledger.ok, 11, "all are answered");
-	dispatch_close(&d);
-	ok(books_closed(b.books), "the books are closed");
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 }
 
 /* A Unix socket whose queue is full says so at once, where TCP lets wait. */
@@ -213,13 +203,12 @@ static void test_full_socket(void)
 	if (bind(fd, (struct sockaddr *)&un, sizeof un) < 0 || listen(fd, 0) < 0)
 		abort();
 	bench_open(&b, ANSWERS, 1, SQ_S);
-	bench_books(&b);
 	memcpy(&b.addresses.list[0].sa, &un, sizeof un);
 	b.addresses.list[0].len = sizeof un;
 	b.addresses.list[0].text[0] = '\0';
 	if (connect(other, (struct sockaddr *)&un, sizeof un) < 0)
 		abort();
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	send_one(&b, &d, 0);
 	is_int(b.books->ledger.unsent[UNSENT_CONNECT], 1, "nobody accepts: unsent{connect}");
 	is_str(b.books->errors[SAMPLE_UNSENT][0].what,
@@ -241,10 +230,7 @@ static void test_full_socket(void)
 	}
 	dispatch_until_idle(&b, &d);
 	is_int(b.books->ledger.ok, 2, "both are answered on it");
-	dispatch_close(&d);
-	ok(books_closed(b.books), "the books are closed");
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 	close(accepted);
 	close(other);
 	close(fd);

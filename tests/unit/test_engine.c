@@ -231,8 +231,7 @@ static void test_stale(void)
 	int64_t now;
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
-	bench_books(&b);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	now = clock_now();
 	dispatch_due(&d, &(struct due){.tick = 0, .at = now, .counted = true, .books = b.books}, now);
 	dispatch_until_idle(&b, &d);
@@ -243,10 +242,7 @@ static void test_stale(void)
 	dispatch_until_idle(&b, &d);
 	is_int(b.books->ledger.ok, 2, "its connection is dead: the second is answered on a new one");
 	is_int(b.books->opened, 2, "that was opened for it");
-	dispatch_close(&d);
-	ok(books_closed(b.books), "the books are closed");
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 }
 
 /* The target's addresses change while connections are idle. */
@@ -256,9 +252,8 @@ static void test_moved(void)
 	struct bench b;
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
-	bench_books(&b);
 	strcpy(b.addresses.list[0].text, "old");
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	send_one(&b, &d, 0);
 	b.addresses.count = 2;
 	b.addresses.list[1] = b.addresses.list[0];
@@ -282,10 +277,7 @@ static void test_moved(void)
 	dispatch_moved(&d);
 	send_one(&b, &d, 4);
 	is_int(b.books->ledger.ok, 4, "there is one again");
-	dispatch_close(&d);
-	ok(books_closed(b.books), "the books are closed");
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 }
 
 static void test_used_up(void)
@@ -295,15 +287,12 @@ static void test_used_up(void)
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
 	b.plan.wire.requests_per_connection = 2;
-	bench_books(&b);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	for (uint64_t tick = 0; tick < 5; tick++)
 		send_one(&b, &d, tick);
 	ok(b.books->opened == 3 && b.books->reused == 2 && b.books->ledger.ok == 5,
 	   "two requests on each connection");
-	dispatch_close(&d);
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 }
 
 /* The loop slept through the patience of the first, not of the second. */
@@ -314,8 +303,7 @@ static void test_overslept(void)
 	int64_t now;
 
 	bench_open(&b, ANSWERS, 1, SQ_S);
-	bench_books(&b);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	now = clock_now();
 	dispatch_due(&d,
 	             &(struct due){.tick = 0, .at = now - b.plan.patience, .counted = true, .books = b.books},
@@ -327,10 +315,7 @@ static void test_overslept(void)
 	is_int(b.books->ledger.dropped[DROPPED_PATIENCE], 1, "looked at when its patience was over: dropped");
 	is_int(b.books->late_unsent, 1, "by our lateness");
 	is_int(b.books->ledger.ok, 1, "looked at before: sent");
-	dispatch_close(&d);
-	ok(books_closed(b.books), "the books are closed");
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 }
 
 static void test_no_memory(void)
@@ -374,8 +359,7 @@ static void test_no_memory_for_rest(void)
 	b.plan.method = post;
 	b.plan.body = body;
 	b.plan.body_len = sizeof body;
-	bench_books(&b);
-	dispatch_init(&d, b.loop, &b.plan, &b.addresses, NULL, &b.messages, b.books);
+	bench_dispatch(&b, &d);
 	send_one(&b, &d, 1);
 	ok(b.books->ledger.ok == 1 && d.conn_count == 0,
 	   "answered before it was sent: the connection is closed");
@@ -387,10 +371,7 @@ static void test_no_memory_for_rest(void)
 	ok(strstr(b.books->errors[ERROR_RESET][0].what, "no memory"), "the sample says why");
 	send_one(&b, &d, 3);
 	is_int(b.books->ledger.ok, 2, "the next one is answered");
-	dispatch_close(&d);
-	ok(books_closed(b.books), "the books are closed");
-	dispatch_free(&d);
-	bench_close(&b);
+	bench_dispatch_end(&b, &d);
 }
 
 int main(void)
