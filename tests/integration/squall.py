@@ -115,6 +115,14 @@ def free_port(address="127.0.0.1"):
                 continue
 
 
+def needs(*plugins):
+    """Ends this test as skipped when the build has not all of them."""
+    missing = [p for p in plugins if not os.path.exists(os.path.join(PLUGINS, p + ".so"))]
+    if missing:
+        print("1..0 # SKIP not built: " + " ".join(missing))
+        sys.exit(0)
+
+
 def squalld(*args, env=None, patience=PATIENCE):
     """Runs squalld to its end: what it prints and its exit status, as subprocess.run gives it."""
     return subprocess.run([PROGRAM, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

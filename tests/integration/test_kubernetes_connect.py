@@ -5,13 +5,10 @@ import sys
 import tempfile
 
 from review_server import ReviewServer
-from squall import PLUGINS, Squalld, Tap, free_port, squalld, wait_until
+from squall import PLUGINS, Squalld, Tap, free_port, needs, squalld, wait_until
 
 sys.dont_write_bytecode = True
-NEEDED = ("role_orchestrator", "store_local", "transport_local", "scheduler_kubernetes")
-if not all(os.path.exists(os.path.join(PLUGINS, n + ".so")) for n in NEEDED):
-    print("1..0 # SKIP not built yet")
-    sys.exit(0)
+needs("role_orchestrator", "store_local", "transport_local", "scheduler_kubernetes")
 
 tap = Tap()
 CONF = """

@@ -7,7 +7,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from backend import Redis  # noqa: E402
 from redis_faults import PLAN, Stranger, Target, errors, recovers, runs, tap, told  # noqa: E402
-from redis_server import Authority, RedisServer, free_port  # noqa: E402
+from redis_server import RedisServer, free_port  # noqa: E402
 from squall import wait_until  # noqa: E402
 from system import State, System  # noqa: E402
 

@@ -67,8 +67,9 @@ class System(Squalld):
     def wait_ready(self):
         wait_until(self.is_ready, lambda: "readiness of\n" + self.log)
 
-    def post_test(self, **plan):
-        return self.post("/tests", {"hits_per_sec": 10, "duration_sec": 1, "workers": 1, **plan}, role="gateway")
+    def post_test(self, key=None, **plan):
+        headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+        return self.post("/tests", {"hits_per_sec": 10, "duration_sec": 1, "workers": 1, **plan}, headers=headers, role="gateway")
 
     def submit(self, **plan):
         answer = self.post_test(**plan)
@@ -83,12 +84,10 @@ class System(Squalld):
 
     def runs(self, what):
         """One test, from the beginning to its end; the key is that of one test, however often it is sent."""
-        plan = {"hits_per_sec": 10, "duration_sec": 1, "workers": 1}
-        headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
-        answers = []
+        key, answers = str(uuid.uuid4()), []
 
         def taken():
-            answers.append(self.post("/tests", plan, headers=headers, role="gateway"))
+            answers.append(self.post_test(key))
             return answers[-1].status == 202
         wait_until(taken, lambda: "a queue: %s\n%s" % (answers[-1].text, self.log))
         test = self.end(answers[-1].json["test_id"])

@@ -9,8 +9,8 @@ import json
 import os
 import subprocess
 import sys
-import time
 
+import squall
 from cluster import HOME, NAMESPACE, Cluster
 
 IMAGES = ("target-api", "gateway-api", "orchestrator", "worker", "redis")
@@ -56,14 +56,9 @@ def left(cluster, space="main"):
     return ["%s %s" % (kind, name) for kind in KINDS for name in cluster.names(kind, space)]
 
 
-def wait_until(what, why, patience=120, every=0.2):
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        result = what()
-        if result:
-            return result
-        time.sleep(every)
-    raise TimeoutError("waited %d s for %s" % (patience, why() if callable(why) else why))
+def wait_until(what, why, patience=120):
+    """squall.wait_until, but looking less often: each look is a kubectl."""
+    return squall.wait_until(what, why, patience, 0.2)
 
 
 class Pods:
