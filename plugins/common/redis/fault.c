@@ -21,10 +21,8 @@ static const struct {
     {"MOVED ", {FAULT_MOVED, -EIO, NULL, NULL}},
     {"ASK ", {FAULT_STATE, -EIO, MOVING, CURE_MOVING}},
     /* It was begun. Redis 7, and before. */
-    {"ERR Script attempted to access a non local key",
-     {FAULT_STATE, -SQ_EUNCERTAIN, MOVING, CURE_MOVING}},
-    {"Lua script attempted to access a non local key",
-     {FAULT_STATE, -SQ_EUNCERTAIN, MOVING, CURE_MOVING}},
+    {"ERR Script attempted to access a non local key", {FAULT_STATE, -SQ_EUNCERTAIN, MOVING, CURE_MOVING}},
+    {"Lua script attempted to access a non local key", {FAULT_STATE, -SQ_EUNCERTAIN, MOVING, CURE_MOVING}},
     {"OOM ", {FAULT_STATE, -ENOSPC, "is full", "raise maxmemory, or let maxmemory-policy be volatile-lru"}},
     {"MISCONF", {FAULT_STATE, -EIO, "cannot write to its disk and so takes no writes", "look at its log"}},
     {"NOREPLICAS",

@@ -45,7 +45,7 @@ static void tell_trouble(struct run *r, int status)
 	record_set(text, sizeof text, why);
 	if (strcmp(text, r->job_trouble) == 0)
 		return;
-	record_set(r->job_trouble, sizeof r->job_trouble, why);
+	memcpy(r->job_trouble, text, sizeof text);
 	SQ_WARN(r->o->host, RUN_KV(r), "the scheduler did not do what it was asked: %s", text);
 }
 

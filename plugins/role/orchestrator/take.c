@@ -193,7 +193,8 @@ static void take_adopt(struct take *t)
 	run_pump(r);
 }
 
-/* The plan in the store; *problems says what is wrong with one that cannot be read. 0, -EINVAL or -EBADMSG, -ENOMEM. */
+/* The plan in the store; *problems says what is wrong with one that cannot be read. 0, -EINVAL or -EBADMSG,
+ * -ENOMEM. */
 static int take_plan(const struct take *t, struct plan **ret, struct plan_problems *problems)
 {
 	const struct sq_part *part = find_part(&t->parts, RECORD_SECRET_PLAN);
@@ -210,7 +211,8 @@ static int take_run(struct take *t, struct plan *plan)
 	return take_token(t);
 }
 
-/* A newer orchestrator may know what we do not, and adopts a test that runs; until that has taken too long. */
+/* A newer orchestrator may know what we do not, and adopts a test that runs; until that has taken too long.
+ */
 static void take_unreadable(struct take *t, const struct plan_problems *problems)
 {
 	const char *why = problems->text.len ? problems->text.data : "it is not in the store, or not JSON";

@@ -412,7 +412,8 @@ static void worker_destroy(void *self)
 
 static const struct sq_role worker_role = {.size = sizeof worker_role};
 
-SQ_PLUGIN(role, SQ_ROLE, worker, .version = PACKAGE_VERSION, .summary = "Drives HTTP load: sends each request when it is due, and measures",
-          .opts = worker_opts, .conf_size = sizeof(struct worker_conf), .check = worker_check,
-          .create = worker_create, .start = worker_start, .drain = worker_drain, .destroy = worker_destroy,
-          .probe = worker_probe, .vt.role = &worker_role);
+SQ_PLUGIN(role, SQ_ROLE, worker, .version = PACKAGE_VERSION,
+          .summary = "Drives HTTP load: sends each request when it is due, and measures", .opts = worker_opts,
+          .conf_size = sizeof(struct worker_conf), .check = worker_check, .create = worker_create,
+          .start = worker_start, .drain = worker_drain, .destroy = worker_destroy, .probe = worker_probe,
+          .vt.role = &worker_role);

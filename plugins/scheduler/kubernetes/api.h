@@ -3,8 +3,8 @@
  *
  * Every request may be repeated: names are given by us, changes name the version they were decided
  * upon. So trouble on the way (no connection, 429, 5xx, a lost answer, a POST that raced with a quota) is met
- * by trying again with back-off, or after the Retry-After that the server gave, until the call's deadline; so is,
- * soon after such trouble, a 403 about rights: a server that comes up has not read them yet.
+ * by trying again with back-off, or after the Retry-After that the server gave, until the call's deadline; so
+ * is, soon after such trouble, a 403 about rights: a server that comes up has not read them yet.
  *
  * Loop thread only.
  */

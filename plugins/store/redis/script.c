@@ -104,8 +104,8 @@ end
 LUA(
 /* --- records --- */
 
-/* This very call shows that the server takes writes. */
-/* This is the greeting too, and so makes a key that was not there: a node that is moving our slot takes none. */
+/* The greeting: this very call shows that the server takes writes, and by a key that was not there that it is not
+ * moving our slot to another node, when it would take none. */
 verbs.info = function(candidate, format)
 	call("SET", P .. "greeting", "1", "PX", 1)
 	call("HSETNX", S, "id", candidate)
