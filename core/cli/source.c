@@ -22,7 +22,7 @@
 static void add_encoded(struct buf *out, const char *s)
 {
 	for (; *s; s++)
-		buf_printf(out, strchr("/?#&=+% ", *s) || *s < ' ' ? "%%%02X" : "%c", (unsigned char)*s);
+		buf_printf(out, strchr("/?#&=+%", *s) || *s <= ' ' || *s > '~' ? "%%%02X" : "%c", (unsigned char)*s);
 }
 
 static void move_tests(struct json_object *to, struct json_object *page)
