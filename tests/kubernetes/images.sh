@@ -1,7 +1,7 @@
 #!/bin/bash
 # images.sh: squall's images, as deploy/docker/build.sh makes them, for the cluster of the tests.
 #
-# Needs no registry: the base is made by mmdebstrap from this machine's Debian sources, buildah builds upon it. They go
+# Needs no registry: base.sh makes the base from this machine's Debian sources, buildah builds upon it. They go
 # into img/squall-images.tar of the cluster's folder, which up.sh imports, and into the cluster when it is up.
 # Their names are localhost/squall/PART:test; localhost/squall/redis:test is a Redis for the tests.
 set -euo pipefail
@@ -10,22 +10,8 @@ home=${SQUALL_K8S:-${K8S_HOME:-/var/cache/squall-k8s}}
 base=docker.io/library/debian:bookworm-slim
 
 ./deploy/install-deps.sh images
-mkdir -p "$home/base" "$home/img"
-
-# The same cuts as in the slim image that Debian's packagers publish.
-if [ ! -f "$home/base/debian.tar" ]; then
-	echo "-- base image from $(grep -rhoE 'https?://[^ ]+/debian' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -n 1)"
-	sources=(/etc/apt/sources.list.d/debian.sources)
-	[ -f "${sources[0]}" ] || sources=(/etc/apt/sources.list)
-	mmdebstrap --quiet --variant=apt --aptopt='APT::Install-Recommends "false"' \
-		--aptopt='Acquire::Check-Valid-Until "false"' \
-		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-		--dpkgopt='path-include=/usr/share/doc/*/copyright' \
-		--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --include=usr-is-merged \
-		bookworm "$home/base/debian.tar.new" - <"${sources[0]}"
-	mv "$home/base/debian.tar.new" "$home/base/debian.tar"
-fi
+mkdir -p "$home/img"
+tests/kubernetes/base.sh amd64 "$home/base/debian.tar"
 podman image exists "$base" || podman import -q "$home/base/debian.tar" "$base" >/dev/null
 
 # chroot: crun refuses mixed cgroups, and plain podman leaves a bridge and iptables chains behind.
