@@ -1,5 +1,5 @@
 #!/bin/sh
-# install-deps.sh [build|run|test|full|bench|images|deb]: the one list of Debian packages that squall needs.
+# install-deps.sh [build|run|test|full|bench|images|arm64|deb]: the one list of Debian packages that squall needs.
 #
 #   build   compile it, and run deploy/quickstart.sh (default)
 #   run     run an installed squall
@@ -7,6 +7,7 @@
 #   full    test, and what the long forms of the tests take (run.sh --full)
 #   bench   test, and the peers that tests/bench compares with
 #   images  build the images of the Kubernetes tests without a registry
+#   arm64   images, and run those for arm64 on another machine
 #   deb     build, and make deb
 #
 # Debian 12 or newer; nothing comes from anywhere but Debian. Needs root or sudo, and only when a
@@ -22,6 +23,7 @@ test="binutils mount python3 groff-base shellcheck xz-utils procps
 	libhdrhistogram-java openjdk-17-jdk-headless nodejs npm openssl redis-server"
 bench="wrk nghttp2-client python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-redis"
 images="mmdebstrap podman buildah"
+arm64="$images qemu-user-static file"
 deb="debhelper dpkg-dev"
 full="$deb mmdebstrap iproute2 systemd systemd-container docker-registry skopeo"
 
@@ -32,9 +34,10 @@ test) want="$run $build $test" ;;
 bench) want="$run $build $test $bench" ;;
 full) want="$run $build $test $full" ;;
 images) want=$images ;;
+arm64) want=$arm64 ;;
 deb) want="$run $build $deb" ;;
 *)
-	echo "usage: install-deps.sh [build|run|test|full|bench|images|deb]" >&2
+	echo "usage: install-deps.sh [build|run|test|full|bench|images|arm64|deb]" >&2
 	exit 2
 	;;
 esac

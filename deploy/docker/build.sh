@@ -10,7 +10,8 @@
 # layers and configuration.
 #
 # Another architecture than this machine's: build.sh -t TAG -- --platform linux/arm64 (one at a time; the kernel has to
-# run its programs: package qemu-user-static). Only amd64 was tried.
+# run its programs: package qemu-user-static). amd64 and arm64 are tried, arm64 under qemu alone
+# (tests/kubernetes/test_arm64.sh).
 set -eu
 cd "$(dirname "$0")/../.."
 

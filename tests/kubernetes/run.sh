@@ -54,6 +54,7 @@ mkdir -p "$log"
 [ -x "$home/bin/kubelet" ] || step install "$cluster/install.sh" || finish
 step images tests/kubernetes/images.sh || finish
 tap image-checks tests/kubernetes/test_images.sh
+[ "${SQUALL_TEST_FULL:-}" != 1 ] || tap arm64 tests/kubernetes/test_arm64.sh
 trap '"$cluster/down.sh"' EXIT
 trap 'exit 130' INT TERM
 step up "$cluster/up.sh" || finish
