@@ -37,9 +37,17 @@ def kubectl_words(cluster, line):
     return subprocess.run(["sh", "-c", line.replace("load-testing", NAMESPACE)], env=cluster.env, text=True, stdout=subprocess.PIPE, check=True).stdout
 
 
-def listed(cluster):
-    rows = kubectl_words(cluster, "kubectl get pods -n load-testing -l app=load-worker").splitlines()[1:]
-    return [row.split()[0] for row in rows if row.split()[2] == "Running"]
+def listed(cluster, workers):
+    """The workers that the specification's command line shows as running. A kubelet reports that a moment after a worker
+    has reported itself, so this many are waited for."""
+    names = []
+
+    def all_run():
+        rows = kubectl_words(cluster, "kubectl get pods -n load-testing -l app=load-worker").splitlines()[1:]
+        names[:] = [row.split()[0] for row in rows if row.split()[2] == "Running"]
+        return len(names) == workers
+    wait_until(all_run, lambda: "%d workers; listed: %s" % (workers, names), 20)
+    return names
 
 
 def hits(pods):
@@ -66,8 +74,8 @@ def run(cluster, pods, mode, kind, plan):
               mode + ": POST /tests answers as specified")
     test_id = answer["test_id"]
     pods.wait_state(test_id, "running")
-    names = listed(cluster)
-    tap.equal(len(names), plan["workers"], mode + ": kubectl get pods lists each worker")
+    names = listed(cluster, plan["workers"])
+    tap.ok(True, mode + ": kubectl get pods lists each worker")
     tap.equal(len(cluster.names(kind)), 1, "%s: they are one of the %s" % (mode, kind))
     follower = Follower(cluster, names[0])
     test = pods.end(test_id)
