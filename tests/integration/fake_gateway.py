@@ -16,6 +16,7 @@ import os
 import socket
 import threading
 import time
+import urllib.parse
 import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -316,8 +317,14 @@ class FakeGateway:
                             "parameters": {k: test.effective[k] for k in ("hits_per_sec", "duration_sec", "workers")}})
 
     def list(self, handler):
-        start = int(handler.path.split("cursor=")[1]) if "cursor=" in handler.path else 0
+        """A cursor is the gateway's own word, so it may hold what has to be encoded in a URL."""
+        word = "å &%"
+        start = 0
+        if "cursor=" in handler.path:
+            text = urllib.parse.unquote(handler.path.split("cursor=")[1])
+            assert text.startswith(word) and handler.path.isascii(), handler.path
+            start = int(text[len(word):])
         tests = list(reversed(self.tests.values()))
         after = start + self.page
         handler.reply(200, {"tests": [t.summary() for t in tests[start:after]],
-                            "next": str(after) if after < len(tests) else None})
+                            "next": word + str(after) if after < len(tests) else None})
