@@ -62,8 +62,12 @@ def hits(pods):
 
 
 def told(cluster, part):
-    """The line of the orchestrator's log that holds it."""
-    log = kubectl_words(cluster, "kubectl logs -n load-testing -l app=orchestrator --tail=-1")
+    """The line of the orchestrator's log that holds it, or None: also when a pod of before went between kubectl's list of
+    them and its log, which kubectl takes for a failure."""
+    try:
+        log = kubectl_words(cluster, "kubectl logs -n load-testing -l app=orchestrator --tail=-1")
+    except subprocess.CalledProcessError:
+        return None
     return next((line for line in log.splitlines() if part in line), None)
 
 
