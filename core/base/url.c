@@ -202,3 +202,16 @@ void url_copy(struct url *to, const struct url *from)
 	*to = *from;
 	to->path = to->text + path;
 }
+
+void url_encode(struct buf *out, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+		    strchr("-_.~", c))
+			buf_add(out, s, 1);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+}

@@ -12,6 +12,8 @@
 
 #include <squall/util.h>
 
+#include "buf.h"
+
 struct url {
 	char host[256]; /* without the brackets of an IPv6 address; lower case */
 	char authority[280]; /* for the Host header: brackets kept, default port left out */
@@ -29,5 +31,8 @@ int url_parse(const char *s, struct url *out, struct sq_err *err);
 int url_check_path(const char *path, struct sq_err *err);
 
 void url_copy(struct url *to, const struct url *from);
+
+/* Appends s percent-encoded, as a part of a URL: all but what RFC 3986, 2.3, calls unreserved. */
+void url_encode(struct buf *out, const char *s);
 
 #endif

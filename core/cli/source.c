@@ -7,6 +7,7 @@
 
 #include "core/base/result_exit.h"
 #include "core/base/result_text.h"
+#include "core/base/url.h"
 #include "json.h"
 #include "plan_put.h"
 #include "runs.h"
@@ -17,13 +18,6 @@
 #define PAGES_MAX 1000
 
 /* --- listing --------------------------------------------------------------------------------- */
-
-/* Percent-encoding (RFC 3986, 2.1) of a cursor, which is the gateway's word. */
-static void add_encoded(struct buf *out, const char *s)
-{
-	for (; *s; s++)
-		buf_printf(out, strchr("/?#&=+%", *s) || *s <= ' ' || *s > '~' ? "%%%02X" : "%c", (unsigned char)*s);
-}
 
 static void move_tests(struct json_object *to, struct json_object *page)
 {
@@ -44,7 +38,7 @@ static int add_page(struct api *api, struct json_object *list, char cursor[256])
 	buf_str(&path, "/tests?limit=100");
 	if (*cursor)
 		buf_str(&path, "&cursor=");
-	add_encoded(&path, cursor);
+	url_encode(&path, cursor);
 	code = buf_failed(&path) ? RESULT_EXIT_STOPPED : api_get(api, path.data, &page);
 	buf_free(&path);
 	if (code == 0) {

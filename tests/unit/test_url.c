@@ -135,6 +135,16 @@ static void copies(void)
 	is_str(copy.path, "/a?b", "the path of a copy is its own");
 }
 
+static void encoding(void)
+{
+	struct buf b = {0};
+
+	url_encode(&b, "aZ09-_.~");
+	url_encode(&b, "/?#&=+% \t\x7f\xc3\xa5");
+	is_str(b.data, "aZ09-_.~%2F%3F%23%26%3D%2B%25%20%09%7F%C3%A5", "all but unreserved bytes are encoded");
+	buf_free(&b);
+}
+
 int main(void)
 {
 	normal_forms();
@@ -142,5 +152,6 @@ int main(void)
 	refusals();
 	longest();
 	copies();
+	encoding();
 	return tap_done();
 }

@@ -8,19 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-/* As JavaScript's encodeURIComponent, but for !'()*, which do not occur. */
-static void encode(struct buf *out, const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		    strchr("-_.~", c))
-			buf_add(out, s, 1);
-		else
-			buf_printf(out, "%%%02X", c);
-	}
-}
+#include "core/base/url.h"
 
 int sas_sign(const char *uri, const char *key_name, const char *key, int64_t expires, struct buf *out)
 {
@@ -29,16 +17,16 @@ int sas_sign(const char *uri, const char *key_name, const char *key, int64_t exp
 	unsigned len = 0;
 	int r = -ENOMEM;
 
-	encode(&sr, uri);
+	url_encode(&sr, uri);
 	buf_printf(&text, "%s\n%lld", sr.data ? sr.data : "", (long long)expires);
 	if (!buf_failed(&sr) && !buf_failed(&text) &&
 	    HMAC(EVP_sha256(), key, (int)strlen(key), (const unsigned char *)text.data, text.len, mac,
 	         &len)) {
 		EVP_EncodeBlock(base64, mac, (int)len);
 		buf_printf(out, "SharedAccessSignature sr=%s&sig=", sr.data);
-		encode(out, (const char *)base64);
+		url_encode(out, (const char *)base64);
 		buf_printf(out, "&se=%lld&skn=", (long long)expires);
-		encode(out, key_name);
+		url_encode(out, key_name);
 		r = buf_failed(out) ? -ENOMEM : 0;
 	}
 	buf_free(&sr);
