@@ -160,7 +160,7 @@ def monitoring(test):
         running[:] = [line.split()[0] for line in listed.stdout.splitlines() if " Running " in line]
         return len(running) == 5
     wait_until(five_run, lambda: "five workers; listed: %s" % running, patience=20, every=0.2)
-    tap.ok(True, "kubectl get pods -n load-testing -l app=load-worker lists five workers")
+    tap.equal(len(running), 5, "kubectl get pods -n load-testing -l app=load-worker lists five workers")
     loose = {p["metadata"]["name"]: violations(p["spec"]) for p in cluster.get("pods")["items"]}
     tap.equal({name: found for name, found in loose.items() if found}, {}, "every pod that runs keeps to \"restricted\"")
     wait_until(lambda: shell("kubectl logs -n load-testing %s" % running[0]).stdout, "the log of a worker", every=1)

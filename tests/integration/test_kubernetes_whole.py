@@ -79,7 +79,7 @@ def run(cluster, pods, mode, kind, plan):
     test_id = answer["test_id"]
     pods.wait_state(test_id, "running")
     names = listed(cluster, plan["workers"])
-    tap.ok(True, mode + ": kubectl get pods lists each worker")
+    tap.equal(len(names), plan["workers"], mode + ": kubectl get pods lists each worker")
     tap.equal(len(cluster.names(kind)), 1, "%s: they are one of the %s" % (mode, kind))
     follower = Follower(cluster, names[0])
     test = pods.end(test_id)

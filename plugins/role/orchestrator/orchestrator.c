@@ -211,12 +211,10 @@ static int orchestrator_start(void *self, struct sq_err *err)
 
 	o->clock = orchestrator_wall(o) * SQ_MS - orchestrator_now(o);
 	if ((o->host->transport->caps & SQ_TRANSPORT_REMOTE) && (o->host->store->caps & SQ_STORE_MACHINE))
-		SQ_WARN(
-		    o->host, NULL,
-		    "records are kept on this machine alone: a test that runs is lost when its state_dir "
-		    "goes, "
-		    "as that of a pod does, and no gateway elsewhere sees its result; set REDIS_HOST, or put "
-		    "state_dir on a volume that stays");
+		SQ_WARN(o->host, NULL,
+		        "records are kept on this machine alone: a test that runs is lost when its "
+		        "state_dir goes, as that of a pod does, and no gateway elsewhere sees its result; "
+		        "set REDIS_HOST, or put state_dir on a volume that stays");
 	if (sweep_start(o) < 0)
 		return sq_fail(err, -ENOMEM, "no memory");
 	orchestrator_set_credit(o);

@@ -351,8 +351,7 @@ static void finish(struct run *r)
 	if (r->test.gone) {
 		SQ_ERROR(o->host, RUN_KV(r),
 		         "its record is gone from the store: its workers are ended, and there is no result; "
-		         "a Redis "
-		         "that is to keep tests needs appendonly yes");
+		         "a Redis that is to keep tests needs appendonly yes");
 		sweep_orphan(o, r->id, r->test.fence);
 	} else if (r->test.given_up) {
 		if (!lifecycle_terminal(r->test.saved.state))
