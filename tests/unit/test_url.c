@@ -141,7 +141,8 @@ static void encoding(void)
 
 	url_encode(&b, "aZ09-_.~");
 	url_encode(&b, "/?#&=+% \t\x7f\xc3\xa5");
-	is_str(b.data, "aZ09-_.~%2F%3F%23%26%3D%2B%25%20%09%7F%C3%A5", "all but unreserved bytes are encoded");
+	is_str(b.data, "aZ09-_.~%2F%3F%23%26%3D%2B%25%20%09%7F%C3%A5",
+	       "all but unreserved bytes are encoded");
 	buf_free(&b);
 }
 
